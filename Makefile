@@ -1,0 +1,38 @@
+# make setup | make demo | make test   (Python 3.11 to 3.13 and make are all it needs)
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: setup demo test check lock samples clean
+
+setup: .venv/installed
+
+.venv/installed: requirements.lock pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# Exit code 3 is an honest end: some cases wait for a person. The demo has a few on purpose.
+demo: setup
+	@rm -rf demo
+	@$(BIN)/onefold site load data/samples/site.jsonl --site local:demo/site.db
+	@$(BIN)/onefold migrate --config data/samples/onefold.toml --site local:demo/site.db --run demo/run --yes || [ $$? -eq 3 ]
+
+check: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: check
+	$(BIN)/pytest -n 2
+
+# The set-up needs no uv; only renewing the pinned versions does.
+lock:
+	uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes --no-header --upgrade -o requirements.lock
+
+samples: setup
+	$(BIN)/python data/samples/make.py
+
+clean:
+	rm -rf .venv demo runs dist

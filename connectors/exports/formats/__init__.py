@@ -1,0 +1,84 @@
+"""What exports look like, as data: one description a format, recognised by its headers and never by its name.
+
+A description maps a header to a *place* in a row: a single field (`first`), or a slot of a list with an
+optional part (`emails.main`, `phones.2.tag`, `addresses.home.city`). `{n}` stands for a number in both.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+
+NEVER_READ = re.compile(
+    r"passw|passcode|credit card|card (number|last4|brand)|cvv|iban|token|secret|"
+    r"government id|identity number|national id|passport|tax id"
+)
+"""Columns that are ignored on purpose in every file, wherever they come from."""
+
+_NUMBER = re.compile(r"(?<![a-z0-9])\d{1,2}(?![a-z0-9])")
+
+
+def normalised(header: str) -> str:
+    """A header as descriptions name it: without BOM, folded, blanks and underscores as one blank."""
+    return " ".join(header.replace("\ufeff", "").replace("_", " ").casefold().split())
+
+
+@dataclass(frozen=True)
+class Format:
+    """One kind of export: how it is recognised and what its columns mean."""
+
+    name: str
+    title: str
+    signature: tuple[tuple[str, ...], ...]
+    ignored: frozenset[str]
+    columns: dict[str, str]
+
+    def fits(self, headers: Sequence[str]) -> bool:
+        """Whether each group of the signature has one of its headers here (headers normalised)."""
+        present = set(headers)
+        return bool(self.signature) and all(present.intersection(group) for group in self.signature)
+
+    def place(self, header: str) -> str | None:
+        """The place of a normalised header, `"ignored"`, or None when this format does not know it."""
+        numbers = _NUMBER.findall(header)
+        pattern = _NUMBER.sub("{n}", header, count=1)
+        if header in self.ignored or pattern in self.ignored or NEVER_READ.search(header):
+            return "ignored"
+        exact = self.columns.get(header)
+        if exact is not None:
+            return exact
+        numbered = self.columns.get(pattern)
+        return numbered.replace("{n}", numbers[0]) if numbered is not None and numbers else None
+
+
+def _load(text: str) -> Format:
+    description = tomllib.loads(text)
+    columns: dict[str, str] = dict(description.get("columns", {}))
+    for place, headers in description.get("synonyms", {}).items():
+        columns |= dict.fromkeys(headers, place)
+    return Format(
+        name=description["name"],
+        title=description["title"],
+        signature=tuple(tuple(group) for group in description["signature"]),
+        ignored=frozenset(description["ignored"]),
+        columns=columns,
+    )
+
+
+@cache
+def known_formats() -> dict[str, Format]:
+    """All descriptions by name; `generic` is among them."""
+    here = resources.files(__package__)
+    formats = [_load(file.read_text("utf-8")) for file in here.iterdir() if file.name.endswith(".toml")]
+    return {one.name: one for one in sorted(formats, key=lambda one: one.name)}
+
+
+def recognise(headers: Sequence[str]) -> Format:
+    """The format whose signature these normalised headers carry, the most telling one first, else `generic`."""
+    formats = known_formats()
+    fitting = [one for one in formats.values() if one.fits(headers)]
+    return max(fitting, key=lambda one: len(one.signature), default=formats["generic"])

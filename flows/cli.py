@@ -1,0 +1,327 @@
+"""The command line. Heavy parts are imported when a command runs, so that `--help` is quick."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from transforms.errors import OnefoldError, UsageError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from flows.runs import Run
+    from flows.settings import Settings
+
+HELD = 3
+"""Exit code of a run that came to its end with something held, failed or unreadable."""
+
+app = typer.Typer(
+    help="One person, one contact: contact exports in, a clean contact list out.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+site_app = typer.Typer(help="The embedded site: a contact list in a file.", no_args_is_help=True)
+app.add_typer(site_app, name="site")
+
+Exports = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="EXPORT",
+        help="Export files, folders or PATH=SOURCE-NAME, the most trusted first.",
+        show_default=False,
+    ),
+]
+Config = Annotated[
+    Path | None,
+    typer.Option("--config", metavar="FILE", help="Settings (default: onefold.toml, if it is here)."),
+]
+SiteUrl = Annotated[
+    str | None,
+    typer.Option("--site", metavar="URL", help="The site: local:PATH is an embedded one (default: local:onefold.db)."),
+]
+RunFolder = Annotated[
+    Path | None,
+    typer.Option("--run", metavar="DIR", help="Where the run's tables and report go (default: below runs/)."),
+]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Apply without asking.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object, and only that, on standard output.")]
+UsePrefect = Annotated[
+    bool, typer.Option("--prefect", help="Run as a Prefect flow (default: when PREFECT_API_URL is set).")
+]
+
+
+@app.command()
+def migrate(
+    exports: Exports = None,
+    config: Config = None,
+    site: SiteUrl = None,
+    run: RunFolder = None,
+    yes: Yes = False,
+    as_json: AsJson = False,
+    prefect: UsePrefect = False,
+) -> None:
+    """Plan, show the plan, ask, apply, report."""
+    planned, settings, summary = _plan(exports, config, site, run, prefect)
+    if _nothing_to_do(planned):
+        _finish(summary, planned, as_json)
+    if not yes and not _agreed(planned):
+        _finish(summary, planned, as_json)
+    _apply(planned, settings, as_json, prefect)
+
+
+@app.command()
+def plan(
+    exports: Exports = None,
+    config: Config = None,
+    site: SiteUrl = None,
+    run: RunFolder = None,
+    as_json: AsJson = False,
+    prefect: UsePrefect = False,
+) -> None:
+    """Find who is who and write the plan; the site is not touched."""
+    planned, _, summary = _plan(exports, config, site, run, prefect)
+    if not _nothing_to_do(planned):
+        _say(f"\nNothing has been written. Next:  onefold apply {planned.folder}")
+    if as_json:
+        print(json.dumps(summary))
+
+
+@app.command()
+def apply(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a planned run.")],
+    config: Config = None,
+    yes: Yes = False,
+    as_json: AsJson = False,
+    prefect: UsePrefect = False,
+) -> None:
+    """Apply a planned run. Repeated, it goes on where it was interrupted."""
+    from flows.runs import Run
+    from flows.settings import load_settings
+
+    planned = Run.opened(run)
+    url = str(planned.facts().get("site"))
+    _show_plan(planned)
+    if not yes and not _nothing_to_do(planned) and not _agreed(planned):
+        _finish(_report(planned), planned, as_json)
+    _apply(planned, load_settings(config).with_site(url), as_json, prefect)
+
+
+@app.command()
+def report(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run.")], as_json: AsJson = False
+) -> None:
+    """Write a run's report again, and say where it is."""
+    from flows.runs import Run
+
+    planned = Run.opened(run)
+    summary = _report(planned)
+    _show_plan(planned)
+    _finish(summary, planned, as_json)
+
+
+@app.command()
+def match(
+    file: Annotated[Path, typer.Argument(metavar="FILE.csv", help="A table with one row a record.")],
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Where id,cluster_id of every row goes.")],
+    id_column: Annotated[
+        str | None,
+        typer.Option("--id", metavar="COLUMN", help="The column with the row's id (default: the row's number)."),
+    ] = None,
+    match_on: Annotated[
+        list[str] | None,
+        typer.Option("--match-on", metavar="COLUMN", help="A further column that identifies a person; repeatable."),
+    ] = None,
+    region: Annotated[
+        str | None,
+        typer.Option("--region", metavar="XX", help="The country of phones without a country code."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Find the duplicates of one file: every row, in order, with its cluster."""
+    from flows.matching import match_file
+
+    summary = match_file(file, out, id_column=id_column, match_on=match_on or [], region=region, stage=_Shown())
+    _say(
+        f"{summary['records']} rows are {summary['clusters']} people; {summary['duplicates']} are duplicates. "
+        f"Written to {out}."
+    )
+    if as_json:
+        print(json.dumps(summary))
+
+
+@site_app.command("load")
+def site_load(
+    file: Annotated[
+        Path,
+        typer.Argument(metavar="FILE.jsonl", help="Contacts as the Contacts API writes them, one a line."),
+    ],
+    site: Annotated[str, typer.Option("--site", metavar="URL", help="The embedded site to make: local:PATH.")],
+) -> None:
+    """Make an embedded site from a file of contacts."""
+    from connectors.local import read_contacts
+    from flows.sites import is_missing, open_site
+
+    if not is_missing(site) and site.startswith("local:"):
+        raise UsageError(f"{site.removeprefix('local:')} is there already. Choose another file or remove it first.")
+    contacts, labels, fields = read_contacts(file)
+    with open_site(site, create=True) as made:
+        count = made.load(contacts, labels, fields)
+    _say(f"{site} has {count} contacts.")
+
+
+def _plan(
+    exports: list[str] | None,
+    config: Path | None,
+    site: str | None,
+    folder: Path | None,
+    prefect: bool,
+) -> tuple[Run, Settings, dict[str, Any]]:
+    from flows.pipeline import plan_run
+    from flows.runs import Run
+    from flows.settings import load_settings
+
+    settings = load_settings(config).with_site(site).with_exports(exports or [])
+    if (
+        not any(one.files for one in settings.source)
+        and site is None
+        and config is None
+        and not Path("onefold.toml").exists()
+    ):
+        raise UsageError(
+            "There is nothing to read. Give exports, or --config FILE, or --site to clean a site by itself."
+        )
+    if _through_prefect(prefect):
+        from flows.plan import plan as plan_flow
+
+        summary = plan_flow(exports, str(config) if config else None, site, str(folder) if folder else None)
+        run = Run.opened(Path(summary["run"]))
+    else:
+        run = Run.new(folder)
+        summary = plan_run(settings, run, _Shown())
+    _show_plan(run)
+    return run, settings, summary
+
+
+def _apply(run: Run, settings: Settings, as_json: bool, prefect: bool) -> None:
+    if _through_prefect(prefect):
+        from flows.apply import apply as apply_flow
+
+        summary = apply_flow(str(run.folder))
+    else:
+        from flows.pipeline import apply_run
+
+        shown = _Shown()
+        summary = apply_run(run, settings, shown, progress=shown.advance)
+    _say(
+        f"\nApplied: {summary['created']} created, {summary['merged']} merged away, {summary['updated']} updated, "
+        f"{summary['labelled']} labelled; {summary['held']} held, {summary['failed']} failed."
+    )
+    _finish(summary, run, as_json)
+
+
+def _finish(summary: dict[str, Any], run: Run, as_json: bool) -> None:
+    """Says where the report is, prints the summary as JSON when asked, and ends with the exit code that is due."""
+    _say(f"Report: {summary['report']}")
+    if as_json:
+        print(json.dumps(summary))
+    unreadable = any("problem" in one for one in run.facts().get("files", []))
+    raise typer.Exit(HELD if summary["held"] or summary["failed"] or unreadable else 0)
+
+
+def _report(run: Run) -> dict[str, Any]:
+    from flows.pipeline import report as write
+
+    return write(run)
+
+
+def _nothing_to_do(run: Run) -> bool:
+    from flows.pipeline import counts
+
+    planned = counts(run.table("plan"))
+    return not any(planned[kind] for kind in ("create", "update", "merge", "label"))
+
+
+def _agreed(run: Run) -> bool:
+    """Whether a person typed yes; the site cannot undo merges."""
+    print("\nApply this plan? Type yes: ", end="", file=sys.stderr, flush=True)
+    answer = sys.stdin.readline()
+    if not answer:
+        _say("")
+        raise UsageError(
+            f"Nobody answered, so nothing was applied. Add --yes, or later: onefold apply {run.folder} --yes"
+        )
+    if answer.strip().casefold() == "yes":
+        return True
+    _say(f"Nothing has been written. Next:  onefold apply {run.folder}")
+    return False
+
+
+def _through_prefect(asked: bool) -> bool:
+    """Whether to run as Prefect flows; its own log says nothing then that the command line does not say better."""
+    if asked or os.environ.get("PREFECT_API_URL"):
+        os.environ.setdefault("PREFECT_LOGGING_LEVEL", "CRITICAL")
+        return True
+    return False
+
+
+def _console() -> Console:
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def _say(text: str) -> None:
+    _console().print(text, markup=False)
+
+
+def _show_plan(run: Run) -> None:
+    from flows.summary import plan_summary
+
+    _say(plan_summary(run))
+
+
+class _Shown:
+    """A stage runner that shows each stage's name, and a bar on a terminal."""
+
+    def __init__(self) -> None:
+        self._console = _console()
+        self._bar: Any = None
+
+    def __call__(self, title: str, work: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - as `Stage`
+        if not self._console.is_terminal:
+            self._console.print(f"  {title} …", markup=False)
+            return work(*args, **kwargs)
+        from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+        columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+        with Progress(*columns, console=self._console, transient=True) as progress:
+            task = progress.add_task(title, total=None)
+            self._bar = (progress, task)
+            return work(*args, **kwargs)
+
+    def advance(self, count: int) -> None:
+        """Shows how far the stage under way is."""
+        if self._bar is not None:
+            progress, task = self._bar
+            progress.update(task, completed=count)
+
+
+def main() -> None:
+    """The entry point: every error a user may see is one sentence, with its exit code."""
+    try:
+        app()
+    except OnefoldError as error:
+        _say(f"onefold: {error}")
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        _say("onefold: stopped. What was done is on record; the same command goes on.")
+        sys.exit(1)

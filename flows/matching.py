@@ -1,0 +1,77 @@
+"""The duplicates of a single file."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from connectors.exports.reading import Reading, read_export
+from flows.pipeline import Stage, directly
+from transforms.errors import UsageError
+from transforms.matching import Matches, match
+from transforms.records import to_records
+
+
+def match_file(
+    file: Path,
+    out: Path,
+    *,
+    id_column: str | None = None,
+    match_on: Sequence[str] = (),
+    region: str | None = None,
+    stage: Stage = directly,
+) -> dict[str, Any]:
+    """Finds the duplicates of a file and writes `id,cluster_id` for every row, in order.
+
+    Args:
+        file: the table.
+        out: where the result goes, as CSV.
+        id_column: the column whose value is the row's id; the row's number from 1 when not given.
+        match_on: further columns that identify a person.
+        region: the country of phones without a country code.
+        stage: what runs a stage.
+
+    Raises:
+        UsageError: the file or a column is missing, or the result cannot be written.
+        InputError: the file cannot be read.
+    """
+    began = time.monotonic()
+    if not file.is_file():
+        raise UsageError(f"There is no file {file}.")
+    if not out.parent.is_dir():
+        raise UsageError(f"There is no folder {out.parent} to write {out.name} to.")
+    reading = stage("read", _read, file, list(match_on), region, id_column)
+    matches = stage("match", _match, reading)
+    numbers = reading.rows.select("row", id="source_key").with_columns(cluster=matches.clusters["cluster"])
+    rejected = reading.rejects.select(
+        "row", id=pl.lit(None, dtype=pl.String), cluster=pl.lit("row ") + pl.col("row").cast(pl.String)
+    )
+    rows = pl.concat([numbers, rejected]).sort("row")
+    order = rows.select("cluster").unique(maintain_order=True).with_row_index("cluster_id", offset=1)
+    named = rows.join(order, on="cluster", maintain_order="left")
+    row_id = pl.coalesce("id", pl.col("row").cast(pl.String)) if id_column else pl.col("row")
+    named.select(id=row_id, cluster_id="cluster_id").write_csv(out)
+    return {
+        "file": str(file),
+        "out": str(out),
+        "records": len(rows),
+        "rejected": len(rejected),
+        "clusters": len(order),
+        "duplicates": len(rows) - len(order),
+        "pairs": len(matches.pairs),
+        "seconds": round(time.monotonic() - began, 3),
+    }
+
+
+def _read(file: Path, match_on: Sequence[str], region: str | None, id_column: str | None) -> Reading:
+    return read_export(file, source="file", rank=0, region=region, identifiers=match_on, key_column=id_column)
+
+
+def _match(reading: Reading) -> Matches:
+    """Ids say nothing about who is who here: one that is repeated must not join its rows."""
+    anonymous = reading.rows.with_columns(source_key=pl.lit(None, dtype=pl.String))
+    return match(to_records(anonymous, everyone=True))

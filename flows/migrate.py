@@ -1,0 +1,33 @@
+"""The flow `migrate`: plan, then apply what needs nobody's decision."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from prefect import flow
+
+from flows.pipeline import apply_run, plan_run
+from flows.runs import Run
+from flows.tasks import as_task, settings_for
+
+
+@flow(name="onefold-migrate", persist_result=False)
+def migrate(
+    exports: list[str] | None = None, config: str | None = None, site: str | None = None, run: str | None = None
+) -> dict[str, Any]:
+    """Plans and applies a run; what waits for a person is left for the report.
+
+    Args:
+        exports: files, folders or `PATH=SOURCE-NAME`, the most trusted first; those of the settings when not given.
+        config: the settings file; `onefold.toml` where the flow runs, when there is one.
+        site: the site, `local:PATH`.
+        run: the run's folder; a new one below `runs` when not given.
+
+    Returns:
+        The summary, as the command line prints it with `--json`.
+    """
+    settings = settings_for(config, site, exports)
+    folder = Run.new(Path(run) if run else None)
+    plan_run(settings, folder, as_task)
+    return apply_run(folder, settings, as_task)

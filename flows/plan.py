@@ -1,0 +1,30 @@
+"""The flow `plan`: reads everything, writes the plan, touches nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from prefect import flow
+
+from flows.pipeline import plan_run
+from flows.runs import Run
+from flows.tasks import as_task, settings_for
+
+
+@flow(name="onefold-plan", persist_result=False)
+def plan(
+    exports: list[str] | None = None, config: str | None = None, site: str | None = None, run: str | None = None
+) -> dict[str, Any]:
+    """Plans a run.
+
+    Args:
+        exports: files, folders or `PATH=SOURCE-NAME`, the most trusted first; those of the settings when not given.
+        config: the settings file; `onefold.toml` where the flow runs, when there is one.
+        site: the site, `local:PATH`.
+        run: the run's folder; a new one below `runs` when not given.
+
+    Returns:
+        The summary, as the command line prints it with `--json`.
+    """
+    return plan_run(settings_for(config, site, exports), Run.new(Path(run) if run else None), as_task)

@@ -1,0 +1,226 @@
+"""All settings: `onefold.toml`, the environment, the command line. Later ones win.
+
+Environment variables are `ONEFOLD_<SECTION>__<KEY>`, for example `ONEFOLD_SITE__URL`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from transforms.errors import UsageError
+from transforms.matching import AUTO, REVIEW
+from transforms.planning import TIE_BREAKS, Policy
+from transforms.schema import SITE
+
+TieBreak = Literal["member", "precedence", "most_complete", "most_recent", "oldest", "id"]
+Overwritable = Literal["first", "last", "company", "job_title", "birthdate", "locale"]
+Region = Annotated[
+    str,
+    Field(pattern="^[A-Z]{2}$"),
+    BeforeValidator(lambda value: value.upper() if isinstance(value, str) else value),
+]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SiteSettings(_Section):
+    """`[site]`: the contact list that is kept clean."""
+
+    url: str = "local:onefold.db"
+    region: Region | None = None
+
+
+class SourceSettings(_Section):
+    """`[[source]]`: a source of contacts; their order is the order of trust. `site` places the site itself."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 _.-]*$")
+    files: tuple[str, ...] = ()
+    region: Region | None = None
+    format: str | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_file(cls, values: Any) -> Any:  # noqa: ANN401 - whatever the file says, before validation
+        if isinstance(values, dict) and isinstance(values.get("files"), str):
+            return {**values, "files": [values["files"]]}
+        return values
+
+
+class MatchSettings(_Section):
+    """`[match]`: from which probability records are joined, and from which a person should look."""
+
+    auto: float = Field(AUTO, gt=0.5, lt=1)
+    review: float = Field(REVIEW, gt=0, lt=1)
+
+    @model_validator(mode="after")
+    def _in_order(self) -> MatchSettings:
+        if self.review > self.auto:
+            raise ValueError("review must not be above auto")
+        return self
+
+
+class PolicySettings(_Section):
+    """`[policy]`: which value survives, and what is marked."""
+
+    target: tuple[TieBreak, ...] = TIE_BREAKS  # type: ignore[assignment] # the same names, as a plain tuple there
+    overwrite: tuple[Overwritable, ...] = ()
+    extended_fields: tuple[str, ...] = ()
+    label: str = "Onefold {run}"
+    opt_out_label: str = "Opted out"
+
+
+class Settings(BaseSettings):
+    """Everything that can be set."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="ONEFOLD_", env_nested_delimiter="__", extra="forbid", frozen=True, populate_by_name=True
+    )
+
+    site: SiteSettings = SiteSettings()
+    source: tuple[SourceSettings, ...] = ()
+    match: MatchSettings = MatchSettings()
+    policy: PolicySettings = PolicySettings()
+    wix_api_key: SecretStr | None = Field(None, validation_alias="WIX_API_KEY")
+    wix_site_id: str | None = Field(None, validation_alias="WIX_SITE_ID")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - the signature is pydantic-settings'
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment wins over the file; flags are put in afterwards."""
+        return env_settings, init_settings
+
+    @model_validator(mode="after")
+    def _distinct_sources(self) -> Settings:
+        names = [one.name for one in self.source]
+        if len(set(names)) < len(names):
+            raise ValueError("two sources have the same name")
+        return self
+
+    def policy_for(self, run: str) -> Policy:
+        """The planner's policy for a run of this name."""
+        return Policy(
+            target=tuple(self.policy.target),
+            overwrite=frozenset(self.policy.overwrite),
+            label=self.policy.label.replace("{run}", run),
+            opt_out_label=self.policy.opt_out_label,
+            auto=self.match.auto,
+            review=self.match.review,
+        )
+
+    def with_site(self, url: str | None) -> Settings:
+        """These settings with another site, when one is given."""
+        if url is None:
+            return self
+        return self.model_copy(update={"site": self.site.model_copy(update={"url": url})})
+
+    def with_exports(self, exports: Sequence[str]) -> Settings:
+        """These settings with exports from the command line before their sources: `FILE`, `FOLDER` or `PATH=NAME`.
+
+        Raises:
+            UsageError: a path is missing.
+        """
+        sources: list[SourceSettings] = []
+        for export in exports:
+            text, named, name = export.rpartition("=")
+            path = Path(text if named and not Path(export).exists() else export)
+            if not path.exists():
+                raise UsageError(f"There is no file or folder {path}.")
+            chosen = name if named and not Path(export).exists() else path.stem
+            clean = "".join(letter if letter.isalnum() or letter in " _.-" else "-" for letter in chosen).strip(" _.-")
+            try:
+                one = SourceSettings(name=clean or "export", files=(str(path),))
+            except ValidationError as error:
+                raise UsageError(
+                    f"{name!r} cannot be the name of a source: letters, digits, blank, . _ - only."
+                ) from error
+            configured = next((known for known in self.source if known.name == one.name), None)
+            if configured is not None:
+                one = configured.model_copy(update={"files": one.files})
+            same = next((index for index, known in enumerate(sources) if known.name == one.name), None)
+            if same is None:
+                sources.append(one)
+            else:
+                sources[same] = sources[same].model_copy(update={"files": (*sources[same].files, *one.files)})
+        if not sources:
+            return self
+        placed = [one for one in self.source if one.name == SITE]
+        return self.model_copy(update={"source": (*placed, *sources)})
+
+    def ranked(self) -> list[SourceSettings]:
+        """All sources in the order of trust, the site first where the settings do not place it."""
+        if any(one.name == SITE for one in self.source):
+            return list(self.source)
+        return [SourceSettings(name=SITE), *self.source]
+
+
+def load_settings(path: Path | None = None) -> Settings:
+    """Settings from a file (or `onefold.toml` here, when there is one) and the environment.
+
+    Relative paths in the file are taken from its folder.
+
+    Raises:
+        UsageError: the file is missing, is not TOML, or has an unknown key or a bad value.
+    """
+    chosen = path if path is not None else Path("onefold.toml")
+    values: dict[str, Any] = {}
+    if path is not None and not path.is_file():
+        raise UsageError(f"There is no settings file {path}.")
+    if chosen.is_file():
+        try:
+            values = tomllib.loads(chosen.read_text("utf-8"))
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise UsageError(f"{chosen} is not a TOML file: {error}.") from error
+    try:
+        settings = Settings(**values)
+    except ValidationError as error:
+        raise UsageError(f"{chosen if values else 'Settings'}: {_sentence(error)}") from error
+    folder = chosen.resolve().parent
+    site = settings.site
+    if values.get("site", {}).get("url") == site.url and site.url.startswith("local:"):
+        site = site.model_copy(update={"url": f"local:{folder / site.url.removeprefix('local:')}"})
+    sources = tuple(
+        one.model_copy(update={"files": tuple(str(folder / file) for file in one.files)}) for one in settings.source
+    )
+    return settings.model_copy(update={"site": site, "source": sources})
+
+
+def _sentence(error: ValidationError) -> str:
+    """The first problem of settings as one sentence, with the nearest known name for an unknown key."""
+    problem = error.errors()[0]
+    place = [str(part) for part in problem["loc"]]
+    where = ".".join(place) or "the settings"
+    if problem["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(place[-1], _known_keys(place[:-1]), n=1)
+        return f"unknown key {where!r}" + (f"; did you mean {near[0]!r}?" if near else ".")
+    return f"{where}: {problem['msg'].removeprefix('Value error, ')}."
+
+
+def _known_keys(place: Sequence[str]) -> list[str]:
+    sections: dict[str, type[BaseModel]] = {
+        "site": SiteSettings, "source": SourceSettings, "match": MatchSettings, "policy": PolicySettings,
+    }  # fmt: skip
+    section = sections.get(place[0]) if place else None
+    return list((section or Settings).model_fields)

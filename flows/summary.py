@@ -1,0 +1,65 @@
+"""The plan in one screen of the terminal: what will happen, what waits, what would be lost."""
+
+from __future__ import annotations
+
+from flows.pipeline import counts
+from flows.runs import Run
+
+MOST_EXAMPLES = 5
+
+
+def plan_summary(run: Run) -> str:
+    """The summary of a planned run. No e-mail and no phone stands in it."""
+    facts, planned = run.facts(), counts(run.table("plan"))
+    records, rejects, losses = run.table("records"), run.table("rejects"), run.table("losses")
+    by_source = dict(records.filter(records["contact_id"].is_null()).group_by("source").len().iter_rows())
+    sources = " › ".join(f"{name} {by_source[name]:,}" if name in by_source else name for name in facts["sources"])
+    lines = [
+        f"\nPlan {facts['name']}  site: {facts['site']} ({facts['site_contacts']:,} contacts)   sources: {sources}",
+        "",
+    ]
+    if not any(planned[kind] for kind in ("create", "update", "merge", "label")):
+        lines.append("  No changes. The site agrees with the sources.")
+    else:
+        lines += [
+            f"  + create {planned['create']:>7,} contacts",
+            f"  ~ update {planned['update']:>7,} contacts",
+            f"  » merge  {planned['merge']:>7,} contacts into {planned['into']:,}"
+            + (
+                f"   {planned['merge_calls']:,} calls; the site cannot undo this, images are kept"
+                if planned["merge"]
+                else ""
+            ),
+            f"  # label  {planned['label']:>7,} contacts",
+        ]
+    lines.append("")
+    if planned["review"] or planned["blocked"]:
+        lines.append(
+            f"  needs you {planned['review']:>6,} cases"
+            + (f", {planned['blocked']:,} more are blocked" if planned["blocked"] else "")
+        )
+        held = (
+            run.table("plan")
+            .filter(run.table("plan")["state"] != "auto")
+            .unique("cluster", keep="first", maintain_order=True)
+        )
+        for records_of, reason in held.select("records", "reason").head(MOST_EXAMPLES).iter_rows():
+            lines.append(f"      {' + '.join(records_of[:3])}: {reason}")
+        if held.height > MOST_EXAMPLES:
+            lines.append(f"      … and {held.height - MOST_EXAMPLES:,} more in the report")
+    if len(rejects):
+        lines.append(f"  rejects   {len(rejects):>6,} rows")
+        for file, line, reason in rejects.select("file", "line", "reason").head(MOST_EXAMPLES).iter_rows():
+            lines.append(f"      {file}:{line}  {reason}")
+        if len(rejects) > MOST_EXAMPLES:
+            lines.append(f"      … and {len(rejects) - MOST_EXAMPLES:,} more in the report")
+    if len(losses):
+        top = " · ".join(
+            f"{field} {count}" for field, count in losses["field"].value_counts(sort=True).head(5).iter_rows()
+        )
+        lines.append(f"  would lose{len(losses):>6,} values   {top}")
+    opted = int(records["opted_out"].sum())
+    if opted:
+        lines.append(f"  opt-outs  {opted:>6,} kept, 0 subscribed again")
+    lines.append(f"\n  report    {run.folder / 'report.html'}")
+    return "\n".join(lines)

@@ -1,0 +1,138 @@
+"""What tests share: a site in a real file, exports in real files, and the command line as a real process."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from connectors.exports.reading import read_export
+from connectors.local import LocalSite
+from transforms.matching import Matches, match
+from transforms.records import Records, to_records
+from transforms.schema import Email, Info, Phone
+
+ROOT = Path(__file__).parent.parent
+SAMPLES = ROOT / "data" / "samples"
+
+
+def info(
+    first: str | None = None,
+    last: str | None = None,
+    *,
+    email: str | None = None,
+    phone: str | None = None,
+    **more: Any,
+) -> Info:
+    """A contact's content in one line."""
+    return Info(
+        first=first,
+        last=last,
+        emails=(Email(email=email),) if email else (),
+        phones=(Phone(phone=phone, country_code="US"),) if phone else (),
+        **more,
+    )
+
+
+@pytest.fixture
+def site_path(tmp_path: Path) -> Path:
+    return tmp_path / "site.db"
+
+
+@pytest.fixture
+def site(site_path: Path) -> Iterator[LocalSite]:
+    with LocalSite(site_path, create=True) as opened:
+        yield opened
+
+
+@pytest.fixture
+def export(tmp_path: Path) -> Callable[[str, str], Path]:
+    """Writes an export file."""
+
+    def write(name: str, text: str) -> Path:
+        path = tmp_path / name
+        path.write_text(text, "utf-8")
+        return path
+
+    return write
+
+
+@pytest.fixture
+def records(tmp_path: Path) -> Callable[[str], Records]:
+    """The records of a small table, written as `column,column` and one line a record."""
+
+    def read(text: str, **options: Any) -> Records:
+        path = tmp_path / "table.csv"
+        path.write_text("\n".join(line.strip() for line in text.strip().splitlines()), "utf-8")
+        return to_records(read_export(path, source="table", rank=0, region="US", **options).rows)
+
+    return read
+
+
+def groups(found: Matches) -> list[list[int]]:
+    """The rows of each cluster of several records, from 1."""
+    by_cluster = found.clusters.group_by("cluster", maintain_order=True).agg("record")["record"].to_list()
+    return sorted([record + 1 for record in sorted(members)] for members in by_cluster if len(members) > 1)
+
+
+@pytest.fixture
+def joined(records: Callable[[str], Records]) -> Callable[[str], list[list[int]]]:
+    """Which rows of a small table are found to be one person."""
+    return lambda text: groups(match(records(text)))
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> dict[str, Any]:
+        return json.loads(self.out)
+
+
+@pytest.fixture
+def onefold(tmp_path: Path) -> Callable[..., Ended]:
+    """Runs the command line as a process of its own, in an empty folder."""
+
+    def run(*arguments: object, answer: str = "", environment: Mapping[str, str] | None = None) -> Ended:
+        import os
+
+        done = subprocess.run(
+            [sys.executable, "-c", "from flows.cli import main; main()", *map(str, arguments)],
+            cwd=tmp_path,
+            input=answer,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            env={**os.environ, "COLUMNS": "200", **(environment or {})},
+            check=False,
+        )
+        return Ended(done.returncode, done.stdout, done.stderr)
+
+    return run
+
+
+def contacts_of(path: Path) -> list[Info]:
+    """The content of all contacts of an embedded site, oldest first."""
+    import asyncio
+
+    from connectors.contacts import named_contacts
+
+    with LocalSite(path) as opened:
+        return [contact.info for contact in asyncio.run(named_contacts(opened))]
+
+
+def table(run: Path, name: str) -> pl.DataFrame:
+    """A table of a run."""
+    return pl.read_parquet(run / f"{name}.parquet")

@@ -1,0 +1,213 @@
+"""Who is found to be one person, and who is not: each a small table with its story."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import polars as pl
+import pytest
+
+from transforms.blocking import blocking_keys, candidate_pairs
+from transforms.clustering import short_id
+from transforms.matching import match
+from transforms.records import Records
+from transforms.scoring import CHANCE, FIRM, HOUSEHOLD, PERSON
+
+Joined = Callable[[str], list[list[int]]]
+HEADER = "First Name,Last Name,Email,Phone,Company,Street,City,Zip,Date of birth"
+
+
+def people(*rows: str) -> str:
+    return "\n".join([HEADER, *rows])
+
+
+def test_the_same_person_from_two_sources(joined: Joined) -> None:
+    assert joined(
+        people(
+            "Robert,Whitaker,bob@postbox.example,212-555-0123,,,,,",
+            "Bob,Whitaker,BOB@postbox.example,(212) 555-0123,Maple & Main,,,,",
+            "Clara,Finch,clara@quickmail.example,617-555-0111,,,,,",
+        )
+    ) == [[1, 2]]
+
+
+def test_father_and_son_in_one_house_with_one_mailbox(joined: Joined) -> None:
+    assert (
+        joined(
+            people(
+                "Walter,Hargrove,the.hargroves@postbox.example,212-555-0123,,12 Elm Street,Boston,02134,1951-03-02",
+                "Timothy,Hargrove,the.hargroves@postbox.example,212-555-0123,,12 Elm Street,Boston,02134,1985-07-09",
+            )
+        )
+        == []
+    )
+
+
+def test_a_junior_is_never_his_father(joined: Joined) -> None:
+    assert (
+        joined(
+            people(
+                "William,Hart Sr.,the.harts@postbox.example,212-555-0123,,12 Elm Street,Boston,02134,",
+                "William,Hart Jr.,the.harts@postbox.example,212-555-0123,,12 Elm Street,Boston,02134,",
+            )
+        )
+        == []
+    )
+
+
+def test_twins_are_two_people(joined: Joined) -> None:
+    assert (
+        joined(
+            people(
+                "Nora,Lindqvist,,212-555-0123,,12 Elm Street,Boston,02134,2001-05-06",
+                "Felix,Lindqvist,,212-555-0123,,12 Elm Street,Boston,02134,2001-05-06",
+            )
+        )
+        == []
+    )
+
+
+def test_colleagues_behind_one_mailbox_and_one_switchboard(joined: Joined) -> None:
+    assert (
+        joined(
+            people(
+                "Ada,Novak,info@bluefin.example,312-555-0100,Bluefin Analytics,,,,",
+                "Bruno,Petrov,info@bluefin.example,312-555-0100,Bluefin Analytics,,,,",
+                "Clara,Quintero,info@bluefin.example,312-555-0100,Bluefin Analytics,,,,",
+                "Diego,Ramsey,info@bluefin.example,312-555-0100,Bluefin Analytics,,,,",
+            )
+        )
+        == []
+    )
+
+
+def test_a_mailing_list_address_used_by_forty_people(joined: Joined) -> None:
+    firsts = "Ada Bruno Clara Diego Emma Felix Grace Henry".split()
+    lasts = "Novak Petrov Quintero Ramsey Stanhope".split()
+    rows = [f"{first},{last},rotary-members@lists.example,,,,,," for first in firsts for last in lasts]
+
+    assert joined(people(*rows)) == []
+
+
+def test_two_john_smiths_in_one_firm_are_left_to_a_person(joined: Joined) -> None:
+    others = [
+        f"{first},Smith,{first.lower()}.smith@firm.example,,Harbor Light Films,,,,"
+        for first in ("Ada", "Karen", "Oscar")
+    ]
+    johns = [
+        f"John,{last},john.{last.lower()}@firm.example,,Harbor Light Films,,,," for last in ("Novak", "Ramsey", "Finch")
+    ]
+
+    assert (
+        joined(
+            people(
+                "John,Smith,john.smith@firm.example,212-555-0101,Harbor Light Films,,,,",
+                "John,Smith,john.smith.2@firm.example,617-555-0155,Harbor Light Films,,,,",
+                *others,
+                *johns,
+            )
+        )
+        == []
+    )
+
+
+def test_someone_who_moved_jobs_keeps_the_mobile(joined: Joined) -> None:
+    assert joined(
+        people(
+            "Miriam,Castellano,miriam.castellano@kestrel.example,503-555-0142,Kestrel Aviation,,,,",
+            "Miriam,Castellano,miriam.castellano@umbra.example,503-555-0142,Umbra Lighting,,,,",
+        )
+    ) == [[1, 2]]
+
+
+def test_typos_initials_swapped_names_and_other_scripts(joined: Joined) -> None:
+    assert joined(
+        people(
+            "Catherine,Villanueva,cathy.v@postbox.example,303-555-0111,,,,,",
+            "Catherina,Vilanueva,cathy.v@postbox.example,,,,,,",
+            "Takahashi,Jasmine,jt@quickmail.example,303-555-0112,,,,,",
+            "Jasmine,Takahashi,jt@quickmail.example,,,,,,",
+            "Ольга,Петрова,olga@letterbox.example,303-555-0113,,,,,",
+            "Olga,Petrova,olga@letterbox.example,,,,,,",
+            "R.,Sutherland,rs@letterbox.example,303-555-0114,,,,,",
+            "Raymond,Sutherland,,303-555-0114,,9 Cedar Road,Denver,80203,",
+        )
+    ) == [[1, 2], [3, 4], [5, 6], [7, 8]]
+
+
+def test_a_name_alone_never_joins(joined: Joined) -> None:
+    assert joined(people("Zebedee,Quackenbush,,,,,,,", "Zebedee,Quackenbush,,,,,,,")) == []
+
+
+def test_a_chain_whose_ends_disagree_is_not_one_person(joined: Joined) -> None:
+    found = joined(
+        people(
+            "Daniel,Reyes,d.reyes@postbox.example,206-555-0150,,,,,1970-01-02",
+            ",Reyes,d.reyes@postbox.example,206-555-0150,,,,,",
+            "Rosa,Reyes,d.reyes@postbox.example,206-555-0150,,,,,1999-11-30",
+        )
+    )
+
+    assert all(not {1, 3} <= set(group) for group in found)
+
+
+def test_a_declared_identifier_joins_what_nothing_else_does(records: Callable[..., Records]) -> None:
+    from conftest import groups
+
+    text = """First Name,Last Name,Badge
+              Ada,Novak,A-7731
+              A,Nowak,a7731
+              Bruno,Petrov,A-9924"""
+
+    assert groups(match(records(text, identifiers=["badge"]))) == [[1, 2]]
+
+
+def test_the_same_input_gives_the_same_clusters(records: Callable[[str], Records]) -> None:
+    text = people(*[f"Ada,Novak{n % 7},ada{n % 9}@postbox.example,,,,,," for n in range(60)])
+
+    one, two = match(records(text)), match(records(text))
+
+    assert one.clusters.equals(two.clusters)
+    assert one.pairs.equals(two.pairs)
+
+
+def test_evidence_is_told_in_words(records: Callable[[str], Records]) -> None:
+    text = people(
+        "Robert,Whitaker,bob@postbox.example,212-555-0123,,,,,",
+        "Bob,Whitaker,bob@postbox.example,617-555-0199,,,,,",
+    )
+
+    why = match(records(text)).pairs["why"][0]
+
+    assert "same e-mail" in why
+    assert "nickname" in why
+    assert "but other phone" in why
+
+
+def test_candidates_share_a_telling_key_and_come_once() -> None:
+    keys = pl.DataFrame(
+        {"record": [0, 1, 0, 1, 2, 3, 4, 5, 6, 7], "key": [1, 1, 2, 2, 3, 3, 4, 4, 4, 4], "rule": "x"},
+        schema={"record": pl.UInt32, "key": pl.UInt64, "rule": pl.String},
+    )
+
+    pairs = candidate_pairs(keys, records=8, max_block=3)
+
+    assert pairs.rows() == [(0, 1), (2, 3)]
+
+
+def test_everyone_has_a_key_who_has_anything(records: Callable[[str], Records]) -> None:
+    tables = records(people("Ada,Novak,,,,,,,", ",,a@postbox.example,,,,,,", ",,,212-555-0123,,,,,"))
+
+    assert blocking_keys(tables)["record"].unique().sort().to_list() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("explanation", [PERSON, CHANCE, HOUSEHOLD, FIRM])
+def test_shipped_probabilities_sum_to_one(explanation: dict[str, tuple[float, ...]]) -> None:
+    for field, shares in explanation.items():
+        assert sum(shares) == pytest.approx(1, abs=0.002), field
+
+
+def test_short_ids_are_short_and_stable() -> None:
+    assert short_id("site:1", "hubspot:7") == short_id("site:1", "hubspot:7")
+    assert short_id("a", "b") != short_id("ab")
+    assert len(short_id("a")) == 10

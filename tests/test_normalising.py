@@ -1,0 +1,212 @@
+"""Values are cleaned and made canonical; what was given and why it cannot be used stays beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import phonenumbers
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from transforms.addresses import country_code, subdivision_code
+from transforms.cells import cleaned
+from transforms.dates import birthdates
+from transforms.emails import emails
+from transforms.folding import folded
+from transforms.names import company_keys
+from transforms.phones import phones
+from transforms.records import Records
+
+Read = Callable[[str], Records]
+
+
+def emails_of(*cells: str) -> pl.DataFrame:
+    frame = pl.DataFrame({"record": range(len(cells)), "position": 0, "tag": None, "value": cells})
+    return emails(frame.cast({"record": pl.UInt32, "position": pl.UInt32, "tag": pl.String}))
+
+
+def phones_of(*cells: str, country: str | None = "US") -> pl.DataFrame:
+    frame = pl.DataFrame({"record": range(len(cells)), "position": 0, "tag": None, "value": cells, "country": country})
+    return phones(frame.cast({"record": pl.UInt32, "position": pl.UInt32, "tag": pl.String, "country": pl.String}))
+
+
+@pytest.mark.parametrize(
+    ("cell", "left"),
+    [
+        ('="0447"', "0447"),
+        ("'0447", "0447"),
+        ("#N/A", None),
+        ("n/a", None),
+        ('""', None),
+        (" \u200bAda\u00a0 Lovelace ", "Ada Lovelace"),
+        ("O'Brien", "O'Brien"),
+    ],
+)
+def test_cells_lose_guards_placeholders_and_invisible_characters(cell: str, left: str | None) -> None:
+    assert pl.DataFrame({"cell": [cell]}).select(cleaned(pl.col("cell"))).item() == left
+
+
+@pytest.mark.parametrize(
+    ("cell", "found"),
+    [
+        ("Ada@Engines.EXAMPLE", ["Ada@engines.example"]),
+        ("Jane Roe <jane@x.example>", ["jane@x.example"]),
+        ("mailto:jane@x.example", ["jane@x.example"]),
+        ("jane (at) x.example", ["jane@x.example"]),
+        ("a@x.example; b@x.example ::: a@x.example", ["a@x.example", "b@x.example"]),
+        ("jane@bücher.example", ["jane@xn--bcher-kva.example"]),
+        ("none@none.com", [None]),
+        ("not an address", [None]),
+    ],
+)
+def test_emails_are_taken_apart_and_validated(cell: str, found: list[str | None]) -> None:
+    assert emails_of(cell)["email"].to_list() == found
+
+
+def test_the_match_key_ignores_case_plus_tags_and_gmails_dots() -> None:
+    keys = emails_of("Ada.Lovelace+news@gmail.com", "adalovelace@googlemail.com", "a.b@x.example")["match_key"]
+
+    assert keys.to_list() == ["adalovelace@gmail.com", "adalovelace@gmail.com", "a.b@x.example"]
+
+
+def test_a_role_mailbox_is_known() -> None:
+    assert emails_of("info2@x.example", "ada@x.example")["role"].to_list() == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("cell", "e164"),
+    [
+        ("(212) 555-0123", ["+12125550123"]),
+        ("0044 20 7946 0018", ["+442079460018"]),
+        ("+49 30 123456 ::: 212-555-0123", ["+4930123456", "+12125550123"]),
+        ("212-555-0123 x42", ["+12125550123"]),
+        ("4.47912E+11", [None]),
+        ("12", [None]),
+        ("call me", [None]),
+    ],
+)
+def test_phones_are_brought_to_e164_or_have_a_problem(cell: str, e164: list[str | None]) -> None:
+    found = phones_of(cell)
+
+    assert found["e164"].to_list() == e164
+    assert all(
+        (number is None) == (problem is not None) for number, problem in zip(e164, found["problem"], strict=True)
+    )
+
+
+def test_a_phone_without_a_country_is_kept_as_it_is_and_never_guessed() -> None:
+    found = phones_of("0151 555 0123", country=None)
+
+    assert found.select("phone", "e164", "problem").row(0) == ("0151 555 0123", None, None)
+
+
+@given(st.sampled_from(["US", "GB", "DE", "IL", "FR"]), st.integers(0, 10**10))
+def test_what_is_called_valid_is_valid_for_libphonenumber(region: str, digits: int) -> None:
+    found = phones_of(str(digits), country=region)["e164"][0]
+
+    try:
+        number = phonenumbers.parse(str(digits), region)
+        valid = phonenumbers.is_valid_number(number)
+    except phonenumbers.NumberParseException:
+        valid = False
+    assert (found is not None) == (valid and not str(digits).startswith("00"))
+
+
+def test_the_phones_country_is_the_address_before_the_source(records: Read) -> None:
+    tables = records("""First Name,Phone,Country
+                        Ada,020 7946 0018,United Kingdom
+                        Byron,212-555-0123,""")
+
+    assert tables.phones["e164"].to_list() == ["+442079460018", "+12125550123"]
+
+
+@pytest.mark.parametrize(
+    ("given_dates", "expected"),
+    [
+        (["1980-02-03"], ["1980-02-03"]),
+        (["19560409"], ["1956-04-09"]),
+        (["31/12/1980", "03/02/1980"], ["1980-12-31", "1980-02-03"]),
+        (["12/31/1980", "02/03/1980"], ["1980-12-31", "1980-02-03"]),
+        (["1604-04-15", "--0415", "04/15"], [None, None, None]),
+        (["someday"], [None]),
+    ],
+)
+def test_dates_are_read_by_the_order_the_whole_column_shows(given_dates: list[str], expected: list[str | None]) -> None:
+    rows = pl.DataFrame({"source": "x", "region": None, "given": given_dates}, schema_overrides={"region": pl.String})
+
+    found = birthdates(rows)["birthdate"].dt.strftime("%Y-%m-%d").to_list()
+
+    assert found == expected
+
+
+def test_a_birthday_without_a_year_stays_one() -> None:
+    rows = pl.DataFrame({"source": "x", "region": "US", "given": ["1604-04-15", "--0415", "--04-15", "04/15"]})
+
+    assert birthdates(rows)["birthday"].to_list() == ["04-15"] * 4
+
+
+def test_names_fold_over_marks_scripts_honorifics_and_generations(records: Read) -> None:
+    tables = records("""First Name,Last Name
+                        Dr. José,O'Brien Jr.
+                        Søren,van der Berg
+                        Ольга,Петрова""")
+
+    keys = tables.records.select("first_key", "last_key", "suffix_key").rows()
+
+    assert keys == [("jose", "obrien", "jr"), ("soren", "van der berg", None), ("olga", "petrova", None)]
+
+
+def test_one_column_names_are_taken_apart(records: Read) -> None:
+    tables = records("""Name,Email
+                        "Lovelace, Ada",a@x.example
+                        Martin Luther King Jr.,m@x.example""")
+
+    assert tables.records.select("first", "last", "suffix_key").rows() == [
+        ("Ada", "Lovelace", None),
+        ("Martin Luther", "King", "jr"),
+    ]
+
+
+def test_a_row_that_names_nobody_is_rejected_with_its_reason(records: Read) -> None:
+    tables = records("""First Name,Email,Phone,Notes
+                        Ada,,,
+                        ,none@none.com,4.47E+11,
+                        ,,,call the plumber""")
+
+    assert tables.records["first"].to_list() == ["Ada"]
+    assert tables.rejects["line"].to_list() == [3, 4]
+    assert "a placeholder" in tables.rejects["reason"][0]
+    assert tables.rejects["reason"][1] == "no name, e-mail or phone"
+
+
+def test_opt_outs_are_read_and_nothing_else_is(records: Read) -> None:
+    tables = records("""First Name,Email,Unsubscribed
+                        Ada,a@x.example,true
+                        Byron,b@x.example,false
+                        Clara,c@x.example,""")
+
+    assert tables.records["opted_out"].to_list() == [True, False, False]
+
+
+def test_company_names_lose_their_legal_form() -> None:
+    found = company_keys(pl.Series(["Müller & Söhne GmbH", "The Analytical Engines, Inc.", "Co", None]))
+
+    assert found.to_list() == ["muller sohne", "analytical engines", "co", None]
+
+
+def test_countries_and_subdivisions_are_known_by_name_and_code() -> None:
+    assert country_code("United States") == country_code("us") == country_code("USA") == "US"
+    assert subdivision_code("US", "New York") == subdivision_code("US", "ny") == "US-NY"
+    assert country_code("Atlantis") is None
+    assert subdivision_code("US", "Atlantis") is None
+
+
+@given(st.text(max_size=30))
+def test_folding_is_ascii_lower_case_and_folds_to_itself(text: str) -> None:
+    once = folded(pl.Series([text], dtype=pl.String))
+    value = once[0]
+
+    assert value is None or (value.isascii() and value == value.lower() == value.strip())
+    assert folded(once)[0] == value

@@ -1,0 +1,197 @@
+"""What is planned for each person, and what is left to people."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import polars as pl
+import pytest
+from conftest import info
+
+from connectors.contacts import Contact, contact_rows
+from connectors.exports.reading import read_export
+from transforms.matching import match
+from transforms.planning import Plan, Policy, plan
+from transforms.records import to_records
+from transforms.schema import CONTACTS, Info
+
+Planned = Callable[..., Plan]
+HEADER = "First Name,Last Name,Email,Phone,Company,Job title,Birthday,Tags,Shoe size\n"
+
+
+def contact(name: str, content: Info, *, member: bool = False, updated: int = 1) -> Contact:
+    moment = datetime(2026, 1, updated, tzinfo=UTC)
+    return Contact(id=name, revision=1, created=moment, updated=moment, is_member=member, info=content)
+
+
+@pytest.fixture
+def planned(tmp_path: Path) -> Planned:
+    """The plan for some contacts and some exports, each `(source, rows)`, the most trusted first."""
+
+    def make(contacts: Sequence[Contact] = (), *exports: tuple[str, str], policy: Policy | None = None) -> Plan:
+        frames = [contact_rows(contacts, rank=0, region="US")]
+        for rank, (source, rows) in enumerate(exports, start=1):
+            path = tmp_path / f"{source}.csv"
+            path.write_text(HEADER + rows, "utf-8")
+            frames.append(read_export(path, source=source, rank=rank, region="US").rows)
+        tables = to_records(pl.concat(frames))
+        infos = pl.DataFrame(
+            {"contact_id": [one.id for one in contacts], "info": [one.info.to_json() for one in contacts]},
+            schema=dict(CONTACTS),
+        )
+        return plan(tables, match(tables), infos, policy or Policy())
+
+    return make
+
+
+def after(made: Plan, kind: str) -> Info:
+    return Info.model_validate_json(made.operations.filter(pl.col("kind") == kind)["after"].item())
+
+
+CRM = ("crm", "Ada,Novak,ada@postbox.example,212-555-0101,Bluefin Analytics,,,,\n")
+SHOP = ("shop", "Ada,Novak,ada@postbox.example,617-555-0102,Umbra Lighting,,,,\n")
+
+
+@pytest.mark.parametrize(
+    ("order", "company", "phones"),
+    [
+        ((CRM, SHOP), "Bluefin Analytics", ["212-555-0101", "617-555-0102"]),
+        ((SHOP, CRM), "Umbra Lighting", ["617-555-0102", "212-555-0101"]),
+    ],
+)
+def test_the_first_source_decides_company_and_primary_phone(
+    planned: Planned, order: tuple[tuple[str, str], ...], company: str, phones: list[str]
+) -> None:
+    made = planned([], *order)
+
+    created = after(made, "create")
+
+    assert created.company == company
+    assert [one.phone for one in created.phones] == phones
+    assert [one.primary for one in created.phones] == [True, False]
+    assert [(loss.field, loss.kept) for loss in map(_Loss, made.losses.rows(named=True))] == [("company", company)]
+
+
+class _Loss:
+    def __init__(self, row: dict[str, str]) -> None:
+        self.field, self.kept = row["field"], row["kept"]
+
+
+@pytest.mark.parametrize(("order", "company"), [((CRM, SHOP), "Bluefin Analytics"), ((SHOP, CRM), "Umbra Lighting")])
+def test_an_existing_contact_is_filled_by_the_first_source_and_never_overwritten(
+    planned: Planned, order: tuple[tuple[str, str], ...], company: str
+) -> None:
+    bare = contact("c1", info("Ada", "Novak", email="ada@postbox.example"))
+    filled = contact("c1", info("Ada", "Novak", email="ada@postbox.example", company="Kestrel Aviation"))
+
+    assert after(planned([bare], *order), "update").company == company
+    assert after(planned([filled], *order), "update").company == "Kestrel Aviation"
+    assert (
+        after(planned([filled], *order, policy=Policy(overwrite=frozenset({"company"}))), "update").company == company
+    )
+
+
+def test_a_row_that_adds_nothing_plans_nothing(planned: Planned) -> None:
+    full = contact(
+        "c1", info("Ada", "Novak", email="ada@postbox.example", phone="212-555-0101", company="Bluefin Analytics")
+    )
+
+    assert planned([full], CRM).operations.is_empty()
+
+
+def test_a_member_is_the_target_and_two_members_are_never_merged(planned: Planned) -> None:
+    plain = contact("a", info("Ada", "Novak", email="ada@postbox.example", company="Bluefin Analytics"))
+    member = contact("b", info("Ada", "Novak", email="ada@postbox.example"), member=True)
+    other = contact("c", info("Ada", "Novak", email="ada@postbox.example"), member=True)
+
+    one = planned([plain, member]).operations
+    two = planned([member, other]).operations
+
+    assert one.select("kind", "target", "sources").rows() == [("merge", "b", ["a"])]
+    assert two.select("kind", "state").rows() == [("merge", "blocked")]
+
+
+def test_a_chain_takes_five_at_a_time_in_the_order_of_the_tie_breaks(planned: Planned) -> None:
+    contacts = [contact(f"c{n}", info("Ada", "Novak", email="ada@postbox.example"), updated=n) for n in range(1, 10)]
+
+    merges = planned(contacts).operations
+
+    assert merges["target"].unique().to_list() == ["c9"]
+    assert merges["sources"].to_list() == [["c8", "c7", "c6", "c5", "c4"], ["c3", "c2", "c1"]]
+
+
+def test_tie_breaks_follow_the_policy(planned: Planned) -> None:
+    old = contact("old", info("Ada", "Novak", email="ada@postbox.example"), updated=1)
+    new = contact("new", info("Ada", "Novak", email="ada@postbox.example"), updated=9)
+
+    assert planned([old, new]).operations["target"].item() == "new"
+    assert planned([old, new], policy=Policy(target=("oldest",))).operations["target"].item() == "old"
+
+
+def test_a_doubtful_newcomer_waits_and_says_for_whom(planned: Planned) -> None:
+    many = [contact(f"x{n}", info(f"Person{n}", f"Surname{n}", email=f"p{n}@postbox.example")) for n in range(40)]
+    ada = contact("ada", info("Ada", "Novak", email="ada@postbox.example"))
+
+    made = planned([ada, *many], ("crm", "Ada,Novak,ada.novak@letterbox.example,,,,,,\n"))
+
+    assert made.operations.select("kind", "state").rows() == [("create", "review")]
+    assert "site:ada" in made.operations["reason"].item()
+    assert made.losses.is_empty()
+
+
+def test_differing_birth_dates_are_for_a_person_to_decide(planned: Planned) -> None:
+    ada = contact(
+        "ada", info("Ada", "Novak", email="ada@postbox.example", phone="212-555-0101", birthdate="1970-01-02")
+    )
+
+    made = planned([ada], ("crm", "Ada,Novak,ada@postbox.example,212-555-0101,,,1984-11-30,,\n"))
+
+    assert made.operations.filter(pl.col("state") == "auto").is_empty()
+
+
+def test_labels_are_joined_and_the_runs_label_marks_only_what_was_touched(planned: Planned) -> None:
+    policy = Policy(label="Onefold test")
+    ada = contact("ada", info("Ada", "Novak", email="ada@postbox.example", labels=("VIP",)))
+
+    tagged = planned([ada], ("crm", 'Ada,Novak,ada@postbox.example,,,,,"VIP, Rotary",\n'), policy=policy)
+    filled = planned([ada], CRM, policy=policy)
+
+    assert tagged.operations.select("kind", "labels").rows() == [("label", ["Rotary"])]
+    assert filled.operations.filter(pl.col("kind") == "label")["labels"].to_list() == [["Onefold test"]]
+
+
+def test_an_opt_out_becomes_a_label(tmp_path: Path) -> None:
+    path = tmp_path / "news.csv"
+    path.write_text("First Name,Email,Unsubscribed\nAda,ada@postbox.example,true\n", "utf-8")
+    tables = to_records(read_export(path, source="news", rank=1).rows)
+
+    made = plan(tables, match(tables), pl.DataFrame(schema=dict(CONTACTS)), Policy(opt_out_label="Opted out"))
+
+    assert after(made, "create").labels == ("Opted out",)
+
+
+def test_every_value_that_is_not_imported_is_in_the_ledger(planned: Planned) -> None:
+    made = planned([], ("crm", "Ada,Novak,ada@postbox.example; broken@,4.4E+11,,,--04-15,,41\n"))
+
+    lost = set(made.losses.select("field", "value", "line").rows())
+
+    assert lost == {
+        ("e-mail", "broken@", 2),
+        ("phone", "4.4E+11", 2),
+        ("birth date", "04-15", 2),
+        ("Shoe size", "41", 2),
+    }
+
+
+def test_a_shared_mailbox_is_created_for_both_on_purpose(planned: Planned) -> None:
+    rows = (
+        "Walter,Hargrove,the.hargroves@postbox.example,,,,1951-03-02,,\n"
+        "Timothy,Hargrove,the.hargroves@postbox.example,,,,1985-07-09,,\n"
+        "Clara,Finch,clara@postbox.example,,,,,,\n"
+    )
+
+    creates = planned([], ("crm", rows)).operations
+
+    assert creates.select("kind", "allow_duplicates").rows() == [("create", True), ("create", True), ("create", False)]

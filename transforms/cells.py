@@ -1,0 +1,24 @@
+"""Cleaning a cell of what spreadsheets and people leave in it, before anyone looks at its meaning."""
+
+from __future__ import annotations
+
+import polars as pl
+
+PLACEHOLDERS = (
+    "-", "--", ".", "?", "n/a", "na", "n.a.", "#n/a", "#ref!", "#value!", "#name?", "null", "none", "nil", "nan",
+    "(null)", "(none)", "undefined", "unknown", "not available", "tbd", '""', "[[unknown]]",
+)  # fmt: skip
+"""What people and programs write where there is nothing."""
+
+
+def cleaned(cell: pl.Expr) -> pl.Expr:
+    """The cell without invisible characters, Excel's guards and placeholders; nothing left becomes null."""
+    text = (
+        cell.str.replace_all(r"[\u200b-\u200f\u202a-\u202e\u2060\ufeff\x00]", "")
+        .str.replace_all(r"[\s\u00a0]+", " ")
+        .str.strip_chars()
+        .str.replace(r'^="(.*)"$', "$1")
+        .str.replace(r"^'(\S)", "$1")
+        .str.strip_chars()
+    )
+    return pl.when(~text.str.to_lowercase().is_in(["", *PLACEHOLDERS])).then(text)

@@ -1,0 +1,188 @@
+"""E-mail addresses: taken apart, validated as email-validator does, and given a looser key for matching."""
+
+from __future__ import annotations
+
+import polars as pl
+from email_validator import EmailNotValidError, validate_email
+
+from transforms.cells import cleaned
+from transforms.schema import EMAILS, conform
+
+ROLES = frozenset(
+    [
+        "abuse",
+        "accounting",
+        "accounts",
+        "admin",
+        "administrator",
+        "admissions",
+        "all",
+        "anon",
+        "billing",
+        "bookings",
+        "bounce",
+        "buero",
+        "careers",
+        "commerciale",
+        "commande",
+        "comercial",
+        "compliance",
+        "contact",
+        "contacto",
+        "contato",
+        "contactus",
+        "custserv",
+        "customerservice",
+        "director",
+        "dns",
+        "domains",
+        "einkauf",
+        "enquiries",
+        "events",
+        "everyone",
+        "facturation",
+        "feedback",
+        "finance",
+        "ftp",
+        "guest",
+        "hallo",
+        "hello",
+        "help",
+        "helpdesk",
+        "hostmaster",
+        "hr",
+        "info",
+        "inquiries",
+        "investorrelations",
+        "invoice",
+        "invoices",
+        "it",
+        "jobs",
+        "kontakt",
+        "legal",
+        "list",
+        "mail",
+        "mailbox",
+        "mailerdaemon",
+        "manager",
+        "marketing",
+        "media",
+        "news",
+        "newsletter",
+        "nobody",
+        "noc",
+        "noreply",
+        "notifications",
+        "office",
+        "operations",
+        "ops",
+        "order",
+        "orders",
+        "owner",
+        "post",
+        "postmaster",
+        "press",
+        "privacy",
+        "purchasing",
+        "rechnung",
+        "reception",
+        "registrar",
+        "remove",
+        "request",
+        "reservations",
+        "root",
+        "sales",
+        "secretariat",
+        "secretary",
+        "security",
+        "segreteria",
+        "service",
+        "shop",
+        "spam",
+        "staff",
+        "studio",
+        "subscribe",
+        "support",
+        "sysadmin",
+        "team",
+        "tech",
+        "unsubscribe",
+        "ventas",
+        "vendas",
+        "vertrieb",
+        "verwaltung",
+        "web",
+        "webadmin",
+        "webmaster",
+        "welcome",
+    ]
+)
+"""Local parts of mailboxes that belong to a task and not to a person, as senders publish them."""
+
+PLACEHOLDER = r"^(none|no|na|test|noemail|no-?email|nomail|x+|asdf|unknown)@"
+_SEPARATORS = r"\s*(?: ::: |[;,|\n]|\s/\s)\s*"
+
+
+def emails(cells: pl.DataFrame) -> pl.DataFrame:
+    """The e-mail addresses of records, one row each.
+
+    Args:
+        cells: `record`, `position`, `value`, `tag`: the cells as given; one may hold several addresses.
+
+    Returns:
+        `EMAILS`: `email` with its domain in lower-case ASCII or null beside the `problem`, and `match_key`, in which
+        case, plus tags and Gmail's dots make no difference. No address twice in a record.
+    """
+    bare = pl.col("given").str.extract(r"<([^<>]+@[^<>]+)>").fill_null(pl.col("given"))
+    split = (
+        cells.select("record", "position", "tag", given=cleaned(pl.col("value")))
+        .drop_nulls("given")
+        .with_columns(given=pl.col("given").str.replace_all(_SEPARATORS, ";").str.split(";"))
+        .explode("given")
+        .with_columns(
+            candidate=bare.str.replace(r"(?i)^mailto:", "")
+            .str.replace(r"(?i)\s*(\(at\)|\[at\])\s*", "@")
+            .str.replace_all(r"^[\s'\"<]+|[\s'\">.,;]+$", "")
+            .str.replace_all(r"\s*@\s*", "@")
+        )
+        .filter(pl.col("candidate") != "")
+    )
+    checked = _validated(split["candidate"].unique())
+    local = pl.col("email").str.extract(r"^(.*)@").str.to_lowercase()
+    domain = pl.col("email").str.extract(r"@([^@]*)$").str.replace("^googlemail\\.com$", "gmail.com")
+    plain = local.str.replace(r"\+.*$", "")
+    key = pl.when(domain == "gmail.com").then(plain.str.replace_all(r"\.", "")).otherwise(plain)
+    frame = (
+        split.join(checked, on="candidate", how="left", maintain_order="left")
+        .with_columns(
+            match_key=pl.concat_str(key, domain, separator="@"),
+            role=local.str.replace_all(r"[^a-z]", "").is_in(list(ROLES)).fill_null(value=False),
+        )
+        .with_columns(identity=pl.coalesce(pl.col("email").str.to_lowercase(), "candidate"))
+        .unique(["record", "identity"], keep="first", maintain_order=True)
+        .with_columns(position=pl.int_range(pl.len(), dtype=pl.UInt32).over("record"))
+    )
+    return conform(frame, EMAILS)
+
+
+def _validated(candidates: pl.Series) -> pl.DataFrame:
+    """`candidate`, `email`, `problem` for distinct values: what email-validator accepts, and why not otherwise."""
+    accepted: list[str | None] = []
+    problems: list[str | None] = []
+    placeholder = candidates.str.to_lowercase().str.contains(PLACEHOLDER)
+    for candidate, is_placeholder in zip(candidates, placeholder, strict=True):
+        email, problem = None, None
+        if is_placeholder:
+            problem = "a placeholder, not an address"
+        else:
+            try:
+                checked = validate_email(candidate, check_deliverability=False, test_environment=True)
+                email = f"{checked.local_part}@{checked.ascii_domain or checked.domain}"
+            except EmailNotValidError as error:
+                problem = str(error)
+        accepted.append(email)
+        problems.append(problem)
+    return pl.DataFrame(
+        {"candidate": candidates, "email": accepted, "problem": problems},
+        schema={"candidate": pl.String, "email": pl.String, "problem": pl.String},
+    )

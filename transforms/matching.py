@@ -1,0 +1,57 @@
+"""From records to clusters: candidates, levels, weights, and who belongs together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import polars as pl
+
+from transforms.blocking import blocking_keys, candidate_pairs
+from transforms.clustering import cluster, missing_pairs
+from transforms.comparison import compare
+from transforms.records import Records
+from transforms.scoring import Model, learn, reasons, weigh
+
+AUTO = 0.90
+REVIEW = 0.50
+
+
+@dataclass(frozen=True)
+class Matches:
+    """Scored pairs (`PAIRS` with levels and bits), the cluster of every record, and the model behind them."""
+
+    pairs: pl.DataFrame
+    clusters: pl.DataFrame
+    model: Model
+
+
+def match(
+    tables: Records, *, auto: float = AUTO, review: float = REVIEW, together: Iterable[tuple[int, int]] = ()
+) -> Matches:
+    """Finds the records that are one person.
+
+    Args:
+        tables: the records.
+        auto: the probability from which two records are joined.
+        review: the probability from which a person should look at two records that are not joined.
+        together: pairs of records known to be one person.
+    """
+    candidates = candidate_pairs(blocking_keys(tables), records=len(tables.records))
+    levels = compare(candidates, tables)
+    model = learn(levels, tables)
+    pairs = weigh(levels, tables, model)
+    inner = missing_pairs(pairs, auto=auto)
+    if len(inner):
+        pairs = pl.concat([pairs, weigh(compare(inner, tables), tables, model)]).sort("left", "right")
+    clusters = cluster(pairs, tables, auto=auto, together=together)
+    return Matches(explained(pairs, model, least=review), clusters, model)
+
+
+def explained(pairs: pl.DataFrame, model: Model, *, least: float) -> pl.DataFrame:
+    """The pairs with `why`, their evidence in words, from a probability on; below it is left null."""
+    why = [
+        reasons(pair, model.fields) if float(pair["probability"]) >= least else None
+        for pair in pairs.iter_rows(named=True)
+    ]
+    return pairs.with_columns(why=pl.Series(why, dtype=pl.String))

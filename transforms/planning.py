@@ -1,0 +1,504 @@
+"""From clusters to operations: what to create, merge, update and label, in which order, and why."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import polars as pl
+
+from transforms.clustering import short_id
+from transforms.matching import AUTO, REVIEW, Matches
+from transforms.names import company_keys
+from transforms.records import Records
+from transforms.schema import (
+    CONTACTS,
+    LOSSES,
+    PLAN,
+    Address,
+    Email,
+    Info,
+    Phone,
+    conform,
+)
+from transforms.survivorship import Change, Given, Loss, fingerprint, fold, merge_losses, merged
+
+SOURCES_A_CALL = 5
+"""The site merges at most this many contacts into one in a call."""
+
+TIE_BREAKS = ("member", "precedence", "most_complete", "most_recent", "oldest", "id")
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What decides between values and contacts.
+
+    Attributes:
+        target: tie-breaks in order that choose the contact the others are merged into.
+        overwrite: single fields of an existing contact that an export may overwrite.
+        label: the label of everything a run touched; empty for none.
+        opt_out_label: the label that keeps an export's opt-out visible; empty for none.
+        auto, review: probabilities from which records are joined, and from which a person should look.
+    """
+
+    target: tuple[str, ...] = TIE_BREAKS
+    overwrite: frozenset[str] = frozenset()
+    label: str = ""
+    opt_out_label: str = ""
+    auto: float = AUTO
+    review: float = REVIEW
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The operations (`PLAN`), the loss ledger (`LOSSES`), and the contacts as they will be (`CONTACTS`).
+
+    In `outcome`, a contact that is still to be created goes by the id of its operation.
+    """
+
+    operations: pl.DataFrame
+    losses: pl.DataFrame
+    outcome: pl.DataFrame
+
+
+@dataclass
+class _Draft:
+    """One cluster's part of the plan while it is being made."""
+
+    cluster: str
+    records: list[str]
+    evidence: str
+    state: str = "auto"
+    reason: str = ""
+    operations: list[Row] = field(default_factory=list)
+    losses: list[Loss] = field(default_factory=list)
+
+    def add(self, kind: str, **more: object) -> str:
+        step = len(self.operations)
+        operation = short_id(self.cluster, str(step), kind, *self.records)
+        self.operations.append(
+            {
+                "operation": operation,
+                "cluster": self.cluster,
+                "step": step,
+                "kind": kind,
+                "state": self.state,
+                "reason": self.reason,
+                "records": self.records,
+                "evidence": self.evidence,
+                "allow_duplicates": True,
+                **more,
+            }
+        )
+        return operation
+
+
+def plan(
+    tables: Records,
+    matches: Matches,
+    contacts: pl.DataFrame,
+    policy: Policy,
+    *,
+    released: Collection[str] = (),
+) -> Plan:
+    """The operations that leave one contact for each person.
+
+    Args:
+        tables: the records.
+        matches: their pairs and clusters.
+        contacts: `CONTACTS`: the site's contacts as they are.
+        policy: what decides.
+        released: clusters that are created although they may be one person with another one.
+
+    Returns:
+        The plan; a cluster in which nothing is to be done has no operation in it.
+    """
+    infos = {row[0]: Info.model_validate_json(row[1]) for row in contacts.iter_rows()}
+    people = _with_clusters(tables, matches)
+    given = _given(tables, policy)
+    doubts = _doubts(matches, people, policy)
+    evidence = _evidence(matches, people)
+    contradicted = _birth_conflicts(matches, people)
+    reach = _reach(people)
+    drafts: list[_Draft] = []
+    outcome = dict(infos)
+    for cluster, group in _clusters(people):
+        existing = sorted((row for row in group if row["contact_id"]), key=lambda row: _tie_breaks(row, policy))
+        rows = [row for row in group if not row["contact_id"]]
+        draft = _Draft(
+            cluster, [row["record_id"] for row in group], evidence.get(cluster, "no other record is like it")
+        )
+        if cluster in contradicted and (len(existing) > 1 or rows):
+            draft.state, draft.reason = "review", "birth dates of its records differ"
+        doubt = doubts.get(cluster)
+        if doubt and not existing and cluster not in released:
+            draft.state, draft.reason = "review", doubt
+        after, operation = _operate(draft, existing, rows, given, infos, policy, reach)
+        drafts.append(draft)
+        if draft.state == "auto" and after is not None:
+            outcome[operation] = after
+            for row in existing[1:]:
+                del outcome[row["contact_id"]]
+    operations = [row for draft in drafts for row in draft.operations] + _held_pairs(matches, people, policy)
+    losses = [
+        {
+            "cluster": draft.cluster,
+            "record_id": loss.record_id,
+            "field": loss.field,
+            "value": loss.value,
+            "kept": loss.kept,
+            "reason": loss.reason,
+        }
+        for draft in drafts
+        if draft.state == "auto"
+        for loss in draft.losses
+    ]
+    where = tables.records.select("record_id", "file", "line")
+    ledger = pl.DataFrame(losses, schema_overrides={"kept": pl.String}) if losses else pl.DataFrame(schema=dict(LOSSES))
+    if losses:
+        ledger = ledger.join(where, on="record_id", how="left", maintain_order="left")
+    left = pl.DataFrame(
+        {"contact_id": list(outcome), "info": [info.to_json() for info in outcome.values()]},
+        schema=dict(CONTACTS),
+    )
+    frame = pl.DataFrame(operations, infer_schema_length=None) if operations else pl.DataFrame(schema=dict(PLAN))
+    return Plan(conform(frame, PLAN), conform(ledger, LOSSES), left)
+
+
+def _operate(
+    draft: _Draft,
+    existing: list[Row],
+    rows: list[Row],
+    given: dict[int, Given],
+    infos: dict[str, Info],
+    policy: Policy,
+    reach: dict[str, set[str]],
+) -> tuple[Info | None, str]:
+    """Writes one cluster's operations; returns the contact's content afterwards, and its id."""
+    allowed = any(len(reach[value]) > 1 for row in (*existing, *rows) for value in row["reach"])
+    if not existing:
+        info, changes = _folded(draft, Info(), rows, given, frozenset())
+        info = info.model_copy(update={"labels": _labelled(info.labels, policy)})
+        operation = draft.add(
+            "create",
+            sources=[],
+            labels=list(info.labels),
+            needs="{}",
+            after=info.to_json(),
+            changes=[change.in_words() for change in changes],
+            allow_duplicates=allowed,
+        )
+        return info, operation
+    target, *others = [row["contact_id"] for row in existing]
+    info = infos[target]
+    for start in range(0, len(others), SOURCES_A_CALL):
+        sources = others[start : start + SOURCES_A_CALL]
+        needs = {one: fingerprint(infos[one]) for one in sources} | {target: fingerprint(info)}
+        after = merged(info, [infos[one] for one in sources])
+        draft.add(
+            "merge",
+            target=target,
+            sources=sources,
+            needs=json.dumps(needs),
+            before=info.to_json(),
+            after=after.to_json(),
+            changes=[f"{len(sources)} contact{'s' * (len(sources) > 1)} merged into this one, in this order"],
+            labels=[],
+        )
+        info = after
+    for row in existing[1:]:
+        draft.losses += merge_losses(row["record_id"], infos[row["contact_id"]], info)
+    full, changes = _folded(draft, info, rows, given, policy.overwrite)
+    content = full.model_copy(update={"labels": info.labels})
+    if content != info:
+        draft.add(
+            "update",
+            target=target,
+            sources=[],
+            needs=json.dumps({target: fingerprint(info)}),
+            before=info.to_json(),
+            after=content.to_json(),
+            changes=[change.in_words() for change in changes],
+            labels=[],
+            allow_duplicates=allowed,
+        )
+    labels = _labelled(full.labels, policy) if draft.operations else full.labels
+    fresh = [label for label in labels if label not in info.labels]
+    if fresh:
+        after = content.model_copy(update={"labels": labels})
+        draft.add(
+            "label",
+            target=target,
+            sources=[],
+            needs="{}",
+            before=content.to_json(),
+            after=after.to_json(),
+            labels=fresh,
+            changes=[f"label: {label}" for label in fresh],
+        )
+        return after, target
+    return content, target
+
+
+def _folded(
+    draft: _Draft, info: Info, rows: list[Row], given: dict[int, Given], overwrite: frozenset[str]
+) -> tuple[Info, list[Change]]:
+    """The content with each row folded in, the most trusted first; what is lost goes to the draft's ledger."""
+    changes: list[Change] = []
+    overwritten: set[str] = set()
+    company = company_keys(_one(info.company))[0]
+    for row in rows:
+        info, made, lost = fold(info, given[row["record"]], overwrite=overwrite - overwritten, company_key=company)
+        overwritten |= {change.field for change in made}
+        if any(change.field == "company" for change in made):
+            company = row["company_key"]
+        changes += made
+        draft.losses += lost
+    return info, changes
+
+
+def _one(value: str | None) -> pl.Series:
+    return pl.Series([value], dtype=pl.String)
+
+
+def _labelled(labels: tuple[str, ...], policy: Policy) -> tuple[str, ...]:
+    return tuple(dict.fromkeys([*labels, policy.label])) if policy.label else labels
+
+
+def _with_clusters(tables: Records, matches: Matches) -> pl.DataFrame:
+    """The records with their cluster, how complete they are, and their e-mails and phones (`reach`)."""
+    filled = [
+        pl.col(name).is_not_null().cast(pl.Int32) for name in ("first", "last", "company", "job_title", "birthdate")
+    ]
+    reached = pl.concat(
+        [
+            tables.emails.select("record", value=pl.col("email").str.to_lowercase()),
+            tables.phones.select("record", value=pl.coalesce("e164", "phone")),
+        ]
+    ).drop_nulls()
+    values = reached.group_by("record", maintain_order=True).agg(reach=pl.col("value"))
+    joined = tables.records.join(matches.clusters.select("record", "cluster"), on="record", maintain_order="left")
+    joined = joined.join(values, on="record", how="left", maintain_order="left").with_columns(
+        pl.col("reach").fill_null([])
+    )
+    return joined.with_columns(complete=pl.sum_horizontal(*filled) + pl.col("reach").list.len().cast(pl.Int32))
+
+
+def _reach(people: pl.DataFrame) -> dict[str, set[str]]:
+    """The clusters that have each e-mail and phone: where there are several, duplicates are wanted."""
+    clusters: dict[str, set[str]] = {}
+    for cluster, values in people.select("cluster", "reach").iter_rows():
+        for value in values:
+            clusters.setdefault(value, set()).add(cluster)
+    return clusters
+
+
+def _clusters(people: pl.DataFrame) -> Iterator[tuple[str, list[Row]]]:
+    """Each cluster with its records, the most trusted first; clusters in order of their first record."""
+    ordered = people.sort("source_rank", "row", "record")
+    groups: dict[str, list[Row]] = {}
+    for row in ordered.iter_rows(named=True):
+        groups.setdefault(row["cluster"], []).append(row)
+    yield from groups.items()
+
+
+def _tie_breaks(row: Row, policy: Policy) -> tuple[object, ...]:
+    def moment(value: Any) -> float:  # noqa: ANN401 - a datetime or nothing, straight from the frame
+        return value.timestamp() if value is not None else 0.0
+
+    orders: dict[str, object] = {
+        "member": not row["is_member"],
+        "precedence": row["source_rank"],
+        "most_complete": -row["complete"],
+        "most_recent": -moment(row["updated"]),
+        "oldest": moment(row["created"]),
+        "id": row["contact_id"],
+    }
+    return tuple(orders[name] for name in (*policy.target, "id"))
+
+
+def _evidence(matches: Matches, people: pl.DataFrame) -> dict[str, str]:
+    """For each cluster, why it is one: the weakest of the best links of its records."""
+    owner = people.select("record", "record_id", "cluster")
+    inner = (
+        matches.pairs.drop_nulls("why")
+        .join(owner, left_on="left", right_on="record")
+        .join(owner, left_on="right", right_on="record", suffix="_other")
+        .filter(pl.col("cluster") == pl.col("cluster_other"))
+    )
+    ends = pl.concat(
+        [inner.select("cluster", "bits", "why", "record_id", "record_id_other", end=side) for side in ("left", "right")]
+    )
+    best = ends.sort("bits", "record_id", "record_id_other", descending=[True, False, False]).unique(
+        "end", keep="first", maintain_order=True
+    )
+    weakest = best.sort("bits", "record_id", "record_id_other").unique("cluster", keep="first", maintain_order=True)
+    return {
+        cluster: f"weakest link {one} – {two}: {why} ({bits:.0f} bits)"
+        for cluster, bits, why, one, two in weakest.select(
+            "cluster", "bits", "why", "record_id", "record_id_other"
+        ).iter_rows()
+    }
+
+
+def _outer(matches: Matches, people: pl.DataFrame, policy: Policy) -> pl.DataFrame:
+    """Pairs that look alike but were not joined, the likeliest first."""
+    owner = people.select("record", "record_id", "cluster", "contact_id", "is_member", "source_rank", "row")
+    return (
+        matches.pairs.filter(pl.col("probability") >= policy.review)
+        .join(owner, left_on="left", right_on="record")
+        .join(owner, left_on="right", right_on="record", suffix="_other")
+        .filter(pl.col("cluster") != pl.col("cluster_other"))
+        .sort("bits", "record_id", "record_id_other", descending=[True, False, False])
+    )
+
+
+def _doubts(matches: Matches, people: pl.DataFrame, policy: Policy) -> dict[str, str]:
+    """Clusters without a contact that may be one person with another cluster, and why that is in doubt.
+
+    Of two such clusters without a contact, only the less trusted one waits.
+    """
+    ordered = people.sort("source_rank", "row", "record").with_row_index("place")
+    first = ordered.group_by("cluster").agg(new=pl.col("contact_id").is_null().all(), place=pl.col("place").min())
+    place = {cluster: (new, number) for cluster, new, number in first.iter_rows()}
+    doubts: dict[str, str] = {}
+    for pair in _outer(matches, people, policy).iter_rows(named=True):
+        one, two = pair["cluster"], pair["cluster_other"]
+        later, other = (two, pair["record_id"]) if place[one] < place[two] else (one, pair["record_id_other"])
+        doubts.setdefault(later, f"may be the same person as {other} ({pair['probability']:.0%}): {pair['why']}")
+    return doubts
+
+
+def _birth_conflicts(matches: Matches, people: pl.DataFrame) -> set[str]:
+    owner = people.select("record", "cluster")
+    inner = (
+        matches.pairs.filter(pl.col("level_birth") == 1)
+        .join(owner, left_on="left", right_on="record")
+        .join(owner, left_on="right", right_on="record", suffix="_other")
+    )
+    return set(inner.filter(pl.col("cluster") == pl.col("cluster_other"))["cluster"])
+
+
+def _held_pairs(matches: Matches, people: pl.DataFrame, policy: Policy) -> list[Row]:
+    """Contacts that may be one person but are not joined: for a person to decide, or never where both are members."""
+    both = _outer(matches, people, policy).filter(
+        pl.col("contact_id").is_not_null(), pl.col("contact_id_other").is_not_null()
+    )
+    held: list[Row] = []
+    for pair in both.unique(["cluster", "cluster_other"], keep="first", maintain_order=True).iter_rows(named=True):
+        members = pair["is_member"] and pair["is_member_other"]
+        records = [pair["record_id"], pair["record_id_other"]]
+        held.append(
+            {
+                "operation": short_id("held", *records),
+                "cluster": pair["cluster"],
+                "step": 0,
+                "kind": "merge",
+                "state": "blocked" if members else "review",
+                "reason": "both are members of the site, and it never merges those"
+                if members
+                else f"may be the same person ({pair['probability']:.0%})",
+                "target": pair["contact_id"],
+                "sources": [pair["contact_id_other"]],
+                "records": records,
+                "evidence": pair["why"],
+            }
+        )
+    return held
+
+
+def _given(tables: Records, policy: Policy) -> dict[int, Given]:
+    """What each export's record says, as the content of a contact."""
+    rows = tables.records.filter(pl.col("contact_id").is_null())
+    emails = _by_record(tables.emails)
+    phones = _by_record(tables.phones)
+    addresses = _by_record(tables.addresses)
+    labels = _by_record(tables.labels)
+    extras = _by_record(tables.extras)
+    given: dict[int, Given] = {}
+    for row in rows.iter_rows(named=True):
+        record = row["record"]
+        unplaced = [("e-mail", one["given"], one["problem"]) for one in emails.get(record, ()) if one["problem"]]
+        unplaced += [("phone", one["given"], one["problem"]) for one in phones.get(record, ()) if one["problem"]]
+        unplaced += [
+            (one["name"], one["value"], "the column is not imported")
+            for one in extras.get(record, ())
+            if not one["kept"]
+        ]
+        if row["birthday"] and not row["birthdate"]:
+            unplaced.append(("birth date", row["birthday"], "the site takes no birthday without a year"))
+        places = []
+        for one in addresses.get(record, ()):
+            region = one["region"]
+            if region and not (one["country"] and region.startswith(f"{one['country']}-")):
+                unplaced.append(("region", region, "not a region the site knows"))
+                region = None
+            places.append(
+                Address(
+                    tag=_tag(one["tag"], _ADDRESS_TAGS),
+                    line=one["street"],
+                    line2=one["street2"],
+                    city=one["city"],
+                    subdivision=region,
+                    postal_code=one["postal_code"],
+                    country=one["country"],
+                )
+            )
+        names = [one["label"] for one in labels.get(record, ())]
+        if row["opted_out"] and policy.opt_out_label:
+            names.append(policy.opt_out_label)
+        given[record] = Given(
+            record_id=row["record_id"],
+            source=row["source"],
+            company_key=row["company_key"],
+            unplaced=tuple(unplaced),
+            info=Info(
+                first=row["first"],
+                last=row["last"],
+                emails=tuple(
+                    Email(email=one["email"], tag=_tag(one["tag"], _EMAIL_TAGS))
+                    for one in emails.get(record, ())
+                    if one["email"]
+                ),
+                phones=tuple(
+                    Phone(
+                        phone=one["phone"],
+                        tag=_tag(one["tag"], _PHONE_TAGS),
+                        country_code=one["country"],
+                        e164=one["e164"],
+                    )
+                    for one in phones.get(record, ())
+                    if one["phone"]
+                ),
+                addresses=tuple(one for one in places if any(one.content())),
+                company=row["company"],
+                job_title=row["job_title"],
+                birthdate=row["birthdate"].isoformat() if row["birthdate"] else None,
+                locale=row["locale"],
+                labels=tuple(names),
+                extended={one["name"]: one["value"] for one in extras.get(record, ()) if one["kept"]},
+            ),
+        )
+    return given
+
+
+_EMAIL_TAGS = frozenset({"MAIN", "HOME", "WORK"})
+_PHONE_TAGS = _EMAIL_TAGS | {"MOBILE", "FAX"}
+_ADDRESS_TAGS = frozenset({"HOME", "WORK", "BILLING", "SHIPPING"})
+
+
+def _tag(given: str | None, known: frozenset[str]) -> str:
+    """The site's tag for what an export calls it (`* Work` → WORK), else UNTAGGED."""
+    tag = (given or "").strip("* ").upper()
+    return tag if tag in known else "UNTAGGED"
+
+
+def _by_record(frame: pl.DataFrame) -> dict[int, list[Row]]:
+    groups: dict[int, list[Row]] = {}
+    for row in frame.iter_rows(named=True):
+        groups.setdefault(row["record"], []).append(row)
+    return groups

@@ -1,0 +1,227 @@
+"""Rows to records: every value cleaned, made canonical, and set beside what was given."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, fields
+
+import polars as pl
+
+from transforms.addresses import addresses, country_code
+from transforms.cells import cleaned
+from transforms.dates import birthdates, moments
+from transforms.emails import emails
+from transforms.folding import folded
+from transforms.names import company_keys, name_keys, split_full_names
+from transforms.phones import phones
+from transforms.schema import EXTRAS, IDENTIFIERS, LABELS, RECORDS, REJECTS, ROWS, SITE, checked, conform
+
+OPTED_OUT = (
+    "unsubscribed",
+    "cleaned",
+    "bounced",
+    "inactive",
+    "opted out",
+    "opt-out",
+    "blacklisted",
+    "spam complaint",
+    "spam_complaint",
+)
+_NO = ("", "no", "false", "0", "n", "never")
+_SINGLE = (
+    "first",
+    "middle",
+    "last",
+    "full_name",
+    "nickname",
+    "suffix",
+    "company",
+    "job_title",
+    "locale",
+    "source_key",
+)
+_NAME_IN_EMAIL = r"^([a-z]{2,})[._-]([a-z]{3,})\d*@"
+
+
+@dataclass(frozen=True)
+class Records:
+    """The records and what a record can have several of, one table each, joined by `record`."""
+
+    records: pl.DataFrame
+    emails: pl.DataFrame
+    phones: pl.DataFrame
+    addresses: pl.DataFrame
+    labels: pl.DataFrame
+    extras: pl.DataFrame
+    identifiers: pl.DataFrame
+    rejects: pl.DataFrame
+
+    def tables(self) -> dict[str, pl.DataFrame]:
+        """The tables by name."""
+        return {one.name: getattr(self, one.name) for one in fields(self)}
+
+
+def to_records(rows: pl.DataFrame, *, keep: Collection[str] = (), everyone: bool = False) -> Records:
+    """The usable rows as records; the others are rejected with the reason.
+
+    Args:
+        rows: a frame of `ROWS`, the most trusted source first.
+        keep: names of further columns whose values are to become extended fields.
+        everyone: keep rows that name nobody too (when only duplicates are looked for).
+
+    Returns:
+        The tables of `Records`; `records` and `rejects` together hold every row once.
+    """
+    rows = checked(rows, ROWS).with_columns(cleaned(pl.col(name)) for name in _SINGLE).with_row_index("record")
+    rows = _one_column_names(_names_that_are_emails(rows))
+    mails = emails(_elements(rows, "emails"))
+    postal = addresses(_elements(rows, "addresses"))
+    numbers = phones(_with_region(_elements(rows, "phones"), postal, rows))
+    usable = pl.col("first").is_not_null() | pl.col("last").is_not_null()
+    reachable = pl.concat(
+        [
+            mails.filter(pl.col("email").is_not_null()).select("record"),
+            numbers.filter(pl.col("phone").is_not_null()).select("record"),
+        ]
+    )["record"].unique()
+    kept = rows.select("record", usable=usable | pl.col("record").is_in(reachable.implode()) | pl.lit(everyone))
+    numbering = kept.filter("usable").select("record").with_row_index("number")
+
+    def renumbered(frame: pl.DataFrame) -> pl.DataFrame:
+        joined = frame.join(numbering, on="record", how="inner", maintain_order="left")
+        return joined.with_columns(record=pl.col("number").cast(pl.UInt32)).drop("number")
+
+    identifiers = _elements(rows, "identifiers").with_columns(cleaned(pl.col("value"))).drop_nulls("value")
+    identifiers = identifiers.with_columns(value=folded(identifiers["value"]).str.replace_all(r"[^a-z0-9]", ""))
+    return Records(
+        records=conform(_records(renumbered(rows), renumbered(mails)), RECORDS),
+        emails=renumbered(mails),
+        phones=renumbered(numbers),
+        addresses=renumbered(postal),
+        labels=renumbered(_labels(rows)),
+        extras=renumbered(_extras(rows, keep)),
+        identifiers=conform(renumbered(identifiers), IDENTIFIERS),
+        rejects=_rejects(rows.join(kept.filter(~pl.col("usable")), on="record", how="semi"), mails, numbers),
+    )
+
+
+def _elements(rows: pl.DataFrame, column: str) -> pl.DataFrame:
+    """A list column as a long table: `record`, `position`, and the element's fields."""
+    long = rows.select("record", element=pl.col(column)).explode("element").drop_nulls("element")
+    long = long.with_columns(position=pl.int_range(pl.len(), dtype=pl.UInt32).over("record"))
+    if isinstance(long.schema["element"], pl.Struct):
+        return long.unnest("element")
+    return long.rename({"element": "value"})
+
+
+def _names_that_are_emails(rows: pl.DataFrame) -> pl.DataFrame:
+    """An e-mail in a name's place goes where e-mails are; auto-saved contacts have it there."""
+    found = pl.coalesce(
+        pl.when(pl.col(name).str.contains(r"^\S+@\S+\.\S+$")).then(pl.col(name))
+        for name in ("first", "full_name", "last")
+    )
+    cell = pl.when(found.is_not_null()).then(pl.concat_list(pl.struct(value=found, tag=pl.lit(None, dtype=pl.String))))
+    return rows.with_columns(
+        emails=pl.when(found.is_not_null() & pl.col("emails").is_null()).then(cell)
+        .when(found.is_not_null()).then(pl.concat_list("emails", cell))
+        .otherwise("emails")
+    ).with_columns(
+        pl.when(~pl.col(name).str.contains("@")).then(pl.col(name)) for name in ("first", "last", "full_name")
+    )  # fmt: skip
+
+
+def _one_column_names(rows: pl.DataFrame) -> pl.DataFrame:
+    """Where only a whole name is given, its parts; `Last, First` and suffixes are understood."""
+    alone = rows.filter(pl.col("full_name").is_not_null() & pl.col("first").is_null() & pl.col("last").is_null())
+    if alone.is_empty():
+        return rows
+    parts = split_full_names(alone["full_name"].unique())
+    joined = rows.join(parts, on="full_name", how="left", suffix="_split", maintain_order="left")
+    bare = pl.col("first").is_null() & pl.col("last").is_null()
+    return joined.with_columns(
+        pl.when(bare).then(pl.coalesce(part, f"{part}_split")).otherwise(pl.col(part)).alias(part)
+        for part in ("first", "middle", "last", "suffix")
+    )
+
+
+def _with_region(cells: pl.DataFrame, postal: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
+    """Phones with the country they are taken to be in: the cell's, the first address's, the source's."""
+    by_address = (
+        postal.drop_nulls("country").group_by("record", maintain_order=True).agg(address=pl.col("country").first())
+    )
+    codes = {value: country_code(value) for value in cells["country"].unique().drop_nulls()}
+    joined = cells.join(by_address, on="record", how="left", maintain_order="left").join(
+        rows.select("record", "region"), on="record", how="left", maintain_order="left"
+    )
+    given = pl.col("country").replace_strict(codes, default=None, return_dtype=pl.String)
+    return joined.with_columns(country=pl.coalesce(given, "address", "region"))
+
+
+def _records(rows: pl.DataFrame, mails: pl.DataFrame) -> pl.DataFrame:
+    keys = name_keys(rows.select("first", "middle", "last", "suffix", "nickname"))
+    told = mails.filter(~pl.col("role")).select(
+        "record",
+        told_first=pl.col("email").str.to_lowercase().str.extract(_NAME_IN_EMAIL, 1),
+        told_last=pl.col("email").str.to_lowercase().str.extract(_NAME_IN_EMAIL, 2),
+    )
+    told = told.drop_nulls().unique("record", keep="first", maintain_order=True)
+    status = pl.col("email_status").str.strip_chars().str.to_lowercase()
+    refusal = pl.col("opt_out").str.strip_chars().str.to_lowercase()
+    nameless = pl.col("first_key").is_null() & pl.col("last_key").is_null()
+    is_site = pl.col("contact_id").is_not_null()
+    number = pl.col("row").cast(pl.String)
+    given = pl.concat_str("first", "middle", separator=" ", ignore_nulls=True).replace({"": None})
+    dated = birthdates(rows.select("source", "region", given=cleaned(pl.col("birthdate"))))
+    return (
+        pl.concat(
+            [rows.drop("birthdate", "suffix"), keys, rows.select("suffix"), dated.select("birthdate", "birthday")],
+            how="horizontal",
+        )
+        .join(told, on="record", how="left", maintain_order="left")
+        .with_columns(
+            record_id=pl.concat_str("source", pl.when(is_site).then("contact_id").otherwise(number), separator=":"),
+            first=pl.when(is_site).then("first").otherwise(given),
+            created=moments(pl.col("created")),
+            updated=moments(pl.col("updated")),
+            opted_out=status.is_in(OPTED_OUT).fill_null(value=False) | (~refusal.is_in(_NO)).fill_null(value=False),
+            is_member=pl.col("is_member").fill_null(value=False),
+            first_key=pl.when(nameless).then("told_first").otherwise("first_key"),
+            last_key=pl.when(nameless).then("told_last").otherwise("last_key"),
+            company_key=company_keys(rows["company"]),
+            title_key=folded(rows["job_title"]),
+        )
+    )
+
+
+def _labels(rows: pl.DataFrame) -> pl.DataFrame:
+    """Labels by name, in order; the address books' own groups (`* myContacts`) are none."""
+    cells = _elements(rows, "labels").select("record", label=cleaned(pl.col("value"))).drop_nulls()
+    parts = pl.col("label").str.replace_all(r'"\s*,\s*"|\s*:::\s*|\s*;\s*|\s*,\s*', "\x1f").str.split("\x1f")
+    long = cells.with_columns(label=parts).explode("label")
+    long = long.with_columns(label=pl.col("label").str.strip_chars(' "')).filter(
+        (pl.col("label") != "") & ~pl.col("label").str.starts_with("* ")
+    )
+    long = long.unique(["record", "label"], keep="first", maintain_order=True)
+    return conform(long.with_columns(position=pl.int_range(pl.len(), dtype=pl.UInt32).over("record")), LABELS)
+
+
+def _extras(rows: pl.DataFrame, keep: Collection[str]) -> pl.DataFrame:
+    """Further columns with a value; the site's own custom fields are kept as they are."""
+    cells = _elements(rows, "extras").with_columns(cleaned(pl.col("value"))).drop_nulls("value")
+    cells = cells.join(rows.select("record", "source"), on="record", how="left", maintain_order="left")
+    return conform(cells.with_columns(kept=(pl.col("source") == SITE) | pl.col("name").is_in(list(keep))), EXTRAS)
+
+
+def _rejects(rows: pl.DataFrame, mails: pl.DataFrame, numbers: pl.DataFrame) -> pl.DataFrame:
+    problems = pl.concat(
+        [
+            mails.select("record", "problem", what=pl.lit("e-mail")),
+            numbers.select("record", "problem", what=pl.lit("phone")),
+        ]
+    ).drop_nulls()
+    told = problems.group_by("record", maintain_order=True).agg(
+        pl.format("its {} cannot be used: {}", "what", "problem").str.join("; ").alias("told")
+    )
+    joined = rows.join(told, on="record", how="left", maintain_order="left")
+    reason = pl.concat_str(pl.lit("no name, e-mail or phone"), "told", separator=": ", ignore_nulls=True)
+    return conform(joined.with_columns(reason=reason), REJECTS)

@@ -1,0 +1,272 @@
+"""How likely two records are one person: Fellegi–Sunter with four explanations instead of two.
+
+Two records resemble each other because they are one *person*, or live in one *household*, or work in one *firm*, or by
+*chance*. A father and his son agree on surname, address and often the mailbox; two colleagues on company and
+switchboard: against chance alone both would look like one person. So each field has a probability for each of its
+levels under each explanation, a pair's probability is that of *person* among the four, and its weight in bits is
+against the strongest other explanation, which is named.
+
+The shipped probabilities are the start and the prior of expectation-maximisation: few pairs change them little, many
+pairs a lot. How telling an agreement is depends on how common the value is (term frequency).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from transforms.comparison import IDENTIFIER_LEVELS, LEVELS, compare, identifier_names
+from transforms.records import Records
+
+Floats = NDArray[np.float64]
+
+EXPLANATIONS = ("person", "household", "firm", "chance")
+IN_WORDS = {"household": "two people of one household", "firm": "two people of one firm", "chance": "chance"}
+
+PERSON: dict[str, tuple[float, ...]] = {
+    "first": (0.01, 0.03, 0.08, 0.10, 0.78),
+    "middle": (0.10, 0.90),
+    "last": (0.04, 0.02, 0.08, 0.86),
+    "suffix": (0.002, 0.45, 0.548),
+    "birth": (0.02, 0.05, 0.13, 0.80),
+    "email": (0.265, 0.015, 0.06, 0.10, 0.06, 0.50),
+    "phone": (0.25, 0.06, 0.09, 0.60),
+    "address": (0.12, 0.12, 0.08, 0.18, 0.50),
+    "company": (0.20, 0.10, 0.70),
+    "title": (0.35, 0.65),
+}
+"""P(level | one person) for the levels above *missing*, from contact data with known duplicates."""
+
+CHANCE: dict[str, tuple[float, ...]] = {
+    "first": (0.955, 0.02, 0.01, 0.01, 0.005),
+    "middle": (0.90, 0.10),
+    "last": (0.983, 0.003, 0.009, 0.005),
+    "suffix": (0.02, 0.96, 0.02),
+    "birth": (0.99, 0.007, 0.0027, 0.0001),
+    "email": (0.993, 0.005, 0.0005, 0.0005, 0.001, 0.00001),
+    "phone": (0.9962, 0.0005, 0.003, 0.0003),
+    "address": (0.90, 0.08, 0.015, 0.003, 0.002),
+    "company": (0.98, 0.01, 0.01),
+    "title": (0.93, 0.07),
+}
+"""P(level | chance): the prior of what random pairs show."""
+
+HOUSEHOLD: dict[str, tuple[float, ...]] = {
+    "last": (0.15, 0.02, 0.03, 0.80),
+    "suffix": (0.35, 0.60, 0.05),
+    "birth": (0.95, 0.01, 0.01, 0.03),
+    "email": (0.85, 0.01, 0.01, 0.01, 0.01, 0.11),
+    "phone": (0.50, 0.02, 0.03, 0.45),
+    "address": (0.03, 0.02, 0.03, 0.12, 0.80),
+}
+FIRM: dict[str, tuple[float, ...]] = {
+    "email": (0.16, 0.72, 0.005, 0.005, 0.10, 0.01),
+    "phone": (0.53, 0.05, 0.35, 0.07),
+    "address": (0.40, 0.25, 0.10, 0.05, 0.20),
+    "company": (0.01, 0.04, 0.95),
+}
+"""Fields that a household or a firm explains; in all others two of its people agree by chance."""
+
+IDENTIFIER_PERSON = (0.03, 0.05, 0.92)
+IDENTIFIER_CHANCE = (0.9989, 0.001, 0.0001)
+
+EXPECTED = {"person": 0.5, "household": 0.1, "firm": 0.5}
+"""Pairs of each kind to expect, per record, before looking."""
+RANGE = {"person": (0.02, 4.0), "household": (0.1, 2.0), "firm": (0.1, 10.0)}
+
+UNIQUE = {"email": 0.02, "phone": 0.1}
+"""How many *other* people are to be expected behind a value that only one person should have."""
+
+SMOOTHING = 200
+"""A value's frequency is taken as if so many more records had been seen, of usual frequency."""
+FEW = 100
+"""Fewer records than this have the prior of so many."""
+
+PRIOR_PAIRS = 400.0
+ROUNDS = 8
+SAMPLE = 60_000
+SEED = 20_240_229
+
+
+@dataclass(frozen=True)
+class Model:
+    """What was learned: P(level | explanation) per field, and how many pairs of each explanation there are."""
+
+    fields: tuple[str, ...]
+    tables: Mapping[str, Mapping[str, tuple[float, ...]]]
+    expected: Mapping[str, float]
+    records: int
+
+
+def score(levels: pl.DataFrame, tables: Records) -> tuple[pl.DataFrame, Model]:
+    """Candidate pairs with their probability.
+
+    Args:
+        levels: the pairs as `comparison.compare` returns them.
+        tables: the records the pairs are of.
+
+    Returns:
+        `left`, `right`, `bits` (match weight), `probability`, `alternative`, `level_<field>`, `bits_<field>`;
+        and the model they were scored with.
+    """
+    model = learn(levels, tables)
+    return weigh(levels, tables, model), model
+
+
+def learn(levels: pl.DataFrame, tables: Records) -> Model:
+    """The model of these records: chance from random pairs, persons by expectation-maximisation over the candidates."""
+    identifiers = identifier_names(tables)
+    fields = (*LEVELS, *identifiers)
+    person = PERSON | dict.fromkeys(identifiers, IDENTIFIER_PERSON)
+    chance = CHANCE | dict.fromkeys(identifiers, IDENTIFIER_CHANCE)
+    records = max(len(tables.records), FEW)
+    start = {kind: share * records for kind, share in EXPECTED.items()}
+    model = Model(fields, {"person": person, "household": HOUSEHOLD, "firm": FIRM, "chance": chance}, start, records)
+    random = compare(_random_pairs(len(tables.records)), tables)
+    if len(random):
+        by_chance = _posteriors(random, tables, model)[:, 3]
+        chance = {field: _share(random, field, by_chance, chance[field], PRIOR_PAIRS * 5) for field in fields}
+        model = Model(fields, {**model.tables, "chance": chance}, start, records)
+    for _ in range(ROUNDS if len(levels) else 0):
+        found = _posteriors(levels, tables, model)
+        persons = found[:, 0]
+        strength = max(PRIOR_PAIRS, 0.5 * float(persons.sum()))
+        learned = {
+            field: _share(levels, field, persons, PERSON.get(field, IDENTIFIER_PERSON), strength) for field in fields
+        }
+        expected = {}
+        for column, kind in enumerate(EXPLANATIONS[:3]):
+            low, high = RANGE[kind]
+            total = float(found[:, column].sum()) + EXPECTED[kind] * min(records, PRIOR_PAIRS)
+            expected[kind] = float(np.clip(total, low * records, high * records))
+        model = Model(fields, {**model.tables, "person": learned}, expected, records)
+    return model
+
+
+def weigh(levels: pl.DataFrame, tables: Records, model: Model) -> pl.DataFrame:
+    """The pairs' probabilities, weights in bits and strongest other explanations under a model."""
+    parts = {kind: _likelihoods(levels, tables, model, kind) for kind in EXPLANATIONS}
+    totals = np.stack([_prior(model, kind) + sum(parts[kind].values()) for kind in EXPLANATIONS], axis=1)
+    others = totals[:, 1:].argmax(axis=1)
+    rest = np.logaddexp2.reduce(totals[:, 1:], axis=1)
+    bits = totals[:, 0] - rest
+    strongest = np.array(EXPLANATIONS[1:])[others] if len(levels) else np.array([], dtype=str)
+    weights = {}
+    for field in model.fields:
+        alternatives = np.stack([parts[kind][field] for kind in EXPLANATIONS[1:]], axis=1)
+        chosen = np.take_along_axis(alternatives, others[:, None], axis=1)[:, 0]
+        weights[f"bits_{field}"] = pl.Series(parts["person"][field] - chosen, dtype=pl.Float32)
+    return levels.select(
+        "left",
+        "right",
+        bits=pl.Series(bits, dtype=pl.Float32),
+        probability=pl.Series(1.0 / (1.0 + np.exp2(-np.clip(bits, -60, 60)))),
+        alternative=pl.Series(strongest.tolist(), dtype=pl.String),
+        **{f"level_{field}": pl.col(f"level_{field}") for field in model.fields},
+        **weights,
+    )
+
+
+def _random_pairs(records: int) -> pl.DataFrame:
+    """A repeatable sample of pairs of different records; all of them when there are few."""
+    if records * (records - 1) // 2 <= SAMPLE:
+        left, right = np.triu_indices(records, k=1)
+    else:
+        generator = np.random.default_rng(SEED)
+        one, two = generator.integers(0, records, SAMPLE), generator.integers(0, records - 1, SAMPLE)
+        two = two + (two >= one)
+        left, right = np.minimum(one, two), np.maximum(one, two)
+    return pl.DataFrame({"left": left, "right": right}, schema={"left": pl.UInt32, "right": pl.UInt32}).unique(
+        maintain_order=True
+    )
+
+
+def _share(
+    levels: pl.DataFrame, field: str, weight: Floats, prior: tuple[float, ...], strength: float
+) -> tuple[float, ...]:
+    """How often each level above *missing* occurs among weighted pairs, with so many pairs' worth of the prior."""
+    counts = np.bincount(levels[f"level_{field}"].to_numpy(), weights=weight, minlength=len(prior) + 1)[1:]
+    shares = counts + np.array(prior) * strength
+    return tuple((shares / shares.sum()).tolist())
+
+
+def _prior(model: Model, kind: str) -> float:
+    pairs = model.records * (model.records - 1) / 2
+    return 0.0 if kind == "chance" else float(np.log2(model.expected[kind] / pairs))
+
+
+def _posteriors(levels: pl.DataFrame, tables: Records, model: Model) -> Floats:
+    """P(explanation | levels) for each pair: one row a pair, one column an explanation."""
+    totals = np.stack(
+        [_prior(model, kind) + sum(_likelihoods(levels, tables, model, kind).values()) for kind in EXPLANATIONS],
+        axis=1,
+    )
+    shares: Floats = np.exp2(totals - np.logaddexp2.reduce(totals, axis=1)[:, None])
+    return shares
+
+
+def _likelihoods(levels: pl.DataFrame, tables: Records, model: Model, kind: str) -> dict[str, Floats]:
+    """log2 P(level | explanation) for each field; 0 where a value is missing."""
+    found: dict[str, Floats] = {}
+    for field in model.fields:
+        own = model.tables[kind].get(field)
+        table = np.log2(np.array([1.0, *(own or model.tables["chance"][field])]))
+        level = levels[f"level_{field}"].to_numpy()
+        likelihood: Floats = table[level]
+        if (own is None or kind == "chance") and f"value_{field}" in levels.columns:
+            rare = np.log2(_frequency(levels, tables, field, model.records))
+            likelihood = np.where(np.isnan(rare), likelihood, rare)
+        found[field] = likelihood
+    return found
+
+
+def _frequency(levels: pl.DataFrame, tables: Records, field: str, records: int) -> Floats:
+    """How likely another person has the very value a pair agrees on; NaN where it does not agree on one."""
+    values = levels.select(value=pl.col(f"value_{field}"))
+    people = tables.records
+    held = {
+        "first": lambda: people.select(value="first_key"),
+        "last": lambda: people.select(value=pl.col("last_key").str.replace_all(" ", "")),
+        "birth": lambda: people.select(value=pl.col("birthdate").dt.strftime("%Y%m%d")),
+        "company": lambda: people.select(value="company_key"),
+        "email": lambda: tables.emails.select(value="match_key"),
+        "phone": lambda: tables.phones.select(value=pl.coalesce("e164", pl.col("phone").str.replace_all(r"\D", ""))),
+    }[field]()
+    counts = held.drop_nulls().group_by("value").agg(count=pl.len())
+    known = max(int(held["value"].is_not_null().sum()), 1)
+    joined = values.join(counts, on="value", how="left", maintain_order="left")
+    if field in UNIQUE:
+        excess = (pl.col("count").cast(pl.Float64) - 8).clip(UNIQUE[field]) / records
+        return (
+            joined.select(pl.when(pl.col("value").is_not_null()).then(excess)).to_series().cast(pl.Float64).to_numpy()
+        )
+    usual = CHANCE[field][-1]
+    share = (pl.col("count").cast(pl.Float64) + usual * SMOOTHING) / (known + SMOOTHING)
+    return joined.select(pl.when(pl.col("value").is_not_null()).then(share)).to_series().cast(pl.Float64).to_numpy()
+
+
+def level_words(field: str) -> tuple[str, ...]:
+    """The words for a field's levels, a declared identifier's too."""
+    return LEVELS.get(field, IDENTIFIER_LEVELS)
+
+
+def reasons(pair: Mapping[str, object], model_fields: tuple[str, ...]) -> str:
+    """One pair's evidence in plain words: what agrees, then what speaks against it."""
+    agree: list[tuple[float, str]] = []
+    differ: list[tuple[float, str]] = []
+    for field in model_fields:
+        level = int(str(pair[f"level_{field}"]))
+        bits = float(str(pair[f"bits_{field}"]))
+        if level == 0 or abs(bits) < 0.5:
+            continue
+        word = level_words(field)[level]
+        if field not in LEVELS:
+            word = f"{word} of {field}"
+        (agree if bits > 0 else differ).append((abs(bits), word))
+    told = ", ".join(word for _, word in sorted(agree, key=lambda one: -one[0])) or "nothing telling agrees"
+    against = ", ".join(word for _, word in sorted(differ, key=lambda one: -one[0]))
+    return f"{told}; but {against}" if against else told
