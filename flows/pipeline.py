@@ -341,7 +341,7 @@ def counts(planned: pl.DataFrame) -> Mapping[str, int]:
         "merge": int(merges["sources"].list.len().sum() or 0),
         "into": merges["target"].n_unique(),
         "merge_calls": merges.height,
-        "label": auto.filter(pl.col("kind") == "label").height,
+        "label": auto.filter(pl.col("labels").list.len() > 0).height,
         "review": held.filter(pl.col("state") == "review")["cluster"].n_unique(),
         "blocked": held.filter(pl.col("state") == "blocked")["cluster"].n_unique(),
     }

@@ -24,14 +24,13 @@ def supported(pairs: pl.DataFrame) -> pl.Expr:
 
 
 def contradicted(pairs: pl.DataFrame) -> pl.Expr:
-    """Whether two records cannot be one person: another generation, or unlikely with another name or birth date.
+    """Whether two records cannot be one person: very unlikely, with another name, generation or birth date.
 
     Another e-mail, phone or address is no contradiction: a person can have several.
     """
-    differing = [pl.col(f"level_{field}") == 1 for field in ("first", "birth")] + [
-        pl.col(name) == 1 for name in _identifiers(pairs)
-    ]
-    return (pl.col("level_suffix") == 1) | (pl.any_horizontal(differing) & (pl.col("probability") < CONTRADICTED))
+    differing = [pl.col(f"level_{field}") == 1 for field in ("first", "suffix", "birth")]
+    differing += [pl.col(name) == 1 for name in _identifiers(pairs)]
+    return pl.any_horizontal(differing) & (pl.col("probability") < CONTRADICTED)
 
 
 def _identifiers(pairs: pl.DataFrame) -> list[str]:

@@ -431,6 +431,8 @@ def _given(tables: Records, policy: Policy) -> dict[int, Given]:
         ]
         if row["birthday"] and not row["birthdate"]:
             unplaced.append(("birth date", row["birthday"], "the site takes no birthday without a year"))
+        if row["nickname"] and row["first"]:
+            unplaced.append(("nickname", row["nickname"], "the site has no place for it"))
         places = []
         for one in addresses.get(record, ()):
             region = one["region"]
@@ -457,8 +459,8 @@ def _given(tables: Records, policy: Policy) -> dict[int, Given]:
             company_key=row["company_key"],
             unplaced=tuple(unplaced),
             info=Info(
-                first=row["first"],
-                last=row["last"],
+                first=row["first"] or row["nickname"],
+                last=_with_suffix(row["last"], row["suffix"]),
                 emails=tuple(
                     Email(email=one["email"], tag=_tag(one["tag"], _EMAIL_TAGS))
                     for one in emails.get(record, ())
@@ -484,6 +486,13 @@ def _given(tables: Records, policy: Policy) -> dict[int, Given]:
             ),
         )
     return given
+
+
+def _with_suffix(last: str | None, suffix: str | None) -> str | None:
+    """The last name with its suffix behind it, where that stands in a column of its own."""
+    if not last or not suffix or last.casefold().rstrip(".").endswith(suffix.casefold().rstrip(".")):
+        return last
+    return f"{last} {suffix}"
 
 
 _EMAIL_TAGS = frozenset({"MAIN", "HOME", "WORK"})

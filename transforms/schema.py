@@ -90,6 +90,7 @@ RECORDS: Schema = {
     "first": pl.String,
     "last": pl.String,
     "suffix": pl.String,
+    "nickname": pl.String,
     "company": pl.String,
     "job_title": pl.String,
     "birthdate": pl.Date,

@@ -31,7 +31,7 @@ PERSON: dict[str, tuple[float, ...]] = {
     "first": (0.01, 0.03, 0.08, 0.10, 0.78),
     "middle": (0.10, 0.90),
     "last": (0.04, 0.02, 0.08, 0.86),
-    "suffix": (0.002, 0.45, 0.548),
+    "suffix": (0.00001, 0.45, 0.54999),
     "birth": (0.02, 0.05, 0.13, 0.80),
     "email": (0.265, 0.015, 0.06, 0.10, 0.06, 0.50),
     "phone": (0.25, 0.06, 0.09, 0.60),
@@ -70,6 +70,9 @@ FIRM: dict[str, tuple[float, ...]] = {
     "company": (0.01, 0.04, 0.95),
 }
 """Fields that a household or a firm explains; in all others two of its people agree by chance."""
+
+GIVEN = frozenset({"suffix"})
+"""Fields that are not learned: a Jr is not his father, however much else they share."""
 
 IDENTIFIER_PERSON = (0.03, 0.05, 0.92)
 IDENTIFIER_CHANCE = (0.9989, 0.001, 0.0001)
@@ -136,7 +139,8 @@ def learn(levels: pl.DataFrame, tables: Records) -> Model:
         persons = found[:, 0]
         strength = max(PRIOR_PAIRS, 0.5 * float(persons.sum()))
         learned = {
-            field: _share(levels, field, persons, PERSON.get(field, IDENTIFIER_PERSON), strength) for field in fields
+            field: person[field] if field in GIVEN else _share(levels, field, persons, person[field], strength)
+            for field in fields
         }
         expected = {}
         for column, kind in enumerate(EXPLANATIONS[:3]):
