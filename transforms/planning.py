@@ -129,14 +129,14 @@ def plan(
     for cluster, group in _clusters(people):
         existing = sorted((row for row in group if row["contact_id"]), key=lambda row: _tie_breaks(row, policy))
         rows = [row for row in group if not row["contact_id"]]
-        draft = _Draft(
-            cluster, [row["record_id"] for row in group], evidence.get(cluster, "no other record is like it")
-        )
+        draft = _Draft(cluster, [row["record_id"] for row in group], evidence.get(cluster, ""))
         if cluster in contradicted and (len(existing) > 1 or rows):
             draft.state, draft.reason = "review", "birth dates of its records differ"
         doubt = doubts.get(cluster)
         if doubt and not existing and cluster not in released:
             draft.state, draft.reason = "review", doubt
+        if draft.state == "auto" and not draft.evidence:
+            draft.evidence = "no other record is like it"
         after, operation = _operate(draft, existing, rows, given, infos, policy, reach)
         drafts.append(draft)
         if draft.state == "auto" and after is not None:

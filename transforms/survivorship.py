@@ -21,7 +21,7 @@ Thing = TypeVar("Thing")
 SINGLE = ("first", "last", "company", "job_title", "birthdate", "locale")
 IN_WORDS = {
     "first": "first name", "last": "last name", "job_title": "job title", "birthdate": "birth date",
-    "emails": "e-mail", "phones": "phone", "addresses": "address", "labels": "label",
+    "emails": "e-mail", "phones": "phone", "addresses": "address", "labels": "label", "extended": "custom field",
 }  # fmt: skip
 MAX_ITEMS = 50
 """The site keeps at most this many e-mails, phones and addresses a contact."""
@@ -193,7 +193,7 @@ def _text(value: object) -> str:
     if isinstance(value, tuple):
         return "; ".join(one if isinstance(one, str) else shown(one) for one in value)
     if isinstance(value, Mapping):
-        return "; ".join(f"{name}: {text}" for name, text in value.items())
+        return "; ".join(f"{name} = {text}" for name, text in value.items())
     return "" if value is None else str(value)
 
 
