@@ -83,11 +83,6 @@ class Journal:
         """The state of every operation that was begun."""
         return dict(self._database.execute("SELECT operation, state FROM entries"))
 
-    def contact_of(self, operation: str) -> str | None:
-        """The contact an operation worked on or created."""
-        row = self._database.execute("SELECT contact FROM entries WHERE operation = ?", (operation,)).fetchone()
-        return row[0] if row else None
-
     def opened_at(self, operation: str) -> datetime | None:
         """When an operation was first about to be done."""
         row = self._database.execute("SELECT opened FROM entries WHERE operation = ?", (operation,)).fetchone()

@@ -14,19 +14,22 @@ import polars as pl
 
 from connectors.contacts import Contact, contact_rows, named_contacts
 from connectors.exports.reading import read_export
+from connectors.journal import DONE, Journal
 from connectors.journal import SCHEMA as JOURNAL
-from connectors.journal import Journal
+from connectors.memory import HELD
 from connectors.report.writer import write_report
 from flows.applying import apply_plan
 from flows.runs import Run
 from flows.settings import Settings, SourceSettings
-from flows.sites import is_missing, open_site
+from flows.sites import is_missing, memory_of, open_site
 from transforms.audit import audit, tally
+from transforms.clustering import short_id
 from transforms.errors import InputError, RunError, UsageError
 from transforms.matching import Matches, match
 from transforms.planning import Plan, Policy, plan
 from transforms.records import Records, to_records
-from transforms.schema import CONTACTS, REJECTS, ROWS, SITE, Info, conform, empty
+from transforms.schema import CONTACTS, FINGERPRINTS, REJECTS, ROWS, SITE, Info, conform, empty
+from transforms.survivorship import fingerprint
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -70,7 +73,8 @@ def plan_run(settings: Settings, run: Run, stage: Stage = directly) -> dict[str,
     rows = [_site_rows(settings, contacts), exports.rows]
     tables = stage("normalise", normalise, rows, settings)
     policy = settings.policy_for(run.name)
-    matches, planned = stage("match and plan", settle, tables, contacts, exports.rows, settings, policy)
+    decided = stage("recall", recall, run, settings, tables, exports.rows, contacts)
+    matches, planned = stage("match and plan", settle, tables, contacts, exports.rows, decided, settings, policy)
     stage("save", save, run, tables, exports.rejects, contacts, matches, planned)
     run.note(
         state="planned",
@@ -95,11 +99,11 @@ def apply_run(
         RunError: the run is of another site.
     """
     began = time.monotonic()
-    planned_for = run.facts().get("site")
-    url = settings.site.url or planned_for
+    planned_for, url = run.facts().get("site"), settings.site.url
     if url != planned_for:
         raise RunError(f"This run was planned for {planned_for}, not for {url}. Plan again for that site.")
     stage("apply", execute, run, url, progress)
+    stage("remember", remember, run, url)
     run.note(state="applied", apply_seconds=round(time.monotonic() - began, 3))
     return stage("report", report, run)
 
@@ -199,43 +203,52 @@ def normalise(rows: Sequence[pl.DataFrame], settings: Settings) -> Records:
 
 
 def settle(
-    tables: Records, contacts: Sequence[Contact], exported: pl.DataFrame, settings: Settings, policy: Policy
+    tables: Records,
+    contacts: Sequence[Contact],
+    exported: pl.DataFrame,
+    decided: Mapping[str, str],
+    settings: Settings,
+    policy: Policy,
 ) -> tuple[Matches, Plan]:
-    """Matches and plans until the plan, applied, would leave nothing to do.
+    """Matches and plans until no contacts are left that the next run would merge.
 
     A merged contact knows more than any of its parts, so a next run could find more than this one. The plan is
-    therefore tried on its own outcome: what would be joined there is joined now.
+    therefore tried on its own outcome: what would be merged there is merged now.
+
+    Args:
+        tables: the records.
+        contacts: the site's contacts.
+        exported: the exports' rows.
+        decided: records about which nothing has changed since an earlier run, with the contact each went to.
+        settings: all settings.
+        policy: what decides.
     """
-    together: set[tuple[int, int]] = set()
-    released: set[str] = set()
+    index = dict(tables.records.select("record_id", "record").iter_rows())
+    owners = {name: f"{SITE}:{contact}" for name, contact in decided.items() if contact != HELD}
+    together = {(index[name], index[owner]) for name, owner in owners.items() if name != owner and owner in index}
     site = _infos(contacts)
+    left_to_people = {name: contact == HELD for name, contact in decided.items()}
     for _ in range(PASSES):
         matches = match(tables, auto=policy.auto, review=policy.review, together=sorted(together))
-        planned = plan(tables, matches, site, policy, released=released)
-        links, free = _left_over(tables, matches, planned, contacts, exported, settings, policy)
-        if links <= together and free <= released:
+        planned = plan(tables, matches, site, policy, decided=left_to_people)
+        links = _merged_next(matches, planned, contacts, exported, settings, policy)
+        if links <= together:
             break
         together |= links
-        released |= free
     return matches, planned
 
 
-def _left_over(
-    tables: Records,
+def _merged_next(
     matches: Matches,
     planned: Plan,
     contacts: Sequence[Contact],
     exported: pl.DataFrame,
     settings: Settings,
     policy: Policy,
-) -> tuple[set[tuple[int, int]], set[str]]:
-    """What a second run would do, when the site is as this plan leaves it.
-
-    Returns:
-        Pairs of records that it would put together, and clusters that it would no longer hold back.
-    """
+) -> set[tuple[int, int]]:
+    """Pairs of records whose contacts a next run would merge, when the site is as this plan leaves it."""
     if planned.operations.filter(pl.col("state") == "auto").is_empty():
-        return set(), set()
+        return set()
     known = {one.id: one for one in contacts}
     long_ago = datetime(2000, 1, 1, tzinfo=UTC)
     after = [
@@ -246,20 +259,89 @@ def _left_over(
     ]
     again = normalise([_site_rows(settings, after), exported], settings)
     found = match(again, auto=policy.auto, review=policy.review)
-    more = plan(again, found, _infos(after), policy).operations.filter(pl.col("state") == "auto")
-    members = dict(matches.clusters.group_by("cluster", maintain_order=True).agg("record_id").iter_rows())
+    merges = plan(again, found, _infos(after), policy).operations.filter(
+        pl.col("state") == "auto", pl.col("kind") == "merge"
+    )
+    members = dict(matches.clusters.group_by("cluster", maintain_order=True).agg("record").iter_rows())
     cluster_of = dict(matches.clusters.select("record_id", "cluster").iter_rows())
     created = dict(planned.operations.filter(pl.col("kind") == "create").select("operation", "cluster").iter_rows())
-    index = dict(tables.records.select("record_id", "record").iter_rows())
     links: set[tuple[int, int]] = set()
-    free: set[str] = set()
-    for names in more.unique("cluster", maintain_order=True)["records"].to_list():
-        contacts_in = [created.get(name.removeprefix(f"{SITE}:"), cluster_of.get(name)) for name in names]
-        clusters = {cluster for cluster in contacts_in if cluster is not None}
-        group = sorted({index[one] for cluster in clusters for one in members[cluster]})
-        links |= {(group[0], other) for other in group[1:]}
-        free |= clusters
-    return links, free
+    for target, sources in merges.select("target", "sources").iter_rows():
+        names = [created.get(one) or cluster_of[f"{SITE}:{one}"] for one in (target, *sources)]
+        firsts = sorted(members[name][0] for name in names)
+        links |= {(firsts[0], other) for other in firsts[1:]}
+    return links
+
+
+def recall(
+    run: Run, settings: Settings, tables: Records, exported: pl.DataFrame, contacts: Sequence[Contact]
+) -> dict[str, str]:
+    """Records about which nothing has changed since an earlier run: the contact each went to, or `HELD`.
+
+    What each record is known by from run to run is saved in the run, to be remembered when it is applied.
+    """
+    scope = _scope(settings)
+    fingerprints = _fingerprints(scope, tables, exported, contacts)
+    run.save(
+        "fingerprints",
+        pl.DataFrame(
+            {"record_id": list(fingerprints), "fingerprint": list(fingerprints.values())}, schema=dict(FINGERPRINTS)
+        ),
+    )
+    run.note(scope=scope)
+    known = memory_of(settings.site.url).recall(fingerprints.values())
+    there = {one.id for one in contacts}
+    return {
+        name: known[one]
+        for name, one in fingerprints.items()
+        if one in known and (known[one] == HELD or known[one] in there)
+    }
+
+
+def _scope(settings: Settings) -> str:
+    """A short text that changes when the settings that decide about records change: then all is decided anew."""
+    rules = [settings.match.model_dump_json(), settings.policy.model_dump_json(), settings.site.region or ""]
+    return short_id(*rules, *[f"{one.name} {one.region} {one.format}" for one in settings.ranked()])
+
+
+def _fingerprints(scope: str, tables: Records, exported: pl.DataFrame, contacts: Sequence[Contact]) -> dict[str, str]:
+    """What each record is known by from run to run: its content, under the settings that decide about it."""
+    found = {
+        f"{source}:{row}": short_id(scope, source, raw)
+        for source, row, raw in exported.select("source", "row", "raw").iter_rows()
+    }
+    found |= {f"{SITE}:{one.id}": short_id(scope, one.id, fingerprint(one.info)) for one in contacts}
+    usable = set(tables.records["record_id"])
+    return {name: one for name, one in found.items() if name in usable}
+
+
+def remember(run: Run, url: str) -> None:
+    """Remembers what this run decided about each record, except where something went wrong.
+
+    A record of a person who waits is remembered as held; one whose operations are all done with its contact.
+    """
+    with Journal(run.folder / "journal.db") as journal:
+        entries = journal.entries()
+    planned = run.table("plan").join(entries.select("operation", "contact", done="state"), on="operation", how="left")
+    auto = planned.filter(pl.col("state") == "auto")
+    failed = set(auto.filter(pl.col("done").ne_missing(DONE))["cluster"])
+    held = set(planned.filter(pl.col("state") != "auto")["records"].explode())
+    contact_of = dict(auto.filter(pl.col("done") == DONE).select("cluster", "contact").iter_rows())
+    records = run.table("records").join(run.table("clusters").select("record", "cluster"), on="record")
+    existing = dict(records.drop_nulls("contact_id").select("cluster", "contact_id").iter_rows()) | contact_of
+    known = run.table("fingerprints")
+    decisions: dict[str, str] = {}
+    for name, cluster, one in (
+        records.join(known, on="record_id").select("record_id", "cluster", "fingerprint").iter_rows()
+    ):
+        contact = HELD if name in held else existing.get(cluster)
+        if cluster not in failed and contact is not None:
+            decisions[one] = contact
+    scope = run.facts()["scope"]
+    for contact, after in entries.filter(pl.col("state") == DONE).select("contact", "after").iter_rows():
+        content = fingerprint(Info.model_validate_json(after))
+        decisions[short_id(scope, contact, content)] = HELD if f"{SITE}:{contact}" in held else contact
+    memory_of(url).remember(decisions)
 
 
 def _infos(contacts: Sequence[Contact]) -> pl.DataFrame:
@@ -289,7 +371,7 @@ def save(
     run.save("losses", planned.losses)
 
 
-def execute(run: Run, url: str | None, progress: Callable[[int], None]) -> None:
+def execute(run: Run, url: str, progress: Callable[[int], None]) -> None:
     """Applies the run's plan to its site through its journal."""
     with open_site(url, create=True) as site, Journal(run.folder / "journal.db") as journal:
         asyncio.run(apply_plan(run.table("plan"), site, journal, progress=progress))

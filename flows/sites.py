@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from connectors.local import LocalSite
+from connectors.memory import Memory
 from transforms.errors import UsageError
 
 LOCAL = "local:"
@@ -26,3 +27,8 @@ def open_site(url: str | None, *, create: bool = False) -> LocalSite:
 def is_missing(url: str | None) -> bool:
     """Whether this is an embedded site whose file is still to be made."""
     return bool(url) and str(url).startswith(LOCAL) and not Path(str(url).removeprefix(LOCAL)).exists()
+
+
+def memory_of(url: str) -> Memory:
+    """What earlier runs decided about a site: the embedded one keeps it in its own file."""
+    return Memory(Path(url.removeprefix(LOCAL)))

@@ -210,4 +210,4 @@ def test_shipped_probabilities_sum_to_one(explanation: dict[str, tuple[float, ..
 def test_short_ids_are_short_and_stable() -> None:
     assert short_id("site:1", "hubspot:7") == short_id("site:1", "hubspot:7")
     assert short_id("a", "b") != short_id("ab")
-    assert len(short_id("a")) == 10
+    assert len(short_id("a")) == 12

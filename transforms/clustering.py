@@ -128,9 +128,9 @@ def _named(people: pl.DataFrame, groups: _Groups) -> pl.DataFrame:
 
 
 def short_id(*parts: str) -> str:
-    """A short stable id of these texts, in Crockford's base 32: 50 bits, ten characters."""
+    """A short stable id of these texts, in Crockford's base 32: 60 bits, twelve characters."""
     number = int.from_bytes(hashlib.sha256("\x1f".join(parts).encode()).digest()[:8], "big")
-    return "".join(BASE32[(number >> shift) & 31] for shift in range(0, 50, 5))
+    return "".join(BASE32[(number >> shift) & 31] for shift in range(0, 60, 5))
 
 
 class _Groups:

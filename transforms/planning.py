@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,6 +24,8 @@ from transforms.schema import (
     conform,
 )
 from transforms.survivorship import Change, Given, Loss, fingerprint, fold, merge_losses, merged
+
+NOTHING: Mapping[str, bool] = {}
 
 SOURCES_A_CALL = 5
 """The site merges at most this many contacts into one in a call."""
@@ -103,7 +105,7 @@ def plan(
     contacts: pl.DataFrame,
     policy: Policy,
     *,
-    released: Collection[str] = (),
+    decided: Mapping[str, bool] = NOTHING,
 ) -> Plan:
     """The operations that leave one contact for each person.
 
@@ -112,7 +114,8 @@ def plan(
         matches: their pairs and clusters.
         contacts: `CONTACTS`: the site's contacts as they are.
         policy: what decides.
-        released: clusters that are created although they may be one person with another one.
+        decided: records about which nothing has changed since an earlier run dealt with them, and whether it left them
+            to a person. A person all of whose records are such is not dealt with again.
 
     Returns:
         The plan; a cluster in which nothing is to be done has no operation in it.
@@ -133,13 +136,19 @@ def plan(
         if cluster in contradicted and (len(existing) > 1 or rows):
             draft.state, draft.reason = "review", "birth dates of its records differ"
         doubt = doubts.get(cluster)
-        if doubt and not existing and cluster not in released:
+        if doubt and not existing:
             draft.state, draft.reason = "review", doubt
+        before = [decided.get(row["record_id"]) for row in group]
+        settled = None not in before
+        if settled and any(before) and draft.state == "auto":
+            draft.state, draft.reason = "review", "an earlier run left this to a person, and nothing has changed since"
         if draft.state == "auto" and not draft.evidence:
             draft.evidence = "no other record is like it"
         after, operation = _operate(draft, existing, rows, given, infos, policy, reach)
         drafts.append(draft)
-        if draft.state == "auto" and after is not None:
+        if settled and draft.state == "auto":
+            draft.operations.clear()
+        elif draft.state == "auto" and after is not None:
             outcome[operation] = after
             for row in existing[1:]:
                 del outcome[row["contact_id"]]

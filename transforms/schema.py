@@ -184,10 +184,10 @@ PLAN: Schema = {
     "changes": pl.List(pl.String),
     "evidence": pl.String,
 }
-KINDS = ("create", "merge", "update", "label")
-STATES = ("auto", "review", "blocked")
 
 CONTACTS: Schema = {"contact_id": pl.String, "info": pl.String}
+
+FINGERPRINTS: Schema = {"record_id": pl.String, "fingerprint": pl.String}
 
 LOSSES: Schema = {
     # Every value that would be visible nowhere after the plan.

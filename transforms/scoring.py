@@ -25,7 +25,6 @@ from transforms.records import Records
 Floats = NDArray[np.float64]
 
 EXPLANATIONS = ("person", "household", "firm", "chance")
-IN_WORDS = {"household": "two people of one household", "firm": "two people of one firm", "chance": "chance"}
 
 PERSON: dict[str, tuple[float, ...]] = {
     "first": (0.01, 0.03, 0.08, 0.10, 0.78),
@@ -103,21 +102,6 @@ class Model:
     tables: Mapping[str, Mapping[str, tuple[float, ...]]]
     expected: Mapping[str, float]
     records: int
-
-
-def score(levels: pl.DataFrame, tables: Records) -> tuple[pl.DataFrame, Model]:
-    """Candidate pairs with their probability.
-
-    Args:
-        levels: the pairs as `comparison.compare` returns them.
-        tables: the records the pairs are of.
-
-    Returns:
-        `left`, `right`, `bits` (match weight), `probability`, `alternative`, `level_<field>`, `bits_<field>`;
-        and the model they were scored with.
-    """
-    model = learn(levels, tables)
-    return weigh(levels, tables, model), model
 
 
 def learn(levels: pl.DataFrame, tables: Records) -> Model:

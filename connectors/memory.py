@@ -1,0 +1,42 @@
+"""What was decided in earlier runs, so that nothing is decided twice until something about it changes.
+
+The embedded site keeps it in its own file: a copy of the site knows what the site knows.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Mapping
+from contextlib import closing
+from pathlib import Path
+
+HELD = ""
+"""What is remembered of a record that was left to a person, in place of its contact."""
+
+_TABLE = "CREATE TABLE IF NOT EXISTS decided (fingerprint TEXT PRIMARY KEY, contact TEXT NOT NULL) STRICT"
+
+
+class Memory:
+    """Decisions by the fingerprint of what they were about: the contact a record went to, or `HELD`.
+
+    Args:
+        path: the SQLite file; made when it is missing and something is to be remembered.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def recall(self, fingerprints: Iterable[str]) -> dict[str, str]:
+        """What is remembered of these fingerprints."""
+        if not self._path.exists():
+            return {}
+        with closing(sqlite3.connect(self._path, timeout=30)) as database:
+            database.execute(_TABLE)
+            known = dict(database.execute("SELECT fingerprint, contact FROM decided"))
+        return {one: known[one] for one in fingerprints if one in known}
+
+    def remember(self, decisions: Mapping[str, str]) -> None:
+        """Adds decisions to what is remembered, in one transaction; a newer one replaces an older one."""
+        with closing(sqlite3.connect(self._path, timeout=30)) as database, database:
+            database.execute(_TABLE)
+            database.executemany("INSERT OR REPLACE INTO decided VALUES (?, ?)", decisions.items())
