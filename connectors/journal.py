@@ -122,9 +122,18 @@ class Journal:
         """Writes what came of an operation."""
         self._database.execute(
             "INSERT INTO entries (operation, state, contact, after, revision_after, detail, opened, closed) "
-            "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7) ON CONFLICT (operation) DO UPDATE SET state = ?2, "
-            "contact = coalesce(?3, contact), after = ?4, revision_after = ?5, detail = ?6, closed = ?7",
-            (operation, state, contact, after, revision, detail, _now()),
+            "VALUES (:operation, :state, :contact, :after, :revision, :detail, :now, :now) "
+            "ON CONFLICT (operation) DO UPDATE SET state = :state, contact = coalesce(:contact, contact), "
+            "after = :after, revision_after = :revision, detail = :detail, closed = :now",
+            {
+                "operation": operation,
+                "state": state,
+                "contact": contact,
+                "after": after,
+                "revision": revision,
+                "detail": detail,
+                "now": _now(),
+            },
         )
 
     def entries(self) -> pl.DataFrame:

@@ -12,12 +12,17 @@ from typing import Any
 
 import polars as pl
 import pytest
+from hypothesis import settings
 
 from connectors.exports.reading import read_export
 from connectors.local import LocalSite
 from transforms.matching import Matches, match
 from transforms.records import Records, to_records
 from transforms.schema import Email, Info, Phone
+
+# The machines that run these tests are shared: how long one example takes says nothing.
+settings.register_profile("onefold", deadline=None, database=None)
+settings.load_profile("onefold")
 
 ROOT = Path(__file__).parent.parent
 SAMPLES = ROOT / "data" / "samples"
