@@ -119,7 +119,7 @@ def read_site(settings: Settings) -> list[Contact]:
 def _site_rows(settings: Settings, contacts: Sequence[Contact]) -> pl.DataFrame:
     ranked = settings.ranked()
     rank = next(index for index, one in enumerate(ranked) if one.name == SITE)
-    return contact_rows(contacts, rank=rank, region=ranked[rank].region or settings.site.region)
+    return contact_rows(contacts, rank=rank, region=ranked[rank].region)
 
 
 def read_exports(sources: Sequence[SourceSettings]) -> Exports:
@@ -300,7 +300,7 @@ def recall(
 
 def _scope(settings: Settings) -> str:
     """A short text that changes when the settings that decide about records change: then all is decided anew."""
-    rules = [settings.match.model_dump_json(), settings.policy.model_dump_json(), settings.site.region or ""]
+    rules = [settings.match.model_dump_json(), settings.policy.model_dump_json()]
     return short_id(*rules, *[f"{one.name} {one.region} {one.format}" for one in settings.ranked()])
 
 

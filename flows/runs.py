@@ -32,7 +32,7 @@ class Run:
 
     @classmethod
     def new(cls, folder: Path | None) -> Run:
-        """A folder for a new run: the given one, which must not hold a run yet, or a new one below `runs`.
+        """A folder for a new run: the given one, which must not hold a planned run, or a new one below `runs`.
 
         Raises:
             RunError: the folder holds a run already, or cannot be made.
@@ -40,7 +40,7 @@ class Run:
         now = datetime.now(UTC)
         name = f"{now:%Y-%m-%d}-{short_id(now.isoformat())[:5]}"
         chosen = folder if folder is not None else Path("runs") / name
-        if (chosen / FACTS).exists():
+        if (chosen / FACTS).exists() and cls(chosen).facts().get("state") != "planning":
             raise RunError(f"{chosen} holds a run already. Choose another folder, or apply it: onefold apply {chosen}")
         try:
             chosen.mkdir(parents=True, exist_ok=True)

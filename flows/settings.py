@@ -55,6 +55,12 @@ class SourceSettings(_Section):
     region: Region | None = None
     format: str | None = None
 
+    @model_validator(mode="after")
+    def _site_has_no_files(self) -> SourceSettings:
+        if self.name == SITE and self.files:
+            raise ValueError("the source named 'site' is the site itself and has no files; name this one otherwise")
+        return self
+
     @model_validator(mode="before")
     @classmethod
     def _one_file(cls, values: Any) -> Any:  # noqa: ANN401 - whatever the file says, before validation
@@ -149,6 +155,8 @@ class Settings(BaseSettings):
             if not path.exists():
                 raise UsageError(f"There is no file or folder {path}.")
             chosen = name if named and not Path(export).exists() else path.stem
+            if chosen == SITE:
+                chosen = f"{SITE}-export"
             clean = "".join(letter if letter.isalnum() or letter in " _.-" else "-" for letter in chosen).strip(" _.-")
             try:
                 one = SourceSettings(name=clean or "export", files=(str(path),))
@@ -170,10 +178,13 @@ class Settings(BaseSettings):
         return self.model_copy(update={"source": (*placed, *sources)})
 
     def ranked(self) -> list[SourceSettings]:
-        """All sources in the order of trust, the site first where the settings do not place it."""
-        if any(one.name == SITE for one in self.source):
-            return list(self.source)
-        return [SourceSettings(name=SITE), *self.source]
+        """All sources in the order of trust, the site first where the settings do not place it.
+
+        A source without a region of its own has the site's.
+        """
+        placed = any(one.name == SITE for one in self.source)
+        sources = self.source if placed else (SourceSettings(name=SITE), *self.source)
+        return [one.model_copy(update={"region": one.region or self.site.region}) for one in sources]
 
 
 def load_settings(path: Path | None = None) -> Settings:

@@ -162,6 +162,15 @@ def test_a_declared_identifier_joins_what_nothing_else_does(records: Callable[..
     assert groups(match(records(text, identifiers=["badge"]))) == [[1, 2]]
 
 
+def test_a_row_that_is_there_twice_is_one_person_but_an_id_alone_joins_nobody(joined: Joined) -> None:
+    text = """Record ID,First Name,Last Name,Email
+              77,Ada,Novak,
+              77,Ada,Novak,
+              77,Bruno,Petrov,"""
+
+    assert joined(text) == [[1, 2]]
+
+
 def test_the_same_input_gives_the_same_clusters(records: Callable[[str], Records]) -> None:
     text = people(*[f"Ada,Novak{n % 7},ada{n % 9}@postbox.example,,,,,," for n in range(60)])
 

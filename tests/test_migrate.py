@@ -180,6 +180,10 @@ def test_only_bad_input_is_a_sentence_and_exit_code_one(
     assert "Traceback" not in done.err
     assert done.out == ""
 
+    good = export("good.csv", "First Name,Email\nAda,ada@postbox.example\n")
+    again = onefold("migrate", good, "--site", "local:a.db", "--run", "one", "--yes")
+    assert again.code == 0  # what was never planned does not stand in the way
+
 
 @pytest.mark.parametrize(
     ("arguments", "sentence"),

@@ -82,3 +82,18 @@ def test_exports_of_the_command_line_are_sources_in_their_order(export: Export, 
     ]
     with pytest.raises(UsageError, match="There is no file or folder"):
         Settings().with_exports([str(tmp_path / "missing.csv")])
+
+
+def test_the_name_of_the_site_is_not_for_exports(export: Export) -> None:
+    with pytest.raises(UsageError, match="the site itself"):
+        load_settings(export("a.toml", '[[source]]\nname="site"\nfiles=["a.csv"]\n'))
+
+    assert Settings().with_exports([str(export("site.csv", "x"))]).source[0].name == "site-export"
+
+
+def test_a_source_without_a_region_has_the_sites(export: Export) -> None:
+    settings = load_settings(
+        export("a.toml", '[site]\nregion="DE"\n[[source]]\nname="a"\n[[source]]\nname="b"\nregion="US"\n')
+    )
+
+    assert [one.region for one in settings.ranked()] == ["DE", "DE", "US"]

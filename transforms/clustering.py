@@ -11,9 +11,9 @@ from transforms.records import Records
 from transforms.schema import CLUSTERS, conform
 
 BASE32 = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-CONTRADICTED = 0.02
+CONTRADICTED = 0.01
 """Two records less likely than this to be one person are never in one cluster, whatever lies between them."""
-TELLING = {"email": 3, "phone": 2, "birth": 2, "address": 4, "company": 2}
+TELLING = {"email": 3, "phone": 2, "birth": 2, "address": 3, "company": 2}
 """From this level on, a field other than the name supports a match; without any, a name alone never joins."""
 
 
@@ -74,8 +74,9 @@ def cluster(
 ) -> pl.DataFrame:
     """Every record with its cluster.
 
-    Pairs join from the most to the least certain. A join is refused when the two sides hold a contradicted pair, or
-    two members of the site, or would together exceed the cap.
+    Rows with the same id in the same source and the same name are one person. Pairs join from the most to the least
+    certain. A join is refused when the two sides hold a contradicted pair, or two members of the site, or would
+    together exceed the cap.
 
     Args:
         pairs: scored pairs (`left`, `right`, `probability`, levels).
@@ -91,7 +92,8 @@ def cluster(
     people = tables.records
     groups = _Groups()
     members = set(people.filter("is_member")["record"])
-    same_key = people.drop_nulls("source_key").group_by("source", "source_key", maintain_order=True).agg("record")
+    row_again = ["source", "source_key", "first_key", "last_key"]
+    same_key = people.drop_nulls("source_key").group_by(row_again, maintain_order=True).agg("record")
     for row in same_key.filter(pl.col("record").list.len() > 1)["record"].to_list():
         for other in row[1:]:
             groups.join(row[0], other)
