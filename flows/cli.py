@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from transforms.errors import OnefoldError, UsageError
+from transforms.errors import OnefoldError, RunError, UsageError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -202,7 +203,8 @@ def _plan(
     if _through_prefect(prefect):
         from flows.plan import plan as plan_flow
 
-        summary = plan_flow(exports, str(config) if config else None, site, str(folder) if folder else None)
+        with _reaching_prefect():
+            summary = plan_flow(exports, str(config) if config else None, site, str(folder) if folder else None)
         run = Run.opened(Path(summary["run"]))
     else:
         run = Run.new(folder)
@@ -215,7 +217,8 @@ def _apply(run: Run, settings: Settings, as_json: bool, prefect: bool) -> None:
     if _through_prefect(prefect):
         from flows.apply import apply as apply_flow
 
-        summary = apply_flow(str(run.folder))
+        with _reaching_prefect():
+            summary = apply_flow(str(run.folder))
     else:
         from flows.pipeline import apply_run
 
@@ -271,6 +274,18 @@ def _through_prefect(asked: bool) -> bool:
         os.environ.setdefault("PREFECT_LOGGING_LEVEL", "CRITICAL")
         return True
     return False
+
+
+@contextmanager
+def _reaching_prefect() -> Iterator[None]:
+    """Says in one sentence when Prefect's API cannot be reached."""
+    import httpx
+    from prefect.exceptions import PrefectException
+
+    try:
+        yield
+    except (RuntimeError, httpx.HTTPError, PrefectException) as error:
+        raise RunError(f"Prefect does not answer: {error}. Check PREFECT_API_URL, or run without Prefect.") from error
 
 
 def _console() -> Console:

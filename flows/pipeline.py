@@ -413,7 +413,9 @@ def report(run: Run) -> dict[str, Any]:
 
 
 def counts(planned: pl.DataFrame) -> Mapping[str, int]:
-    """What a plan will do: contacts created, updated, merged away, into how many, calls of merges, labelled, held."""
+    """What a plan will do: contacts created, updated, merged away, into how many, calls of merges, labelled, touched,
+    and cases that are held.
+    """
     auto = planned.filter(pl.col("state") == "auto")
     merges = auto.filter(pl.col("kind") == "merge")
     held = planned.filter(pl.col("state") != "auto")
@@ -424,6 +426,7 @@ def counts(planned: pl.DataFrame) -> Mapping[str, int]:
         "into": merges["target"].n_unique(),
         "merge_calls": merges.height,
         "label": auto.filter(pl.col("labels").list.len() > 0).height,
+        "touched": len({*auto["target"].drop_nulls(), *auto["sources"].explode().drop_nulls()}),
         "review": held.filter(pl.col("state") == "review")["cluster"].n_unique(),
         "blocked": held.filter(pl.col("state") == "blocked")["cluster"].n_unique(),
     }

@@ -31,6 +31,7 @@ def plan_summary(run: Run) -> str:
                 else ""
             ),
             f"  # label  {planned['label']:>7,} contacts",
+            f"  = same   {facts['site_contacts'] - planned['touched']:>7,} contacts",
         ]
     lines.append("")
     if planned["review"] or planned["blocked"]:

@@ -58,6 +58,19 @@ def test_flows_called_from_python_do_the_job_and_print_nothing_stray(
     assert "prefect" not in through.stderr.lower().replace(str(tmp_path).lower(), "")
 
 
+def test_an_api_that_does_not_answer_is_one_sentence(tmp_path: Path, environment: dict[str, str]) -> None:
+    crm = tmp_path / "crm.csv"
+    crm.write_text("First Name,Email\nAda,ada@postbox.example\n")
+
+    command = [sys.executable, "-c", "from flows.cli import main; main()", "migrate", str(crm), "--site", "local:a.db"]
+    nowhere = {**environment, "PREFECT_API_URL": "http://127.0.0.1:9/api"}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=240, env=nowhere, cwd=tmp_path, check=False)
+
+    assert done.returncode == 1
+    assert "Prefect does not answer" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_the_deployments_name_flows_that_are_there() -> None:
     import importlib
 

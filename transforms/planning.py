@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from typing import Any
 
 import polars as pl
@@ -148,34 +148,26 @@ def plan(
         drafts.append(draft)
         if settled and draft.state == "auto":
             draft.operations.clear()
-        elif draft.state == "auto" and after is not None:
+        elif draft.state == "auto":
             outcome[operation] = after
             for row in existing[1:]:
                 del outcome[row["contact_id"]]
     operations = [row for draft in drafts for row in draft.operations] + _held_pairs(matches, people, policy)
-    losses = [
-        {
-            "cluster": draft.cluster,
-            "record_id": loss.record_id,
-            "field": loss.field,
-            "value": loss.value,
-            "kept": loss.kept,
-            "reason": loss.reason,
-        }
-        for draft in drafts
-        if draft.state == "auto"
-        for loss in draft.losses
-    ]
-    where = tables.records.select("record_id", "file", "line")
-    ledger = pl.DataFrame(losses, schema_overrides={"kept": pl.String}) if losses else pl.DataFrame(schema=dict(LOSSES))
-    if losses:
-        ledger = ledger.join(where, on="record_id", how="left", maintain_order="left")
     left = pl.DataFrame(
         {"contact_id": list(outcome), "info": [info.to_json() for info in outcome.values()]},
         schema=dict(CONTACTS),
     )
     frame = pl.DataFrame(operations, infer_schema_length=None) if operations else pl.DataFrame(schema=dict(PLAN))
-    return Plan(conform(frame, PLAN), conform(ledger, LOSSES), left)
+    return Plan(conform(frame, PLAN), _ledger(drafts, tables), left)
+
+
+def _ledger(drafts: list[_Draft], tables: Records) -> pl.DataFrame:
+    """The losses of all drafts that will be applied, with the file and line each value comes from."""
+    rows = [(draft.cluster, *astuple(loss)) for draft in drafts if draft.state == "auto" for loss in draft.losses]
+    columns = ["cluster", "record_id", "field", "value", "kept", "reason"]
+    losses = pl.DataFrame(rows, schema=dict.fromkeys(columns, pl.String), orient="row")
+    where = tables.records.select("record_id", "file", "line")
+    return conform(losses.join(where, on="record_id", how="left", maintain_order="left"), LOSSES)
 
 
 def _operate(
@@ -186,7 +178,7 @@ def _operate(
     infos: dict[str, Info],
     policy: Policy,
     reach: dict[str, set[str]],
-) -> tuple[Info | None, str]:
+) -> tuple[Info, str]:
     """Writes one cluster's operations; returns the contact's content afterwards, and its id."""
     allowed = any(len(reach[value]) > 1 for row in (*existing, *rows) for value in row["reach"])
     if not existing:
