@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -81,6 +82,7 @@ def plan_run(settings: Settings, run: Run, stage: Stage = directly) -> dict[str,
         planned_at=datetime.now(UTC).isoformat(timespec="seconds"),
         site=settings.site.url,
         site_contacts=len(contacts),
+        new_site=is_missing(settings.site.url),
         sources=[one.name for one in settings.ranked()],
         files=exports.files,
         auto=settings.match.auto,
@@ -112,8 +114,22 @@ def read_site(settings: Settings) -> list[Contact]:
     """All contacts of the site, labels and custom fields by name; an embedded site still to be made has none."""
     if settings.source and is_missing(settings.site.url):
         return []
-    with open_site(settings.site.url) as site:
-        return asyncio.run(named_contacts(site))
+
+    async def contacts() -> list[Contact]:
+        with open_site(settings.site.url) as site:
+            return await named_contacts(site)
+
+    return _waited(contacts())
+
+
+def _waited(work: Coroutine[Any, Any, T]) -> T:
+    """The coroutine's result; where an event loop runs already, as in a notebook, in a thread beside it."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(work)
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        return thread.submit(asyncio.run, work).result()
 
 
 def _site_rows(settings: Settings, contacts: Sequence[Contact]) -> pl.DataFrame:
@@ -373,8 +389,13 @@ def save(
 
 def execute(run: Run, url: str, progress: Callable[[int], None]) -> None:
     """Applies the run's plan to its site through its journal."""
-    with open_site(url, create=True) as site, Journal(run.folder / "journal.db") as journal:
-        asyncio.run(apply_plan(run.table("plan"), site, journal, progress=progress))
+
+    async def applied() -> None:
+        new = bool(run.facts().get("new_site"))
+        with open_site(url, create=new) as site, Journal(run.folder / "journal.db") as journal:
+            await apply_plan(run.table("plan"), site, journal, progress=progress)
+
+    _waited(applied())
 
 
 def report(run: Run) -> dict[str, Any]:

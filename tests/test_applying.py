@@ -15,7 +15,7 @@ from connectors.local import LocalSite
 from flows.pipeline import apply_run, plan_run
 from flows.runs import Run
 from flows.settings import Settings, SourceSettings
-from transforms.errors import RunError
+from transforms.errors import RunError, UsageError
 from transforms.schema import Info
 
 HEADER = "First Name,Last Name,Email,Phone,Company,Tags\n"
@@ -166,6 +166,32 @@ def test_a_run_is_applied_to_its_own_site_only(
 
     with pytest.raises(RunError, match="planned for"):
         apply_run(run, settings(file).with_site("local:other.db"))
+
+
+async def test_the_pipeline_runs_where_an_event_loop_runs_already(
+    site: LocalSite, settings: Callable[..., Settings], export: Callable[[str, str], Path], tmp_path: Path
+) -> None:
+    file = export("crm.csv", HEADER + "Ada,Novak,ada@postbox.example,,,\n")
+
+    summary = apply_run(planned(settings(file), tmp_path / "run"), settings(file))
+
+    assert summary["created"] == (await site.query()).total == 1
+
+
+async def test_a_site_that_has_gone_since_is_not_made_anew(
+    site: LocalSite,
+    settings: Callable[..., Settings],
+    export: Callable[[str, str], Path],
+    tmp_path: Path,
+    site_path: Path,
+) -> None:
+    await site.create(info("Byron", "Finch"))
+    file = export("crm.csv", HEADER + "Ada,Novak,ada@postbox.example,,,\n")
+    run = planned(settings(file), tmp_path / "run")
+    site_path.unlink()
+
+    with pytest.raises(UsageError, match="There is no embedded site"):
+        apply_run(run, settings(file))
 
 
 def test_a_damaged_journal_applies_nothing(
