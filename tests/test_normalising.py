@@ -57,7 +57,7 @@ def test_cells_lose_guards_placeholders_and_invisible_characters(cell: str, left
         ("jane (at) x.example", ["jane@x.example"]),
         ("a@x.example; b@x.example ::: a@x.example", ["a@x.example", "b@x.example"]),
         ("jane@bücher.example", ["jane@xn--bcher-kva.example"]),
-        ("none@none.com", [None]),
+        ("none@none.example", [None]),
         ("not an address", [None]),
     ],
 )
@@ -66,9 +66,10 @@ def test_emails_are_taken_apart_and_validated(cell: str, found: list[str | None]
 
 
 def test_the_match_key_ignores_case_plus_tags_and_gmails_dots() -> None:
-    keys = emails_of("Ada.Lovelace+news@gmail.com", "adalovelace@googlemail.com", "a.b@x.example")["match_key"]
+    gmail, old = "gmail.com", "googlemail.com"
+    keys = emails_of(f"A.B+news@{gmail}", f"ab@{old}", "A.B+news@x.example")["match_key"]
 
-    assert keys.to_list() == ["adalovelace@gmail.com", "adalovelace@gmail.com", "a.b@x.example"]
+    assert keys.to_list() == [f"ab@{gmail}", f"ab@{gmail}", "a.b@x.example"]
 
 
 def test_a_role_mailbox_is_known() -> None:
@@ -172,7 +173,7 @@ def test_one_column_names_are_taken_apart(records: Read) -> None:
 def test_a_row_that_names_nobody_is_rejected_with_its_reason(records: Read) -> None:
     tables = records("""First Name,Email,Phone,Notes
                         Ada,,,
-                        ,none@none.com,4.47E+11,
+                        ,none@none.example,4.47E+11,
                         ,,,call the plumber""")
 
     assert tables.records["first"].to_list() == ["Ada"]

@@ -428,7 +428,7 @@ def hubspot(everyone: list[Person]) -> Export:
         )
     export.rows[40][5] = "4.41555E+11"  # what a spreadsheet made of a mobile number
     export.rows[77][4] = "#N/A"
-    export.add(["95001", "", "", "none@none.com", "", "", "Robin Sample", "New", *[""] * 12], None)
+    export.add(["95001", "", "", "none@none.example", "", "", "Robin Sample", "New", *[""] * 12], None)
     export.add(["95002", "", "", "", "", "", "", "", "", "", "", "", "Amberline Logistics", *[""] * 7], None)
     return export
 
