@@ -23,7 +23,7 @@ from transforms.schema import (
     Phone,
     conform,
 )
-from transforms.survivorship import Change, Given, Loss, fingerprint, fold, merge_losses, merged
+from transforms.survivorship import IN_WORDS, Change, Given, Loss, fingerprint, fold, merge_losses, merged
 
 NOTHING: Mapping[str, bool] = {}
 
@@ -166,6 +166,7 @@ def _ledger(drafts: list[_Draft], tables: Records) -> pl.DataFrame:
     rows = [(draft.cluster, *astuple(loss)) for draft in drafts if draft.state == "auto" for loss in draft.losses]
     columns = ["cluster", "record_id", "field", "value", "kept", "reason"]
     losses = pl.DataFrame(rows, schema=dict.fromkeys(columns, pl.String), orient="row")
+    losses = losses.with_columns(pl.col("field").replace(IN_WORDS))
     where = tables.records.select("record_id", "file", "line")
     return conform(losses.join(where, on="record_id", how="left", maintain_order="left"), LOSSES)
 
