@@ -31,7 +31,8 @@ class Memory:
         if not self._path.exists():
             return {}
         with closing(sqlite3.connect(self._path, timeout=30)) as database:
-            database.execute(_TABLE)
+            if not database.execute("SELECT 1 FROM sqlite_master WHERE name = 'decided'").fetchone():
+                return {}
             known = dict(database.execute("SELECT fingerprint, contact FROM decided"))
         return {one: known[one] for one in fingerprints if one in known}
 

@@ -9,9 +9,6 @@ from typing import Any
 from connectors.contacts import Contact
 from transforms.schema import Address, Email, Info, Phone
 
-Json = dict[str, Any]
-"""A JSON object; what is in it is for the models to check."""
-
 _ADDRESS = {
     "line": "addressLine",
     "line2": "addressLine2",
@@ -33,23 +30,6 @@ def contact_from_wire(contact: Mapping[str, Any]) -> Contact:
         subscription=contact.get("primaryEmail", {}).get("subscriptionStatus", "NOT_SET"),
         info=info_from_wire(contact.get("info", {})),
     )
-
-
-def contact_to_wire(contact: Contact) -> Json:
-    """Our model as a contact object of the API; empty fields are left out."""
-    wire: Json = {
-        "id": contact.id,
-        "revision": contact.revision,
-        "createdDate": _stamp(contact.created),
-        "updatedDate": _stamp(contact.updated),
-        "info": info_to_wire(contact.info),
-    }
-    if contact.is_member:
-        wire["memberInfo"] = {"memberId": contact.id, "status": "ACTIVE"}
-    primary = next((one.email for one in contact.info.emails if one.primary), None)
-    if primary:
-        wire["primaryEmail"] = {"email": primary, "subscriptionStatus": contact.subscription}
-    return wire
 
 
 def info_from_wire(info: Mapping[str, Any]) -> Info:
@@ -88,55 +68,9 @@ def info_from_wire(info: Mapping[str, Any]) -> Info:
     )
 
 
-def info_to_wire(info: Info) -> Json:
-    """The content of a contact as the API writes it; empty fields are left out."""
-    wire: Json = {
-        "name": _filled({"first": info.first, "last": info.last}),
-        "emails": {"items": [one.model_dump() for one in info.emails]},
-        "phones": {
-            "items": [
-                _filled(
-                    {
-                        "tag": one.tag,
-                        "countryCode": one.country_code,
-                        "phone": one.phone,
-                        "e164Phone": one.e164,
-                        "primary": one.primary,
-                    }
-                )
-                for one in info.phones
-            ]
-        },
-        "addresses": {
-            "items": [
-                {
-                    "tag": one.tag,
-                    "address": _filled({wire: getattr(one, ours) for ours, wire in _ADDRESS.items()}),
-                }
-                for one in info.addresses
-            ]
-        },
-        "company": info.company,
-        "jobTitle": info.job_title,
-        "birthdate": info.birthdate,
-        "locale": info.locale,
-        "labelKeys": {"items": list(info.labels)},
-        "extendedFields": {"items": dict(info.extended)},
-    }
-    return {name: value for name, value in wire.items() if value not in (None, {}, {"items": []}, {"items": {}})}
-
-
 def _items(info: Mapping[str, Any], name: str) -> list[Any]:
     return list((info.get(name) or {}).get("items") or [])
 
 
-def _filled(values: Mapping[str, Any]) -> Json:
-    return {name: value for name, value in values.items() if value is not None}
-
-
 def _moment(text: str) -> datetime:
     return datetime.fromisoformat(text.replace("Z", "+00:00"))
-
-
-def _stamp(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"

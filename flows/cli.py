@@ -247,10 +247,9 @@ def _report(run: Run) -> dict[str, Any]:
 
 
 def _nothing_to_do(run: Run) -> bool:
-    from flows.pipeline import counts
+    from flows.pipeline import counts, nothing_to_do
 
-    planned = counts(run.table("plan"))
-    return not any(planned[kind] for kind in ("create", "update", "merge", "label"))
+    return nothing_to_do(counts(run.table("plan")))
 
 
 def _agreed(run: Run) -> bool:

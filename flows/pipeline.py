@@ -433,6 +433,11 @@ def report(run: Run) -> dict[str, Any]:
     return summary
 
 
+def nothing_to_do(planned: Mapping[str, int]) -> bool:
+    """Whether a plan of these `counts` leaves the site as it is."""
+    return not any(planned[kind] for kind in ("create", "update", "merge", "label"))
+
+
 def counts(planned: pl.DataFrame) -> Mapping[str, int]:
     """What a plan will do: contacts created, updated, merged away, into how many, calls of merges, labelled, touched,
     and cases that are held.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flows.pipeline import counts
+from flows.pipeline import counts, nothing_to_do
 from flows.runs import Run
 
 MOST_EXAMPLES = 5
@@ -10,7 +10,8 @@ MOST_EXAMPLES = 5
 
 def plan_summary(run: Run) -> str:
     """The summary of a planned run. No e-mail and no phone stands in it."""
-    facts, planned = run.facts(), counts(run.table("plan"))
+    plan = run.table("plan")
+    facts, planned = run.facts(), counts(plan)
     records, rejects, losses = run.table("records"), run.table("rejects"), run.table("losses")
     by_source = dict(records.filter(records["contact_id"].is_null()).group_by("source").len().iter_rows())
     sources = " › ".join(f"{name} {by_source[name]:,}" if name in by_source else name for name in facts["sources"])
@@ -18,7 +19,7 @@ def plan_summary(run: Run) -> str:
         f"\nPlan {facts['name']}  site: {facts['site']} ({facts['site_contacts']:,} contacts)   sources: {sources}",
         "",
     ]
-    if not any(planned[kind] for kind in ("create", "update", "merge", "label")):
+    if nothing_to_do(planned):
         lines.append("  No changes. The site agrees with the sources.")
     else:
         lines += [
@@ -39,11 +40,7 @@ def plan_summary(run: Run) -> str:
             f"  needs you {planned['review']:>6,} cases"
             + (f", {planned['blocked']:,} more are blocked" if planned["blocked"] else "")
         )
-        held = (
-            run.table("plan")
-            .filter(run.table("plan")["state"] != "auto")
-            .unique("cluster", keep="first", maintain_order=True)
-        )
+        held = plan.filter(plan["state"] != "auto").unique("cluster", keep="first", maintain_order=True)
         for records_of, reason in held.select("records", "reason").head(MOST_EXAMPLES).iter_rows():
             lines.append(f"      {' + '.join(records_of[:3])}: {reason}")
         if held.height > MOST_EXAMPLES:

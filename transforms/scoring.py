@@ -115,11 +115,12 @@ def learn(levels: pl.DataFrame, tables: Records) -> Model:
     model = Model(fields, {"person": person, "household": HOUSEHOLD, "firm": FIRM, "chance": chance}, start, records)
     random = compare(_random_pairs(len(tables.records)), tables)
     if len(random):
-        by_chance = _posteriors(random, tables, model)[:, 3]
+        by_chance = _posteriors(random, _rarities(random, tables, records), model)[:, 3]
         chance = {field: _share(random, field, by_chance, chance[field], PRIOR_PAIRS * 5) for field in fields}
         model = Model(fields, {**model.tables, "chance": chance}, start, records)
+    rarities = _rarities(levels, tables, records)
     for _ in range(ROUNDS if len(levels) else 0):
-        found = _posteriors(levels, tables, model)
+        found = _posteriors(levels, rarities, model)
         persons = found[:, 0]
         strength = max(PRIOR_PAIRS, 0.5 * float(persons.sum()))
         learned = {
@@ -137,7 +138,8 @@ def learn(levels: pl.DataFrame, tables: Records) -> Model:
 
 def weigh(levels: pl.DataFrame, tables: Records, model: Model) -> pl.DataFrame:
     """The pairs' probabilities, weights in bits and strongest other explanations under a model."""
-    parts = {kind: _likelihoods(levels, tables, model, kind) for kind in EXPLANATIONS}
+    rarities = _rarities(levels, tables, model.records)
+    parts = {kind: _likelihoods(levels, rarities, model, kind) for kind in EXPLANATIONS}
     totals = np.stack([_prior(model, kind) + sum(parts[kind].values()) for kind in EXPLANATIONS], axis=1)
     others = totals[:, 1:].argmax(axis=1)
     rest = np.logaddexp2.reduce(totals[:, 1:], axis=1)
@@ -187,17 +189,17 @@ def _prior(model: Model, kind: str) -> float:
     return 0.0 if kind == "chance" else float(np.log2(model.expected[kind] / pairs))
 
 
-def _posteriors(levels: pl.DataFrame, tables: Records, model: Model) -> Floats:
+def _posteriors(levels: pl.DataFrame, rarities: Mapping[str, Floats], model: Model) -> Floats:
     """P(explanation | levels) for each pair: one row a pair, one column an explanation."""
     totals = np.stack(
-        [_prior(model, kind) + sum(_likelihoods(levels, tables, model, kind).values()) for kind in EXPLANATIONS],
+        [_prior(model, kind) + sum(_likelihoods(levels, rarities, model, kind).values()) for kind in EXPLANATIONS],
         axis=1,
     )
     shares: Floats = np.exp2(totals - np.logaddexp2.reduce(totals, axis=1)[:, None])
     return shares
 
 
-def _likelihoods(levels: pl.DataFrame, tables: Records, model: Model, kind: str) -> dict[str, Floats]:
+def _likelihoods(levels: pl.DataFrame, rarities: Mapping[str, Floats], model: Model, kind: str) -> dict[str, Floats]:
     """log2 P(level | explanation) for each field; 0 where a value is missing."""
     found: dict[str, Floats] = {}
     for field in model.fields:
@@ -205,11 +207,17 @@ def _likelihoods(levels: pl.DataFrame, tables: Records, model: Model, kind: str)
         table = np.log2(np.array([1.0, *(own or model.tables["chance"][field])]))
         level = levels[f"level_{field}"].to_numpy()
         likelihood: Floats = table[level]
-        if (own is None or kind == "chance") and f"value_{field}" in levels.columns:
-            rare = np.log2(_frequency(levels, tables, field, model.records))
+        if (own is None or kind == "chance") and field in rarities:
+            rare = rarities[field]
             likelihood = np.where(np.isnan(rare), likelihood, rare)
         found[field] = likelihood
     return found
+
+
+def _rarities(levels: pl.DataFrame, tables: Records, records: int) -> dict[str, Floats]:
+    """log2 of `_frequency` for each field whose agreement is worth more the rarer the value is."""
+    telling = [name.removeprefix("value_") for name in levels.columns if name.startswith("value_")]
+    return {field: np.log2(_frequency(levels, tables, field, records)) for field in telling}
 
 
 def _frequency(levels: pl.DataFrame, tables: Records, field: str, records: int) -> Floats:
