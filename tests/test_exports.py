@@ -87,6 +87,21 @@ def test_a_header_repeated_in_the_middle_and_an_empty_row_are_rejected(export: E
     assert reading.rows["row"].to_list() == [1, 4]
 
 
+def test_a_comment_and_a_total_line_are_nobody(export: Export) -> None:
+    text = (
+        "First Name,Last Name,Email\n# exported by Robin, in May\nAda,Novak,a@e.example\n#,,\nb@e.example\nTotal: 2\n"
+    )
+
+    reading = read_export(export("a.csv", text), source="x", rank=0)
+
+    assert reading.rows["line"].to_list() == [3, 5]
+    assert reading.rejects.select("line", "reason").rows() == [
+        (2, "a comment, not a row"),
+        (4, "a comment, not a row"),
+        (6, "1 cell where the header has 3"),
+    ]
+
+
 @pytest.mark.parametrize(
     ("name", "data", "sentence"),
     [

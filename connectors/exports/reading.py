@@ -235,6 +235,11 @@ def _misfit(cells: list[str], header: list[str]) -> str | None:
         return "the row is empty"
     if [normalised(cell) for cell in cells] == [normalised(cell) for cell in header]:
         return "the header again"
+    alone = not any(cell.strip() for cell in cells[1:])
+    if cells[0].lstrip().startswith("#") and (alone or len(cells) < len(header)):
+        return "a comment, not a row"
+    if len(cells) == 1 < len(header) and "@" not in cells[0]:
+        return f"1 cell where the header has {len(header)}"
     if any(cell.strip() for cell in cells[len(header) :]):
         return f"{len(cells)} cells where the header has {len(header)}"
     return None
