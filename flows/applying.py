@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from connectors.contacts import Contact, ContactsSite
+from connectors.contacts import Contact, ContactsSite, all_fields, all_labels
 from connectors.journal import DONE, FAILED, HELD, OPEN, STALE, Journal
 from transforms.errors import AlreadyChanged, Duplicate, NotFound, PreconditionFailed, SiteError
 from transforms.schema import Info
@@ -77,7 +77,7 @@ class _Names:
     async def labels(self, names: tuple[str, ...]) -> tuple[str, ...]:
         for name in names:
             if name not in self._labels:
-                known = {one.key for one in await self._site.labels()}
+                known = {one.key for one in await all_labels(self._site)}
                 self._labels[name] = name if name in known else (await self._site.find_or_create_label(name)).key
         return tuple(self._labels[name] for name in names)
 
@@ -85,7 +85,7 @@ class _Names:
         """A plan's content as the site takes it: labels and custom fields by key."""
         for name in info.extended:
             if name not in self._fields:
-                known = {one.key for one in await self._site.fields()}
+                known = {one.key for one in await all_fields(self._site)}
                 self._fields[name] = name if name in known else (await self._site.find_or_create_field(name)).key
         extended = {self._fields[name]: value for name, value in info.extended.items()}
         return info.model_copy(update={"labels": await self.labels(info.labels), "extended": extended})

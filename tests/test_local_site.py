@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from conftest import info
 
+from connectors.contacts import Member
 from connectors.local import LocalSite
 from transforms.errors import AlreadyChanged, Duplicate, NotFound, PreconditionFailed, Refused, UsageError
 from transforms.schema import Email, Info, Phone
@@ -34,7 +35,7 @@ async def test_a_second_contact_with_the_same_email_is_refused_unless_allowed(si
         await site.create(info("Augusta", email="ADA@engines.example"))
     second = await site.create(info("Augusta", email="ada@engines.example"), allow_duplicates=True)
 
-    assert refusal.value.data == {"duplicateContactId": first.id}
+    assert refusal.value.data == {"duplicateContactId": first.id, "duplicateEmail": "ADA@engines.example"}
     assert second.id != first.id
 
 
@@ -92,7 +93,7 @@ async def test_a_merged_id_is_followed_by_get_to_the_end_and_by_nothing_else(sit
 async def test_a_merge_takes_five_sources_no_member_and_not_itself(site: LocalSite) -> None:
     contacts = [await site.create(info(f"Ada {number}")) for number in range(7)]
     ids = [one.id for one in contacts]
-    member = contacts[6].model_copy(update={"is_member": True, "id": "member"})
+    member = contacts[6].model_copy(update={"member": Member(id="m", status="ACTIVE"), "id": "member"})
     site.load([member])
 
     with pytest.raises(Refused):
@@ -142,7 +143,7 @@ async def test_labels_must_exist_and_are_not_added_twice(site: LocalSite) -> Non
 
 async def test_members_and_unknown_contacts_cannot_be_deleted(site: LocalSite) -> None:
     contact = await site.create(info("Ada"))
-    site.load([contact.model_copy(update={"id": "member", "is_member": True})])
+    site.load([contact.model_copy(update={"id": "member", "member": Member(id="m", status="ACTIVE")})])
 
     await site.delete(contact.id)
 
@@ -157,8 +158,8 @@ async def test_a_query_pages_through_all_contacts_once(site: LocalSite) -> None:
 
     pages = [await site.query(limit=3, offset=offset) for offset in (0, 3, 6)]
 
-    assert [len(page.contacts) for page in pages] == [3, 3, 1]
-    assert {contact.id for page in pages for contact in page.contacts} == made
+    assert [len(page.items) for page in pages] == [3, 3, 1]
+    assert {contact.id for page in pages for contact in page.items} == made
     with pytest.raises(Refused):
         await site.query({"info.shoe.size": 41})
 

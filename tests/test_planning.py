@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 from conftest import info
 
-from connectors.contacts import Contact, contact_rows
+from connectors.contacts import Contact, Member, contact_rows
 from connectors.exports.reading import read_export
 from transforms.matching import match
 from transforms.planning import Plan, Policy, plan
@@ -23,7 +23,14 @@ HEADER = "First Name,Last Name,Email,Phone,Company,Job title,Birthday,Tags,Shoe 
 
 def contact(name: str, content: Info, *, member: bool = False, updated: int = 1) -> Contact:
     moment = datetime(2026, 1, updated, tzinfo=UTC)
-    return Contact(id=name, revision=1, created=moment, updated=moment, is_member=member, info=content)
+    return Contact(
+        id=name,
+        revision=1,
+        created=moment,
+        updated=moment,
+        member=Member(status="ACTIVE") if member else None,
+        info=content,
+    )
 
 
 @pytest.fixture

@@ -90,7 +90,7 @@ def test_a_contact_somebody_removed_is_created_again(tmp_path: Path, site_path: 
     migrated(site_path, tmp_path / "one", crm)
 
     with LocalSite(site_path) as site:
-        asyncio.run(site.delete(asyncio.run(site.query()).contacts[0].id))
+        asyncio.run(site.delete(asyncio.run(site.query()).items[0].id))
     again = migrated(site_path, tmp_path / "two", crm)
 
     assert again["created"] == 1

@@ -10,12 +10,17 @@ OnefoldError                     exit code 1
     ├── Duplicate                   DUPLICATE_CONTACT_EXISTS
     ├── AlreadyChanged              CONTACT_ALREADY_CHANGED
     ├── PreconditionFailed          FAILED_PRECONDITION, CANNOT_DELETE_MEMBER, …
-    └── Refused                     everything else a request can be refused for
+    ├── Refused                     everything else a request can be refused for
+    ├── Denied                      UNAUTHENTICATED, PERMISSION_DENIED: the key, the site id or a permission is wrong
+    ├── TooManyCalls                RESOURCE_EXHAUSTED
+    ├── Unavailable                 the site cannot be reached, or fails; nothing was done
+    └── Unanswered                  the answer to a write was lost: it may or may not have been done
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 
 class OnefoldError(Exception):
@@ -42,6 +47,15 @@ class RunError(OnefoldError):
     """A run folder that is missing, incomplete, or holds another run."""
 
 
+class Violation(NamedTuple):
+    """One field of a request that breaks a rule; `threshold` is the length or number allowed."""
+
+    field: str
+    description: str
+    rule: str = "OTHER"
+    threshold: int | None = None
+
+
 class SiteError(OnefoldError):
     """What a contacts site answers when it refuses a call.
 
@@ -49,18 +63,32 @@ class SiteError(OnefoldError):
         code: the application code of the Contacts API.
         status: the HTTP status that goes with it.
         data: what the site adds, for example `duplicateContactId`.
+        violations: the fields that break a rule, where that is why.
+        request_id: how the site calls this answer, where it came over HTTP.
     """
 
     status = 400
 
-    def __init__(self, code: str, message: str, data: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        data: Mapping[str, str] | None = None,
+        *,
+        violations: Sequence[Violation] = (),
+        status: int | None = None,
+        request_id: str | None = None,
+    ) -> None:
         super().__init__(message)
         self.code = code
         self.data = dict(data or {})
+        self.violations = tuple(violations)
+        self.status = status or type(self).status
+        self.request_id = request_id
 
 
 class NotFound(SiteError):  # noqa: N818 - named as the API names the answer
-    """No contact, label or field has this id."""
+    """No contact, label, field or job has this id."""
 
     status = 404
 
@@ -85,3 +113,27 @@ class PreconditionFailed(SiteError):  # noqa: N818
 
 class Refused(SiteError):  # noqa: N818
     """The request itself is not acceptable."""
+
+
+class Denied(SiteError):  # noqa: N818
+    """The key, the site id or a permission is missing or wrong."""
+
+    status = 401
+
+
+class TooManyCalls(SiteError):  # noqa: N818
+    """The site takes no more calls for now; this one was not done."""
+
+    status = 429
+
+
+class Unavailable(SiteError):  # noqa: N818
+    """The site cannot be reached or does not work. Nothing was changed."""
+
+    status = 503
+
+
+class Unanswered(SiteError):  # noqa: N818
+    """The answer to a write was lost: it may have been done or not. Look before doing it again."""
+
+    status = 504

@@ -7,6 +7,7 @@ Text that came from outside is kept *as given*; what was made of it stands in a 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import polars as pl
 from pydantic import BaseModel, ConfigDict, Field
@@ -274,7 +275,10 @@ class Phone(_Part):
 
 
 class Address(_Part):
-    """One postal address of a contact; `country` and `subdivision` are ISO 3166 codes."""
+    """One postal address of a contact; `country` and `subdivision` are ISO 3166 codes.
+
+    The street stands in `line`, or split in `street_name` and `street_number`.
+    """
 
     tag: str = "UNTAGGED"
     line: str | None = None
@@ -283,10 +287,15 @@ class Address(_Part):
     subdivision: str | None = None
     postal_code: str | None = None
     country: str | None = None
+    street_name: str | None = None
+    street_number: str | None = None
 
     def content(self) -> tuple[str, ...]:
         """What makes two addresses the same: their parts, folded, without the tag."""
-        parts = (self.line, self.line2, self.city, self.subdivision, self.postal_code, self.country)
+        parts = (
+            self.line, self.street_number, self.street_name, self.line2,
+            self.city, self.subdivision, self.postal_code, self.country,
+        )  # fmt: skip
         return tuple(" ".join((part or "").casefold().split()) for part in parts)
 
 
@@ -307,6 +316,10 @@ class Info(_Part):
     locale: str | None = None
     labels: tuple[str, ...] = ()
     extended: dict[str, str | float] = Field(default_factory=dict)
+    picture: dict[str, Any] | None = None
+    """The picture's description, as the site gave it."""
+    locations: tuple[str, ...] = ()
+    assigned_users: tuple[str, ...] = ()
 
     def to_json(self) -> str:
         """A compact JSON text without empty fields, the same for the same content."""

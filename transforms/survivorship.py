@@ -79,6 +79,9 @@ def merged(target: Info, sources: Sequence[Info]) -> Info:
                 "addresses": _joined(target.addresses, source.addresses, Address.content),
                 "labels": _joined(target.labels, source.labels, str),
                 "extended": {**source.extended, **target.extended},
+                "picture": target.picture or source.picture,
+                "locations": _joined(target.locations, source.locations, str),
+                "assigned_users": _joined(target.assigned_users, source.assigned_users, str),
             }
         )
     return target
@@ -158,11 +161,18 @@ def merge_losses(record_id: str, source: Info, result: Info) -> list[Loss]:
 
 
 def fingerprint(info: Info) -> str:
-    """A short text that changes when what a decision rested on changes; labels and custom fields do not count."""
+    """A short text that changes when what a decision rested on changes.
+
+    What the site adds by itself, and what says nothing about who it is (labels, custom fields, the picture), do not
+    count.
+    """
     content = info.model_copy(
         update={
             "labels": (),
             "extended": {},
+            "picture": None,
+            "locations": (),
+            "assigned_users": (),
             "phones": tuple(one.model_copy(update={"e164": None}) for one in info.phones),
         }
     )
