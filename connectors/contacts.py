@@ -182,8 +182,10 @@ class ContactsSite(Protocol):
         """A page of the contacts that a filter admits; `search` is a name, an e-mail or a phone, exactly."""
         ...
 
-    def scan(self, *, changed_since: datetime | None = None) -> AsyncIterator[Contact]:
-        """All contacts, or those changed at or after a moment, oldest first, each once."""
+    def scan(
+        self, *, changed_since: datetime | None = None, created_since: datetime | None = None
+    ) -> AsyncIterator[Contact]:
+        """All contacts, or those changed or created at or after a moment, oldest first, each once."""
         ...
 
     async def bulk_delete(self, filter: Filter | None = None, *, search: str | None = None) -> str:

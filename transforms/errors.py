@@ -65,6 +65,7 @@ class SiteError(OnefoldError):
         data: what the site adds, for example `duplicateContactId`.
         violations: the fields that break a rule, where that is why.
         request_id: how the site calls this answer, where it came over HTTP.
+        retry_after: seconds after which the site wants to be asked again, where it says so.
     """
 
     status = 400
@@ -78,6 +79,7 @@ class SiteError(OnefoldError):
         violations: Sequence[Violation] = (),
         status: int | None = None,
         request_id: str | None = None,
+        retry_after: float | None = None,
     ) -> None:
         super().__init__(message)
         self.code = code
@@ -85,6 +87,7 @@ class SiteError(OnefoldError):
         self.violations = tuple(violations)
         self.status = status or type(self).status
         self.request_id = request_id
+        self.retry_after = retry_after
 
 
 class NotFound(SiteError):  # noqa: N818 - named as the API names the answer

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from connectors.contacts import Sort
-from connectors.wire import MEMBERSHIP
+from connectors.wire.writing import MEMBERSHIP
 from transforms.errors import Refused
 
 EQUAL = ("$eq", "$ne", "$in", "$exists")

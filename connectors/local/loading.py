@@ -6,7 +6,8 @@ import json
 from pathlib import Path
 
 from connectors.contacts import Contact, ExtendedField, Label
-from connectors.wire import WireContact, WireField, WireLabel, contact_from_wire, field_from_wire, label_from_wire
+from connectors.wire.reading import contact_from_wire, field_from_wire, label_from_wire
+from connectors.wire.shapes import WireContact, WireField, WireLabel
 from transforms.errors import UsageError
 
 

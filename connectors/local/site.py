@@ -43,7 +43,8 @@ from connectors.local.filters import (
     found_by,
     ordered,
 )
-from connectors.wire import contact_to_wire, formatted
+from connectors.wire.shapes import ENTITY
+from connectors.wire.writing import contact_to_wire, formatted
 from transforms.errors import (
     AlreadyChanged,
     Duplicate,
@@ -117,6 +118,8 @@ class LocalSite:
             )
         if not memory:
             Path(path).parent.mkdir(parents=True, exist_ok=True)
+        self.path = None if memory else Path(path)
+        """The file; None for a site that is forgotten."""
         self._events = events
         self._clock = 0
         self._types: dict[str, str] | None = None
@@ -147,6 +150,11 @@ class LocalSite:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    @property
+    def changes(self) -> int:
+        """A number that grows with everything that is written here."""
+        return self._database.total_changes
 
     def load(
         self, contacts: Iterable[Contact], labels: Iterable[Label] = (), fields: Iterable[ExtendedField] = ()
@@ -297,10 +305,12 @@ class LocalSite:
         """See `ContactsSite.list_contacts`."""
         return await self.query(sort=sort, limit=limit, offset=offset)
 
-    async def scan(self, *, changed_since: datetime | None = None) -> AsyncIterator[Contact]:
+    async def scan(
+        self, *, changed_since: datetime | None = None, created_since: datetime | None = None
+    ) -> AsyncIterator[Contact]:
         """See `ContactsSite.scan`. What is added behind the reader's place while it reads is read as well."""
-        since = _text(changed_since) if changed_since else ""
-        created, place = "", 0
+        since = _text(changed_since) or ""
+        created, place = _text(created_since) or "", 0
         while rows := self._database.execute(
             f"SELECT {_READ}, place FROM contacts WHERE (created, place) > (?, ?) AND updated >= ? "
             "ORDER BY created, place LIMIT ?",
@@ -385,9 +395,17 @@ class LocalSite:
             for contact in self._those(compiled({"info.labelKeys": {"$hasSome": [key]}}, contact_columns({}))):
                 self._relabel(contact, (), (key,))
 
-    async def list_labels(self, *, starts_with: str | None = None, limit: int = 1000, offset: int = 0) -> Page[Label]:
-        """See `ContactsSite.list_labels`."""
-        rows, total = self._page("labels", "*", _starting(starts_with), "rowid", limit, offset, 2000)
+    async def list_labels(
+        self,
+        *,
+        starts_with: str | None = None,
+        filter: Filter | None = None,
+        sort: Sort | None = None,
+        limit: int = 1000,
+        offset: int = 0,
+    ) -> Page[Label]:
+        """See `ContactsSite.list_labels`; here also with a filter and sorted."""
+        rows, total = self._queried("labels", filter, LABEL_COLUMNS, sort, limit, offset, 2000, starts_with)
         return Page(items=tuple(_label(row) for row in rows), offset=offset, total=total)
 
     async def query_labels(
@@ -437,10 +455,16 @@ class LocalSite:
                 self._changed(contact, contact.info.model_copy(update={"extended": rest}))
 
     async def list_fields(
-        self, *, starts_with: str | None = None, limit: int = 100, offset: int = 0
+        self,
+        *,
+        starts_with: str | None = None,
+        filter: Filter | None = None,
+        sort: Sort | None = None,
+        limit: int = 100,
+        offset: int = 0,
     ) -> Page[ExtendedField]:
-        """See `ContactsSite.list_fields`."""
-        rows, total = self._page("fields", "*", _starting(starts_with), "rowid", limit, offset, MAX_PAGE)
+        """See `ContactsSite.list_fields`; here also with a filter and sorted."""
+        rows, total = self._queried("fields", filter, FIELD_COLUMNS, sort, limit, offset, MAX_PAGE, starts_with)
         return Page(items=tuple(_field(row) for row in rows), offset=offset, total=total)
 
     async def query_fields(
@@ -502,11 +526,14 @@ class LocalSite:
         sort: Sort | None,
         limit: int,
         offset: int,
+        most: int = MAX_PAGE,
+        starts_with: str | None = None,
     ) -> tuple[list[Sequence[Any]], int]:
-        """A page of labels or fields; these two name two refusals otherwise than contacts do."""
+        """A page of labels or fields; these two name some refusals otherwise than contacts do."""
         try:
             order = ordered(sort, columns, "displayName") if sort else "rowid"
-            return self._page(table, "*", compiled(filter, columns), order, limit, offset, MAX_PAGE)
+            wanted = both(compiled(filter, columns), _starting(starts_with))
+            return self._page(table, "*", wanted, order, limit, offset, most)
         except Refused as refusal:
             names = {
                 "UNSUPPORTED_SORT_FIELD": "INVALID_SORT",
@@ -625,7 +652,7 @@ class LocalSite:
             return
         event = {
             "id": str(uuid.uuid4()),
-            "entityFqdn": "wix.contacts.v4.contact",
+            "entityFqdn": ENTITY,
             "slug": slug,
             "entityId": contact_id,
             "eventTime": datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"),

@@ -1,0 +1,68 @@
+"""Running the server."""
+
+from __future__ import annotations
+
+import logging
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import anyio
+import uvicorn
+from fastapi import FastAPI
+
+from transforms.errors import UsageError
+
+
+async def serve(app: FastAPI, *, host: str, port: int, started: Callable[[str], None]) -> None:
+    """Serves an application until SIGINT or SIGTERM.
+
+    Args:
+        app: the application.
+        host: the address to listen at.
+        port: the port; 0 takes a free one.
+        started: called with the base URL once connections are accepted.
+
+    Raises:
+        UsageError: the address cannot be listened at.
+    """
+    async with running(app, host=host, port=port) as (url, ended):
+        started(url)
+        await ended.wait()
+
+
+@asynccontextmanager
+async def running(app: FastAPI, *, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[tuple[str, anyio.Event]]:
+    """Serves an application while the block runs; gives its base URL, and an event for when it has ended by itself.
+
+    Raises:
+        UsageError: the address cannot be listened at.
+    """
+    listening = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+        listening.listen()
+    except OSError as error:
+        listening.close()
+        raise UsageError(f"Nothing can be served at {host}:{port}: {error.strerror or error}.") from error
+    logging.getLogger("uvicorn.error").addFilter(_broken_off_on_purpose)
+    server = uvicorn.Server(
+        uvicorn.Config(app, log_config=None, access_log=False, lifespan="on", timeout_graceful_shutdown=3)
+    )
+    ended = anyio.Event()
+
+    async def serving() -> None:
+        await server.serve(sockets=[listening])
+        ended.set()
+
+    place = f"[{host}]" if ":" in host else host
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(serving)
+        yield f"http://{place}:{listening.getsockname()[1]}", ended
+        server.should_exit = True
+
+
+def _broken_off_on_purpose(record: logging.LogRecord) -> bool:
+    """Leaves out what uvicorn says of an answer that was broken off as a fault."""
+    return "without completing response" not in record.getMessage()

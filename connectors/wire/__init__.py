@@ -1,0 +1,1 @@
+"""The Contacts API on the wire: shapes and names, what they mean here, and errors."""
