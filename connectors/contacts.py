@@ -273,16 +273,20 @@ class ContactsSite(Protocol):
 async def all_labels(site: ContactsSite) -> list[Label]:
     """All labels of a site."""
     found: list[Label] = []
-    while len((page := await site.list_labels(offset=len(found))).items) > 0:
+    while (page := await site.list_labels(offset=len(found))).items:
         found += page.items
+        if page.total is not None and len(found) >= page.total:
+            break
     return found
 
 
 async def all_fields(site: ContactsSite) -> list[ExtendedField]:
     """All custom fields of a site."""
     found: list[ExtendedField] = []
-    while len((page := await site.list_fields(offset=len(found))).items) > 0:
+    while (page := await site.list_fields(offset=len(found))).items:
         found += page.items
+        if page.total is not None and len(found) >= page.total:
+            break
     return found
 
 
@@ -316,8 +320,13 @@ async def finished(
     raise Unavailable("DEADLINE_EXCEEDED", f"The site's bulk job {job_id} is not over after {longest:.0f} seconds.")
 
 
-async def named_contacts(site: ContactsSite) -> list[Contact]:
-    """All contacts of a site, their labels and custom fields by display name; a key without a name stays."""
+async def named_contacts(site: ContactsSite, progress: Callable[[int], None] = lambda _: None) -> list[Contact]:
+    """All contacts of a site, their labels and custom fields by display name; a key without a name stays.
+
+    Args:
+        site: the site.
+        progress: called now and then with the number of contacts read.
+    """
     labels = {one.key: one.display_name for one in await all_labels(site)}
     fields = {one.key: one.display_name for one in await all_fields(site)}
     named = []
@@ -328,6 +337,8 @@ async def named_contacts(site: ContactsSite) -> list[Contact]:
             "extended": {fields.get(key, key): value for key, value in info.extended.items()},
         }
         named.append(contact.model_copy(update={"info": info.model_copy(update=names)}))
+        if len(named) % MAX_PAGE == 0:
+            progress(len(named))
     return named
 
 

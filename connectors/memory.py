@@ -38,6 +38,7 @@ class Memory:
 
     def remember(self, decisions: Mapping[str, str]) -> None:
         """Adds decisions to what is remembered, in one transaction; a newer one replaces an older one."""
+        self._path.parent.mkdir(parents=True, exist_ok=True)
         with closing(sqlite3.connect(self._path, timeout=30)) as database, database:
             database.execute(_TABLE)
             database.executemany("INSERT OR REPLACE INTO decided VALUES (?, ?)", decisions.items())

@@ -10,7 +10,17 @@ import polars as pl
 
 from connectors.contacts import Contact, ContactsSite, all_fields, all_labels
 from connectors.journal import DONE, FAILED, HELD, OPEN, STALE, Journal
-from transforms.errors import AlreadyChanged, Duplicate, NotFound, PreconditionFailed, SiteError
+from transforms.errors import (
+    AlreadyChanged,
+    Denied,
+    Duplicate,
+    NotFound,
+    PreconditionFailed,
+    SiteError,
+    TooManyCalls,
+    Unanswered,
+    Unavailable,
+)
 from transforms.schema import Info
 from transforms.survivorship import fingerprint
 
@@ -36,14 +46,17 @@ async def apply_plan(
 ) -> None:
     """Executes the operations of a plan that need nobody's decision.
 
-    Operations that the journal has as done are not repeated; one that was left open by a crash is settled by asking the
-    site first. When a step of a cluster is not done, its later steps are held.
+    Operations that the journal has as done are not repeated; one that was left open, by a crash or a lost answer, is
+    settled by asking the site first. When a step of a cluster is not done, its later steps are held.
 
     Args:
         plan: `PLAN`.
         site: the site it was made for.
         journal: the run's journal.
         progress: called with the number of operations dealt with.
+
+    Raises:
+        Denied, TooManyCalls, Unavailable: the site takes no calls now; applying again goes on from here.
     """
     names = _Names(site)
     states = journal.states()
@@ -55,6 +68,8 @@ async def apply_plan(
                 state = await _execute(
                     operation, site, journal, names, reopened=states.get(operation["operation"]) == OPEN
                 )
+                if state == OPEN:
+                    break
                 if state != DONE:
                     for later in steps[number + 1 :]:
                         journal.close_entry(
@@ -75,18 +90,20 @@ class _Names:
         self._fields: dict[str, str] = {}
 
     async def labels(self, names: tuple[str, ...]) -> tuple[str, ...]:
+        if names and not self._labels:
+            self._labels = {one.key: one.key for one in await all_labels(self._site)}
         for name in names:
             if name not in self._labels:
-                known = {one.key for one in await all_labels(self._site)}
-                self._labels[name] = name if name in known else (await self._site.find_or_create_label(name)).key
+                self._labels[name] = (await self._site.find_or_create_label(name)).key
         return tuple(self._labels[name] for name in names)
 
     async def keyed(self, info: Info) -> Info:
         """A plan's content as the site takes it: labels and custom fields by key."""
+        if info.extended and not self._fields:
+            self._fields = {one.key: one.key for one in await all_fields(self._site)}
         for name in info.extended:
             if name not in self._fields:
-                known = {one.key for one in await all_fields(self._site)}
-                self._fields[name] = name if name in known else (await self._site.find_or_create_field(name)).key
+                self._fields[name] = (await self._site.find_or_create_field(name)).key
         extended = {self._fields[name]: value for name, value in info.extended.items()}
         return info.model_copy(update={"labels": await self.labels(info.labels), "extended": extended})
 
@@ -113,6 +130,10 @@ async def _execute(operation: Row, site: ContactsSite, journal: Journal, names: 
         state, detail = STALE, str(reason)
     except Held as reason:
         state, detail = HELD, str(reason)
+    except Unanswered:
+        state, detail = OPEN, "the answer was lost; applying again asks the site whether it was done"
+    except (Denied, TooManyCalls, Unavailable):
+        raise
     except SiteError as error:
         state, detail = FAILED, f"{error.code}: {error}"
     else:

@@ -6,7 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -30,7 +30,7 @@ app = typer.Typer(
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-site_app = typer.Typer(help="The embedded site: a contact list in a file.", no_args_is_help=True)
+site_app = typer.Typer(help="Look at a site, copy it, write it to a file.", no_args_is_help=True)
 app.add_typer(site_app, name="site")
 
 Exports = Annotated[
@@ -47,7 +47,11 @@ Config = Annotated[
 ]
 SiteUrl = Annotated[
     str | None,
-    typer.Option("--site", metavar="URL", help="The site: local:PATH is an embedded one (default: local:onefold.db)."),
+    typer.Option(
+        "--site",
+        metavar="SITE",
+        help="local:PATH, an embedded site (default: local:onefold.db); wix; or a service's address, http(s)://…",
+    ),
 ]
 RunFolder = Annotated[
     Path | None,
@@ -169,14 +173,111 @@ def site_load(
 ) -> None:
     """Make an embedded site from a file of contacts."""
     from connectors.local import read_contacts
-    from flows.sites import is_missing, open_site
+    from flows.sites import embedded, is_missing
 
     if not is_missing(site) and site.startswith("local:"):
         raise UsageError(f"{site.removeprefix('local:')} is there already. Choose another file or remove it first.")
     contacts, labels, fields = read_contacts(file)
-    with open_site(site, create=True) as made:
+    with embedded(site, create=True) as made:
         count = made.load(contacts, labels, fields)
     _say(f"{site} has {count} contacts.")
+
+
+@site_app.command("check")
+def site_check(site: SiteUrl = None, config: Config = None, as_json: AsJson = False) -> None:
+    """Show whether key, site and permissions work, and what is there. Nothing is changed."""
+    from flows.looking import check_site
+    from flows.settings import load_settings
+
+    checked = check_site(load_settings(config).with_site(site))
+    _say(checked.text())
+    if as_json:
+        print(json.dumps(checked.facts()))
+    if not checked.works:
+        raise RunError("The key lacks a permission. Give it the ones marked 'no', then check again.")
+
+
+@site_app.command("stats")
+def site_stats(site: SiteUrl = None, config: Config = None, as_json: AsJson = False) -> None:
+    """Count what a site holds."""
+    from flows.looking import count_site
+    from flows.settings import load_settings
+
+    shown = _Shown()
+    counted = shown("read the site", count_site, load_settings(config).with_site(site), shown.advance)
+    _say(counted.text())
+    if as_json:
+        print(json.dumps(counted.facts()))
+
+
+@site_app.command("pull")
+def site_pull(
+    to: Annotated[str, typer.Option("--to", metavar="URL", help="The copy to make: local:PATH.")],
+    site: SiteUrl = None,
+    config: Config = None,
+) -> None:
+    """Copy a site to an embedded one. Interrupted, the same command goes on."""
+    from flows.moving import pull
+    from flows.settings import load_settings
+
+    shown = _Shown()
+    count = shown("pull the site", pull, load_settings(config).with_site(site), to, shown.advance)
+    _say(f"{to} has {count} contacts.")
+
+
+@site_app.command("export")
+def site_export(
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="A new .csv, .parquet or .vcf file.")],
+    site: SiteUrl = None,
+    config: Config = None,
+) -> None:
+    """Write all contacts of a site to a file."""
+    from flows.moving import export
+    from flows.settings import load_settings
+
+    shown = _Shown()
+    count = shown("read the site", export, load_settings(config).with_site(site), out, shown.advance)
+    _say(f"{out} has {count} contacts. They are personal data: delete the file when it is no longer needed.")
+
+
+@app.command()
+def serve(
+    site: SiteUrl = None,
+    config: Config = None,
+    host: Annotated[str, typer.Option("--host", metavar="ADDRESS", help="Where to listen.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="The port; 0 takes a free one.")] = 8080,
+    api_key: Annotated[
+        str | None, typer.Option("--api-key", metavar="KEY", help="The only key to let in (default: any key).")
+    ] = None,
+    chaos: Annotated[
+        Path | None, typer.Option("--chaos", metavar="FILE.toml", help="Faults to have, for rehearsals.")
+    ] = None,
+    webhook: Annotated[str | None, typer.Option("--webhook", metavar="URL", help="Where events are posted.")] = None,
+    webhook_key: Annotated[
+        Path | None,
+        typer.Option("--webhook-key", metavar="FILE.pem", help="A private RSA key; events are then signed tokens."),
+    ] = None,
+    seed: Annotated[
+        bool, typer.Option("--seed", help="Let contacts be planted as they are, members too (POST /onefold/seed).")
+    ] = False,
+) -> None:
+    """Serve an embedded site over HTTP, exactly as the Contacts API speaks. Ctrl-C ends it."""
+    from flows.serving import serve_site
+    from flows.settings import load_settings
+
+    url = load_settings(config).with_site(site).site.url
+    with suppress(KeyboardInterrupt):
+        serve_site(
+            url,
+            host=host,
+            port=port,
+            api_key=api_key,
+            chaos=chaos,
+            webhook=webhook,
+            webhook_key=webhook_key,
+            seed=seed,
+            started=lambda address: _say(f"Serving {url} at {address}  (documentation: {address}/docs)"),
+        )
 
 
 def _plan(

@@ -22,7 +22,7 @@ from connectors.report.writer import write_report
 from flows.applying import apply_plan
 from flows.runs import Run
 from flows.settings import Settings, SourceSettings
-from flows.sites import is_missing, memory_of, open_site
+from flows.sites import is_missing, memory_of, opened
 from transforms.audit import audit, tally
 from transforms.clustering import short_id
 from transforms.errors import InputError, RunError, UsageError
@@ -104,8 +104,8 @@ def apply_run(
     planned_for, url = run.facts().get("site"), settings.site.url
     if url != planned_for:
         raise RunError(f"This run was planned for {planned_for}, not for {url}. Plan again for that site.")
-    stage("apply", execute, run, url, progress)
-    stage("remember", remember, run, url)
+    stage("apply", execute, run, settings, progress)
+    stage("remember", remember, run, settings)
     run.note(state="applied", apply_seconds=round(time.monotonic() - began, 3))
     return stage("report", report, run)
 
@@ -116,13 +116,13 @@ def read_site(settings: Settings) -> list[Contact]:
         return []
 
     async def contacts() -> list[Contact]:
-        with open_site(settings.site.url) as site:
+        async with opened(settings) as site:
             return await named_contacts(site)
 
-    return _waited(contacts())
+    return waited(contacts())
 
 
-def _waited(work: Coroutine[Any, Any, T]) -> T:
+def waited(work: Coroutine[Any, Any, T]) -> T:
     """The coroutine's result; where an event loop runs already, as in a notebook, in a thread beside it."""
     try:
         asyncio.get_running_loop()
@@ -305,7 +305,7 @@ def recall(
         ),
     )
     run.note(scope=scope)
-    known = memory_of(settings.site.url).recall(fingerprints.values())
+    known = memory_of(settings).recall(fingerprints.values())
     there = {one.id for one in contacts}
     return {
         name: known[one]
@@ -331,7 +331,7 @@ def _fingerprints(scope: str, tables: Records, exported: pl.DataFrame, contacts:
     return {name: one for name, one in found.items() if name in usable}
 
 
-def remember(run: Run, url: str) -> None:
+def remember(run: Run, settings: Settings) -> None:
     """Remembers what this run decided about each record, except where something went wrong.
 
     A record of a person who waits is remembered as held; one whose operations are all done with its contact.
@@ -357,7 +357,7 @@ def remember(run: Run, url: str) -> None:
     for contact, after in entries.filter(pl.col("state") == DONE).select("contact", "after").iter_rows():
         content = fingerprint(Info.model_validate_json(after))
         decisions[short_id(scope, contact, content)] = HELD if f"{SITE}:{contact}" in held else contact
-    memory_of(url).remember(decisions)
+    memory_of(settings).remember(decisions)
 
 
 def _infos(contacts: Sequence[Contact]) -> pl.DataFrame:
@@ -387,15 +387,16 @@ def save(
     run.save("losses", planned.losses)
 
 
-def execute(run: Run, url: str, progress: Callable[[int], None]) -> None:
+def execute(run: Run, settings: Settings, progress: Callable[[int], None]) -> None:
     """Applies the run's plan to its site through its journal."""
 
     async def applied() -> None:
         new = bool(run.facts().get("new_site"))
-        with open_site(url, create=new) as site, Journal(run.folder / "journal.db") as journal:
-            await apply_plan(run.table("plan"), site, journal, progress=progress)
+        with Journal(run.folder / "journal.db") as journal:
+            async with opened(settings, create=new) as site:
+                await apply_plan(run.table("plan"), site, journal, progress=progress)
 
-    _waited(applied())
+    waited(applied())
 
 
 def report(run: Run) -> dict[str, Any]:

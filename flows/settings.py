@@ -22,6 +22,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from connectors.wire.shapes import BASE_URL
 from transforms.errors import UsageError
 from transforms.matching import AUTO, REVIEW
 from transforms.planning import TIE_BREAKS, Policy
@@ -45,6 +46,10 @@ class SiteSettings(_Section):
 
     url: str = "local:onefold.db"
     region: Region | None = None
+    rate: float | None = Field(None, gt=0)
+    """Calls a minute never gone beyond."""
+    timeout: float = Field(30, gt=0)
+    """Seconds a service may take to answer a call."""
 
 
 class SourceSettings(_Section):
@@ -105,6 +110,9 @@ class Settings(BaseSettings):
     policy: PolicySettings = PolicySettings()
     wix_api_key: SecretStr | None = Field(None, validation_alias="WIX_API_KEY")
     wix_site_id: str | None = Field(None, validation_alias="WIX_SITE_ID")
+    wix_base_url: str = Field(BASE_URL, validation_alias="WIX_BASE_URL")
+    state: Path = Path(".onefold")
+    """The folder for what is remembered of sites that are not embedded."""
 
     @classmethod
     def settings_customise_sources(
@@ -215,7 +223,7 @@ def load_settings(path: Path | None = None) -> Settings:
     sources = tuple(
         one.model_copy(update={"files": tuple(str(folder / file) for file in one.files)}) for one in settings.source
     )
-    return settings.model_copy(update={"site": site, "source": sources})
+    return settings.model_copy(update={"site": site, "source": sources, "state": folder / settings.state})
 
 
 def _sentence(error: ValidationError) -> str:

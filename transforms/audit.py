@@ -74,5 +74,5 @@ def tally(plan: pl.DataFrame, journal: pl.DataFrame) -> dict[str, int]:
         "merged": int(sources or 0),
         "labelled": done.filter(pl.col("labels").list.len() > 0).height,
         "held": waiting + stopped,
-        "failed": joined.filter(pl.col("state_now") == "failed").height,
+        "failed": joined.filter(pl.col("state_now").is_in(["failed", "open"])).height,
     }

@@ -23,6 +23,8 @@ HEADER_WITHIN = 20
 """A header is looked for in this many first rows: some exports put text above it."""
 
 SAMPLE_BYTES = 1 << 18
+DEFUSED = r"^'([=+\-@\t\r])"
+"""What writers, ours among them, put before a text that a spreadsheet would take for a formula."""
 TAGS = {"work", "home", "mobile", "fax", "main", "billing", "shipping"}
 _MARKS = [
     (b"\xef\xbb\xbf", "utf-8-sig"),
@@ -105,7 +107,7 @@ def read_export(
     width = len(header.cells)
     columns = list(zip(*((line.cells + [""] * width)[:width] for line in good), strict=True)) or [()] * width
     cells = {
-        name: pl.Series(name, columns[index], dtype=pl.String)
+        name: pl.Series(name, columns[index], dtype=pl.String).str.replace(DEFUSED, "$1")
         for index, name in enumerate(layout.columns)
         if name in layout.wanted
     }

@@ -83,6 +83,7 @@ CREATE TABLE IF NOT EXISTS fields (
     created TEXT, updated TEXT
 ) STRICT;
 CREATE TABLE IF NOT EXISTS jobs (place INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, job TEXT NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS outbox (sequence INTEGER PRIMARY KEY AUTOINCREMENT, event TEXT NOT NULL) STRICT;
 PRAGMA user_version = {VERSION};
 """
@@ -186,6 +187,19 @@ class LocalSite:
         """Notes contacts that were merged away elsewhere, with the contact each went into."""
         with self._transaction():
             self._database.executemany("INSERT OR REPLACE INTO redirects VALUES (?, ?)", redirects.items())
+
+    def note(self, **facts: str) -> None:
+        """Keeps facts about the file itself: where it was copied from, for example."""
+        with self._transaction():
+            self._database.executemany("INSERT OR REPLACE INTO facts VALUES (?, ?)", facts.items())
+
+    def facts(self) -> dict[str, str]:
+        """What was noted."""
+        return dict(self._database.execute("SELECT name, value FROM facts"))
+
+    def newest(self) -> datetime | None:
+        """When the youngest contact was created."""
+        return _moment(self._database.execute("SELECT max(created) FROM contacts").fetchone()[0])
 
     def hold(self) -> None:
         """From now on reads see what is there now, whatever others write."""

@@ -13,9 +13,10 @@ import polars as pl
 from jinja2 import Environment
 from markupsafe import Markup
 
+from connectors.exports.writing import write_csv
+
 MOST_ROWS = 2_000
 """A table on the page shows at most this many rows; the files beside it hold all of them."""
-_FORMULA = r"^([=+\-@\t\r])"
 
 
 def write_report(
@@ -43,7 +44,7 @@ def write_report(
     """
     audit.write_parquet(folder / "audit.parquet")
     for name, table in (("audit", audit), ("losses", losses), ("rejects", rejects)):
-        _write_csv(table, folder / f"{name}.csv")
+        write_csv(table, folder / f"{name}.csv")
     here = resources.files(__package__)
     style = (here / "report.css").read_text("utf-8")
     page = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(
@@ -73,9 +74,3 @@ def write_report(
 
 def _rows(frame: pl.DataFrame) -> list[dict[str, Any]]:
     return frame.head(MOST_ROWS).to_dicts()
-
-
-def _write_csv(table: pl.DataFrame, path: Path) -> None:
-    """CSV that spreadsheets open as it is: with a byte-order mark, and no cell taken for a formula."""
-    texts = [name for name, kind in table.schema.items() if kind == pl.String]
-    table.with_columns(pl.col(texts).str.replace(_FORMULA, "'$1")).write_csv(path, include_bom=True)

@@ -279,6 +279,7 @@ class WireQuery(Wire):
 
 # --- what calls send ---
 
+BASE_URL = "https://www.wixapis.com"
 CONTACTS = "/contacts/v4/contacts"
 BULK_CONTACTS = "/contacts/v4/bulk/contacts"
 JOBS = "/contacts/v4/bulk/jobs"

@@ -2,6 +2,6 @@
 
 from connectors.wix.pace import Pace
 from connectors.wix.site import WixSite
-from connectors.wix.transport import BASE_URL, Patience
+from connectors.wix.transport import Patience
 
-__all__ = ["BASE_URL", "Pace", "Patience", "WixSite"]
+__all__ = ["Pace", "Patience", "WixSite"]

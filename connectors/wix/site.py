@@ -15,6 +15,7 @@ from pydantic import SecretStr
 from connectors.contacts import MAX_PAGE, Contact, ExtendedField, Filter, Job, Label, Page, Sort
 from connectors.wire.reading import contact_from_wire, field_from_wire, job_from_wire, label_from_wire
 from connectors.wire.shapes import (
+    BASE_URL,
     BULK_CONTACTS,
     CONTACTS,
     FIELDS,
@@ -52,7 +53,7 @@ from connectors.wire.shapes import (
 )
 from connectors.wire.writing import info_to_wire
 from connectors.wix.pace import Pace
-from connectors.wix.transport import BASE_URL, Parameters, Patience, Transport, is_loopback
+from connectors.wix.transport import Parameters, Patience, Transport, is_loopback
 from transforms.errors import (
     AlreadyChanged,
     Duplicate,

@@ -22,7 +22,6 @@ from connectors.wire.shapes import AUTHORIZATION, CONSISTENT, REQUEST_ID, SITE_I
 from connectors.wix.pace import Pace
 from transforms.errors import Denied, SiteError, TooManyCalls, Unanswered, Unavailable, UsageError
 
-BASE_URL = "https://www.wixapis.com"
 USER_AGENT = f"onefold/{version('onefold')}"
 NOT_JSON = "NOT_JSON"
 UNTRUSTED = "UNTRUSTED"

@@ -1,0 +1,177 @@
+"""Contacts as files for people and other programs: CSV, Parquet, vCard."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import polars as pl
+import vobject
+
+from connectors.contacts import Contact, contact_rows
+from transforms.errors import UsageError
+from transforms.schema import Address, Email, Info, Phone
+
+FORMULA = r"^([=+\-@\t\r])"
+"""What a spreadsheet would take for a formula."""
+TABLE = (
+    "contact_id", "revision", "is_member", "first", "last", "company", "job_title", "birthdate", "locale", "created",
+    "updated", "email_status", "emails", "phones", "addresses", "labels", "extras",
+)  # fmt: skip
+_TYPES = {"MOBILE": "CELL", "MAIN": "PREF", "UNTAGGED": ""}
+
+
+def write_contacts(contacts: Sequence[Contact], path: Path) -> None:
+    """Writes contacts, with labels and custom fields by name, as the file's suffix says.
+
+    `.csv` is a table that spreadsheets open and Onefold reads again; `.parquet` has the lists as lists; `.vcf` is
+    vCard 3.0.
+
+    Raises:
+        UsageError: the suffix is another one, or the folder is missing.
+    """
+    check_suffix(path)
+    if path.suffix == ".csv":
+        write_csv(_table(contacts), path)
+    elif path.suffix == ".parquet":
+        contact_rows(contacts, rank=0).select(TABLE).write_parquet(path)
+    else:
+        with path.open("w", encoding="utf-8", newline="") as cards:
+            cards.writelines(_card(one) for one in contacts)
+
+
+def check_suffix(path: Path) -> None:
+    """Whether contacts can be written to a file of this name.
+
+    Raises:
+        UsageError: they cannot.
+    """
+    if path.suffix not in (".csv", ".parquet", ".vcf"):
+        raise UsageError(f"{path.name}: contacts are written as .csv, .parquet or .vcf.")
+    if not path.parent.is_dir():
+        raise UsageError(f"There is no folder {path.parent}.")
+
+
+def write_csv(table: pl.DataFrame, path: Path) -> None:
+    """CSV that spreadsheets open as it is: with a byte-order mark, and no cell taken for a formula."""
+    texts = [name for name, kind in table.schema.items() if kind == pl.String]
+    table.with_columns(pl.col(texts).str.replace(FORMULA, "'$1")).write_csv(path, include_bom=True)
+
+
+def _table(contacts: Sequence[Contact]) -> pl.DataFrame:
+    """One row a contact; as many columns of e-mails, phones and addresses as one of them has."""
+    rows = [_row(one) for one in contacts]
+    names = dict.fromkeys(name for row in rows for name in sorted(row, key=_place))
+    columns = sorted(names, key=_place)
+    schema = pl.Schema(dict.fromkeys(columns or ["Contact ID"], pl.String))
+    return pl.DataFrame([{name: row.get(name) for name in columns} for row in rows], schema=schema)
+
+
+_ORDER = ("Contact ID", "First Name", "Last Name", "Email", "Phone", "Company", "Job Title", "Birthdate", "Labels",
+          "Address", "Locale", "Email Status", "Email Deliverability", "Member", "Revision", "Created",
+          "Updated")  # fmt: skip
+
+
+def _place(column: str) -> tuple[int, int, int]:
+    """Where a column stands: known ones in their order, numbered ones by number, custom fields behind."""
+    if column in _ORDER:
+        return (_ORDER.index(column), 0, 0)
+    head, _, rest = column.partition(" ")
+    number, _, part = rest.partition(" - ")
+    if head in _ORDER and number.isdigit():
+        parts = ("", "Label", "Country", "Street", "Street 2", "City", "Region", "Postal Code")
+        return (_ORDER.index(head), int(number), parts.index(part) if head != "Address" or part != "Country" else 9)
+    return (len(_ORDER), 0, 0)
+
+
+def _row(contact: Contact) -> dict[str, str | None]:
+    info = contact.info
+    row: dict[str, str | None] = {
+        "Contact ID": contact.id,
+        "First Name": info.first,
+        "Last Name": info.last,
+        "Company": info.company,
+        "Job Title": info.job_title,
+        "Birthdate": info.birthdate,
+        "Labels": "; ".join(info.labels) or None,
+        "Locale": info.locale,
+        "Email Status": contact.subscription,
+        "Email Deliverability": contact.deliverability,
+        "Member": "yes" if contact.is_member else "no",
+        "Revision": str(contact.revision),
+        "Created": contact.created.strftime("%Y-%m-%d %H:%M:%S"),
+        "Updated": contact.updated.strftime("%Y-%m-%d %H:%M:%S"),
+    }
+    for at, email in enumerate(_first_primary(info.emails), start=1):
+        row |= {f"Email {at}": email.email, f"Email {at} - Label": email.tag}
+    for at, phone in enumerate(_first_primary(info.phones), start=1):
+        row |= {
+            f"Phone {at}": phone.e164 or phone.phone,
+            f"Phone {at} - Label": phone.tag,
+            f"Phone {at} - Country": phone.country_code,
+        }
+    for at, address in enumerate(info.addresses, start=1):
+        row |= {
+            f"Address {at} - Label": address.tag,
+            f"Address {at} - Street": _street(address),
+            f"Address {at} - Street 2": address.line2,
+            f"Address {at} - City": address.city,
+            f"Address {at} - Region": address.subdivision,
+            f"Address {at} - Postal Code": address.postal_code,
+            f"Address {at} - Country": address.country,
+        }
+    return row | {name: str(value) for name, value in info.extended.items() if name not in row}
+
+
+def _first_primary(items: Sequence[Email] | Sequence[Phone]) -> list:  # type: ignore[type-arg] # of what was given
+    return sorted(items, key=lambda one: not one.primary)
+
+
+def _street(address: Address) -> str | None:
+    return address.line or " ".join(filter(None, (address.street_number, address.street_name))) or None
+
+
+def _card(contact: Contact) -> str:
+    """A contact as vCard 3.0."""
+    info = contact.info
+    card = vobject.vCard()
+    card.add("uid").value = contact.id
+    card.add("n").value = vobject.vcard.Name(family=info.last or "", given=info.first or "")
+    card.add("fn").value = _shown_name(info)
+    for email in info.emails:
+        _typed(card.add("email"), email.email, email.tag, email.primary)
+    for phone in info.phones:
+        _typed(card.add("tel"), phone.e164 or phone.phone, phone.tag, phone.primary)
+    for address in info.addresses:
+        place = vobject.vcard.Address(
+            street=_street(address) or "",
+            extended=address.line2 or "",
+            city=address.city or "",
+            region=address.subdivision or "",
+            code=address.postal_code or "",
+            country=address.country or "",
+        )
+        _typed(card.add("adr"), place, address.tag, primary=False)
+    for name, value in (("title", info.job_title), ("bday", info.birthdate)):
+        if value:
+            card.add(name).value = value
+    if info.company:
+        card.add("org").value = [info.company]
+    if info.labels:
+        card.add("categories").value = list(info.labels)
+    card.add("rev").value = contact.updated.strftime("%Y-%m-%dT%H:%M:%SZ")
+    text: str = card.serialize()
+    return text
+
+
+def _typed(line: vobject.base.ContentLine, value: object, tag: str, primary: bool) -> None:
+    line.value = value
+    kinds: Iterable[str] = (_TYPES.get(tag, tag), "PREF" if primary else "")
+    if found := [one for one in dict.fromkeys(kinds) if one]:
+        line.params["TYPE"] = found
+
+
+def _shown_name(info: Info) -> str:
+    name = " ".join(filter(None, (info.first, info.last)))
+    reached = [*(one.email for one in info.emails), *(one.phone for one in info.phones)]
+    return name or info.company or next(iter(reached), "")
