@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -126,6 +128,34 @@ def onefold(tmp_path: Path) -> Callable[..., Ended]:
         return Ended(done.returncode, done.stdout, done.stderr)
 
     return run
+
+
+@pytest.fixture
+def served(site_path: Path, tmp_path: Path) -> Iterator[Callable[..., str]]:
+    """Serves the embedded site by the command line, as a process of its own; gives its base URL."""
+    processes: list[subprocess.Popen[str]] = []
+
+    def serve(*options: object) -> str:
+        LocalSite(site_path, create=True).close()
+        command = [sys.executable, "-c", "from flows.cli import main; main()", "serve", "--port", "0"]
+        process = subprocess.Popen(
+            [*command, "--site", f"local:{site_path}", *map(str, options)],
+            cwd=tmp_path,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        processes.append(process)
+        assert process.stderr is not None
+        line = process.stderr.readline()
+        found = re.search(r"http://\S+", line)
+        assert found, line + process.stderr.read()
+        return found[0]
+
+    yield serve
+    for process in processes:
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=30)
+        assert (process.returncode, said) == (0, "")
 
 
 def contacts_of(path: Path) -> list[Info]:

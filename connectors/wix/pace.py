@@ -11,49 +11,50 @@ BURST = 10
 """Calls that may go at once after a rest."""
 SLOWEST = 0.2
 """Calls a second below which the pace never falls."""
+PLAUSIBLE = 2.5
+"""Calls a second that a service is taken to bear when too few were made to tell; 150 a minute."""
 
 
 class Pace:
-    """Lets calls go at a rate that halves when the service refuses one for being too many, and rises slowly after.
+    """Lets calls go at a rate that halves when the service refuses one for being too many, and then rises slowly.
 
-    After a refusal the rate climbs back quickly to nine tenths of where it was refused, and from there by a hundredth
-    a second.
+    The rate climbs along a cubic curve, as CUBIC's congestion window does (RFC 9438): quickly at first, flat around
+    where it was refused, and on from there ever more boldly, since a refusal long past says little.
 
     Args:
         most: calls a second never gone beyond; None goes without limit until the first refusal.
+        recovery: seconds after which the rate is again where it was refused.
     """
 
-    def __init__(self, most: float | None) -> None:
+    def __init__(self, most: float | None, recovery: float = 10.0) -> None:
         self._most = most
-        self.rate = most
-        """Calls a second now; None is without limit."""
-        self._ceiling = most or 0.0
+        self._recovery = recovery
+        self._refused_rate: float | None = None
+        self._refused_at = 0.0
         self._next = 0.0
         self._sent: deque[float] = deque(maxlen=10_000)
-        self._slowed = 0.0
+
+    def rate(self) -> float | None:
+        """Calls a second now; None is without limit."""
+        if self._refused_rate is None:
+            return self._most
+        since = (time.monotonic() - self._refused_at) / self._recovery
+        risen = max(SLOWEST, self._refused_rate * (1 + (since - 1) ** 3 / 2))
+        return risen if self._most is None else min(risen, self._most)
 
     async def turn(self) -> float:
         """Waits until a call may go; returns when that was, for `refused`."""
-        now = time.monotonic()
-        if self.rate is not None:
-            self._next = max(self._next, now - BURST / self.rate)
-            waiting = self._next - now
-            self._next += 1 / self.rate
-        else:
-            waiting = self._next - now
+        now, rate = time.monotonic(), self.rate()
+        if rate is not None:
+            self._next = max(self._next, now - BURST / rate)
+        waiting = self._next - now
+        if rate is not None:
+            self._next += 1 / rate
         if waiting > 0:
             await anyio.sleep(waiting)
         sent = time.monotonic()
         self._sent.append(sent)
         return sent
-
-    def taken(self) -> None:
-        """The service took a call: the rate rises."""
-        if self.rate is None:
-            return
-        share = 0.2 if self.rate < 0.9 * self._ceiling else 0.01
-        risen = self.rate + share * self._ceiling / self.rate
-        self.rate = risen if self._most is None else min(risen, self._most)
 
     def refused(self, sent: float, retry_after: float | None) -> None:
         """The service refused a call for being too many: the rate halves, once for all calls under way.
@@ -63,12 +64,10 @@ class Pace:
             retry_after: seconds for which the service wants no calls at all.
         """
         now = time.monotonic()
-        if retry_after is not None:
-            self._next = max(self._next, now + retry_after)
-        if sent <= self._slowed:
+        self._next = max(self._next, now + (retry_after or 0.0))
+        if self._refused_rate is not None and sent <= self._refused_at:
             return
-        self._slowed = now
-        rate = self.rate or float(max(1, sum(one > now - 1 for one in self._sent)))
-        self._ceiling = rate
-        self.rate = max(rate / 2, SLOWEST)
-        self._next = max(self._next, now)
+        seen = max(PLAUSIBLE, float(sum(one > now - 1 for one in self._sent)))
+        rate = self.rate()
+        self._refused_rate = seen if rate is None else min(seen, rate)
+        self._refused_at = now

@@ -100,7 +100,7 @@ class WixSite:
         self._marker = marker
         if rate is None and not is_loopback(base_url):
             rate = CALLS_A_MINUTE
-        pace = Pace(rate / 60 if rate is not None else None)
+        pace = Pace(rate / 60 if rate is not None else None, patience.recovery)
         self._transport = Transport(api_key, site_id, base_url, pace, patience, transport)
         self._call = self._transport.call
 

@@ -46,6 +46,8 @@ class Patience(NamedTuple):
     longest_pause: float = 30
     lag: float = 15
     """How long what was written may be missing from queries."""
+    recovery: float = 10
+    """After how long the pace is again where the service refused it."""
 
 
 class Transport:
@@ -102,7 +104,7 @@ class Transport:
     @property
     def rate(self) -> float | None:
         """Calls a second it is called with now; None is without limit."""
-        return self._pace.rate
+        return self._pace.rate()
 
     @property
     def patience(self) -> Patience:
@@ -174,7 +176,6 @@ class Transport:
         self._consistent = response.headers.get(CONSISTENT, self._consistent)
         request_id.set(response.headers.get(REQUEST_ID))
         if response.status_code == httpx.codes.OK:
-            self._pace.taken()
             try:
                 return answer.model_validate(response.json())
             except (json.JSONDecodeError, UnicodeDecodeError, ValidationError) as error:
