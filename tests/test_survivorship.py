@@ -37,10 +37,25 @@ CONTENT = st.builds(
 )
 
 
-@given(st.lists(CONTENT, min_size=2, max_size=6))
+KEYED = st.fixed_dictionaries(
+    {
+        "labels": st.lists(st.sampled_from(["custom.poet", "custom.friend"]), max_size=2).map(tuple),
+        "extended": st.dictionaries(st.sampled_from(["custom.motto", "custom.saying"]), NAMES.filter(bool)),
+        "picture": st.sampled_from([None, {"url": "https://x.example/a.png"}, {"url": "https://x.example/b.png"}]),
+        "locations": st.lists(st.sampled_from(["l1", "l2"]), max_size=2, unique=True).map(tuple),
+        "locale": st.sampled_from([None, "en-US", "de-DE"]),
+    }
+)
+
+
+@given(st.lists(st.builds(lambda info, more: info.model_copy(update=more), CONTENT, KEYED), min_size=2, max_size=6))
 def test_our_fold_equals_the_sites_merge(contents: list[Info]) -> None:
     async def both() -> tuple[Info, Info]:
         with LocalSite(":memory:", create=True) as site:
+            for name in ("Poet", "Friend"):
+                await site.find_or_create_label(name)
+            for name in ("Motto", "Saying"):
+                await site.find_or_create_field(name)
             target, *sources = [await site.create(one, allow_duplicates=True) for one in contents]
             expected = merged(target.info, [one.info for one in sources])
             done = await site.merge(target.id, target.revision, [one.id for one in sources])
