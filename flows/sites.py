@@ -88,9 +88,9 @@ def _identity(settings: Settings, base_url: str) -> tuple[SecretStr, str]:
         raise UsageError("A site's address holds no user and no password. The key comes from WIX_API_KEY.")
     if url.scheme == "http" and not is_loopback(base_url):
         raise UsageError(f"The key would go to {url.host} for everybody to read. Use https://.")
-    if settings.wix_api_key is None and settings.wix_site_id is None and is_loopback(base_url):
+    if not settings.wix_api_key and not settings.wix_site_id and is_loopback(base_url):
         return SecretStr("onefold"), "onefold"  # a rehearsal on this machine, which lets in any key unless it has one
-    if settings.wix_api_key is None:
+    if not settings.wix_api_key:
         raise Denied("UNAUTHENTICATED", "There is no API key. Set WIX_API_KEY.")
     if not settings.wix_site_id:
         raise Denied("UNAUTHENTICATED", "There is no site id. Set WIX_SITE_ID.")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-import anyio
 import uvicorn
 from fastapi import FastAPI
 
@@ -26,14 +26,16 @@ async def serve(app: FastAPI, *, host: str, port: int, started: Callable[[str], 
     Raises:
         UsageError: the address cannot be listened at.
     """
-    async with running(app, host=host, port=port) as (url, ended):
+    async with running(app, host=host, port=port) as (url, serving):
         started(url)
-        await ended.wait()
+        await serving
 
 
 @asynccontextmanager
-async def running(app: FastAPI, *, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[tuple[str, anyio.Event]]:
-    """Serves an application while the block runs; gives its base URL, and an event for when it has ended by itself.
+async def running(
+    app: FastAPI, *, host: str = "127.0.0.1", port: int = 0
+) -> AsyncIterator[tuple[str, asyncio.Task[None]]]:
+    """Serves an application while the block runs; gives its base URL and the task that serves.
 
     Raises:
         UsageError: the address cannot be listened at.
@@ -50,17 +52,13 @@ async def running(app: FastAPI, *, host: str = "127.0.0.1", port: int = 0) -> As
     server = uvicorn.Server(
         uvicorn.Config(app, log_config=None, access_log=False, lifespan="on", timeout_graceful_shutdown=3)
     )
-    ended = anyio.Event()
-
-    async def serving() -> None:
-        await server.serve(sockets=[listening])
-        ended.set()
-
     place = f"[{host}]" if ":" in host else host
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(serving)
-        yield f"http://{place}:{listening.getsockname()[1]}", ended
+    serving = asyncio.create_task(server.serve(sockets=[listening]))
+    try:
+        yield f"http://{place}:{listening.getsockname()[1]}", serving
+    finally:
         server.should_exit = True
+        await serving
 
 
 def _broken_off_on_purpose(record: logging.LogRecord) -> bool:
