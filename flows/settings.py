@@ -28,6 +28,8 @@ from transforms.matching import AUTO, REVIEW
 from transforms.planning import TIE_BREAKS, Policy
 from transforms.schema import SITE
 
+STATE = ".onefold"
+
 TieBreak = Literal["member", "precedence", "most_complete", "most_recent", "oldest", "id"]
 Overwritable = Literal["first", "last", "company", "job_title", "birthdate", "locale"]
 Region = Annotated[
@@ -111,7 +113,7 @@ class Settings(BaseSettings):
     wix_api_key: SecretStr | None = Field(None, validation_alias="WIX_API_KEY")
     wix_site_id: str | None = Field(None, validation_alias="WIX_SITE_ID")
     wix_base_url: str = Field(BASE_URL, validation_alias="WIX_BASE_URL")
-    state: Path = Path(".onefold")
+    state: Path = Path(STATE)
     """The folder for what is remembered of sites that are not embedded."""
 
     @classmethod
@@ -223,7 +225,9 @@ def load_settings(path: Path | None = None) -> Settings:
     sources = tuple(
         one.model_copy(update={"files": tuple(str(folder / file) for file in one.files)}) for one in settings.source
     )
-    return settings.model_copy(update={"site": site, "source": sources, "state": folder / settings.state})
+    given = settings.state == Path(values.get("state", STATE))  # in the file or not at all, so not in the environment
+    state = folder / settings.state if given else settings.state
+    return settings.model_copy(update={"site": site, "source": sources, "state": state})
 
 
 def _sentence(error: ValidationError) -> str:

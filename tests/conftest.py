@@ -137,7 +137,9 @@ def served(site_path: Path, tmp_path: Path) -> Iterator[Callable[..., str]]:
 
     def serve(*options: object) -> str:
         LocalSite(site_path, create=True).close()
-        command = [sys.executable, "-c", "from flows.cli import main; main()", "serve", "--port", "0"]
+        command = [sys.executable, "-c", "from flows.cli import main; main()", "serve"]
+        if "--port" not in options:
+            command += ["--port", "0"]
         process = subprocess.Popen(
             [*command, "--site", f"local:{site_path}", *map(str, options)],
             cwd=tmp_path,
@@ -151,8 +153,11 @@ def served(site_path: Path, tmp_path: Path) -> Iterator[Callable[..., str]]:
         assert found, line + process.stderr.read()
         return found[0]
 
+    serve.processes = processes  # type: ignore[attr-defined] # for a test that ends one itself
     yield serve
     for process in processes:
+        if process.poll() is not None:
+            continue
         process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=30)
         assert (process.returncode, said) == (0, "")

@@ -68,7 +68,7 @@ CONTACTS: Mapping[str, Column] = {
     "id": Column("id", EQUAL),
     "createdDate": Column("created", RANGE, sortable=True, moment=True),
     "updatedDate": Column("updated", RANGE, moment=True),
-    "lastActivity.activityDate": Column("coalesce(active, created)", RANGE, sortable=True, moment=True),
+    "lastActivity.activityDate": Column("active", RANGE, sortable=True, moment=True),
     "primaryInfo.email": Column(_EMAIL, sortable=True, folded=True),
     "primaryInfo.phone": Column(_PHONE),
     "primaryEmail.email": Column(_EMAIL, sortable=True, folded=True),

@@ -231,6 +231,7 @@ class LocalSite:
                 revision=assumed.FIRST_REVISION,
                 created=now,
                 updated=now,
+                active=now,
                 info=stored,
                 phone_subscription=_phone_status(stored),
             )
@@ -772,7 +773,7 @@ def _row(contact: Contact, statuses: Mapping[str, Sequence[str]] | None) -> tupl
         contact.source,
         contact.app_id,
         contact.activity,
-        _text(contact.active),
+        _text(contact.active or contact.created),
         json.dumps(statuses) if statuses else None,
     )
 

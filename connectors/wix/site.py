@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import datetime
 from types import TracebackType
@@ -131,13 +132,17 @@ class WixSite:
             return await self._contact("POST", CONTACTS, body, repeatable=False)
 
         async def look() -> Contact | None:
-            with anyio.move_on_after(self._transport.patience.lag):
-                while True:
-                    page = await self.query({f"info.extendedFields.{self._marker}": marked}, limit=2)
-                    if page.items:
-                        return await self.get(page.items[0].id)
-                    await anyio.sleep(self._transport.patience.lag / 10)
-            return None
+            lost, lag = time.monotonic(), self._transport.patience.lag
+            while True:
+                asked = time.monotonic()
+                page = await self.query({f"info.extendedFields.{self._marker}": marked}, limit=2)
+                if page.items:
+                    return await self.get(page.items[0].id)
+                if (
+                    asked - lost >= lag
+                ):  # only a query sent when all that was written is seen tells that it is not there
+                    return None
+                await anyio.sleep(lag / 10)
 
         return await self._settled(send, look) if marked else await send()
 
