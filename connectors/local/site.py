@@ -97,6 +97,9 @@ _WRITE = (
     f"DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in _COLUMNS[1:])}"
 )
 _CHUNK = 1000
+_LOADED = 20_000
+"""Contacts planted at once: sorted, they touch each page of an index once."""
+_CACHE_KIB = 1 << 17
 
 
 class LocalSite:
@@ -131,6 +134,7 @@ class LocalSite:
             version = self._database.execute("PRAGMA user_version").fetchone()[0]
             self._database.execute("PRAGMA journal_mode = WAL")
             self._database.execute("PRAGMA synchronous = NORMAL")
+            self._database.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
             if version == 0:
                 self._database.executescript(_TABLES)
         except sqlite3.DatabaseError as error:
@@ -168,7 +172,7 @@ class LocalSite:
             for field in fields:
                 self._put_field(field)
             rest = iter(contacts)
-            while chunk := list(islice(rest, _CHUNK)):
+            while chunk := list(islice(rest, _LOADED)):
                 planted = [
                     one.model_copy(update={"info": rules.stored(one.info, keep_e164=True)})
                     if _is_raw(one.info)
@@ -178,7 +182,8 @@ class LocalSite:
                 self._database.executemany("DELETE FROM reach WHERE contact = ?", [(one.id,) for one in planted])
                 self._database.executemany(_WRITE, [_row(one, None) for one in planted])
                 self._database.executemany(
-                    "INSERT OR IGNORE INTO reach VALUES (?, ?, ?)", [line for one in planted for line in _reach(one)]
+                    "INSERT OR IGNORE INTO reach VALUES (?, ?, ?)",
+                    sorted(line for one in planted for line in _reach(one)),
                 )
                 count += len(planted)
         return count

@@ -1,0 +1,94 @@
+"""How fast the embedded site takes in and gives out contacts, and how fast it answers over HTTP.
+
+python benchmarks/site.py [CONTACTS]
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from connectors.contacts import Contact, ContactsSite
+from connectors.local import LocalSite
+from connectors.server import make_app, running
+from connectors.wix import WixSite
+from transforms.schema import Address, Email, Info, Phone
+
+BEGAN = datetime(2024, 1, 1, tzinfo=UTC)
+
+
+def people(count: int) -> Iterator[Contact]:
+    """Contacts as a site has them: a name, one or two e-mails, mostly a phone, at times an address."""
+    choose = random.Random(1)
+    for at in range(count):
+        moment = BEGAN + timedelta(milliseconds=at * 37)
+        number = f"+1212{choose.randrange(2_000_000, 10_000_000)}"
+        yield Contact(
+            id=f"{choose.getrandbits(128):032x}",
+            revision=1,
+            created=moment,
+            updated=moment,
+            info=Info(
+                first=f"First{at % 1000}",
+                last=f"Last{at % 7919}",
+                company=f"Firm {at % 20_000}" if at % 3 else None,
+                emails=(Email(email=f"person{at}@mail{at % 50}.example", primary=True),),
+                phones=(Phone(phone=number, country_code="US", e164=number, primary=True),) if at % 5 else (),
+                addresses=(Address(line=f"{at} Main St", city="Portland", subdivision="US-ME", country="US"),)
+                if at % 4 == 0
+                else (),
+            ),
+        )
+
+
+async def scanned(site: ContactsSite) -> int:
+    """How many contacts a scan gives."""
+    count = 0
+    async for _ in site.scan():
+        count += 1
+    return count
+
+
+async def main(count: int) -> None:
+    """Prints contacts a second for each way."""
+    contacts = list(people(count))
+    with tempfile.TemporaryDirectory() as folder:
+        with LocalSite(Path(folder) / "site.db", create=True) as site:
+            began = time.perf_counter()
+            site.load(contacts)
+            _say("load", count, began)
+            contacts.clear()
+            began = time.perf_counter()
+            assert await scanned(site) == count
+            _say("scan", count, began)
+            few = min(count, 100_000)
+            began = time.perf_counter()
+            async with running(make_app(site)) as (url, _), WixSite(SecretStr("key"), "site", base_url=url) as client:
+                page = await client.query(limit=1)
+                assert page.total == count
+                read = 0
+                async for _contact in client.scan():
+                    read += 1
+                    if read == few:
+                        break
+            _say("scan over HTTP, server and client in one process", few, began)
+    print(
+        f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6:.2f} GB (all contacts held for the load)"
+    )
+
+
+def _say(what: str, count: int, began: float) -> None:
+    took = time.perf_counter() - began
+    print(f"{what}: {count:,} contacts in {took:.1f} s, {count / took:,.0f} a second", flush=True)
+
+
+asyncio.run(main(int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000))
