@@ -61,29 +61,27 @@ async def scanned(site: ContactsSite) -> int:
 async def main(count: int) -> None:
     """Prints contacts a second for each way."""
     contacts = list(people(count))
-    with tempfile.TemporaryDirectory() as folder:
-        with LocalSite(Path(folder) / "site.db", create=True) as site:
-            began = time.perf_counter()
-            site.load(contacts)
-            _say("load", count, began)
-            contacts.clear()
-            began = time.perf_counter()
-            assert await scanned(site) == count
-            _say("scan", count, began)
-            few = min(count, 100_000)
-            began = time.perf_counter()
-            async with running(make_app(site)) as (url, _), WixSite(SecretStr("key"), "site", base_url=url) as client:
-                page = await client.query(limit=1)
-                assert page.total == count
-                read = 0
-                async for _contact in client.scan():
-                    read += 1
-                    if read == few:
-                        break
-            _say("scan over HTTP, server and client in one process", few, began)
-    print(
-        f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6:.2f} GB (all contacts held for the load)"
-    )
+    with tempfile.TemporaryDirectory() as folder, LocalSite(Path(folder) / "site.db", create=True) as site:
+        began = time.perf_counter()
+        site.load(contacts)
+        _say("load", count, began)
+        contacts.clear()
+        began = time.perf_counter()
+        assert await scanned(site) == count
+        _say("scan", count, began)
+        few = min(count, 100_000)
+        began = time.perf_counter()
+        async with running(make_app(site)) as (url, _), WixSite(SecretStr("key"), "site", base_url=url) as client:
+            page = await client.query(limit=1)
+            assert page.total == count
+            read = 0
+            async for _contact in client.scan():
+                read += 1
+                if read == few:
+                    break
+        _say("scan over HTTP, server and client in one process", few, began)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    print(f"peak memory {peak:.2f} GB (all contacts are held for the load)")
 
 
 def _say(what: str, count: int, began: float) -> None:

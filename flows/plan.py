@@ -21,7 +21,7 @@ def plan(
     Args:
         exports: files, folders or `PATH=SOURCE-NAME`, the most trusted first; those of the settings when not given.
         config: the settings file; `onefold.toml` where the flow runs, when there is one.
-        site: the site, `local:PATH`.
+        site: the site: `local:PATH`, `wix`, or the address of a service.
         run: the run's folder; a new one below `runs` when not given.
 
     Returns:

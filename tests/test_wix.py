@@ -142,6 +142,22 @@ async def test_retry_after_is_kept_to_in_seconds_and_as_a_date(wait: str | Calla
     assert time.monotonic() - began > (0.19 if isinstance(wait, str) else 0.9)
 
 
+@pytest.mark.parametrize("odd", ["inf", "nan", "-5", "soon", ""])
+async def test_a_retry_after_that_means_nothing_is_none(odd: str) -> None:
+    client, requests = site(httpx.Response(429, headers={"Retry-After": odd}), contact())
+
+    assert (await client.get("ada")).id == "ada"
+    assert len(requests) == 2
+
+
+async def test_a_service_that_wants_to_be_left_alone_for_hours_is_not_waited_for() -> None:
+    client, requests = site(httpx.Response(429, headers={"Retry-After": "7200"}))
+
+    with pytest.raises(TooManyCalls):
+        await client.get("ada")
+    assert len(requests) == 1
+
+
 @pytest.mark.parametrize(
     "not_done", [httpx.Response(429), httpx.Response(503, headers={"Retry-After": "0"}), httpx.PoolTimeout("")]
 )
@@ -259,7 +275,7 @@ async def test_the_pace_halves_once_for_all_calls_under_way_and_rises_again() ->
     pace = Pace(100, recovery=0.2)
     sent = [await pace.turn() for _ in range(5)]
     for one in sent:
-        pace.refused(one, None)
+        pace.refused(one)
 
     halved = pace.rate()
     await asyncio.sleep(0.1)

@@ -56,7 +56,7 @@ class Pace:
         self._sent.append(sent)
         return sent
 
-    def refused(self, sent: float, retry_after: float | None) -> None:
+    def refused(self, sent: float, retry_after: float = 0.0) -> None:
         """The service refused a call for being too many: the rate halves, once for all calls under way.
 
         Args:
@@ -64,7 +64,7 @@ class Pace:
             retry_after: seconds for which the service wants no calls at all.
         """
         now = time.monotonic()
-        self._next = max(self._next, now + (retry_after or 0.0))
+        self._next = max(self._next, now + retry_after)
         if self._refused_rate is not None and sent <= self._refused_at:
             return
         seen = max(PLAUSIBLE, float(sum(one > now - 1 for one in self._sent)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import random
+import re
 import ssl
 from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
@@ -25,6 +26,9 @@ from transforms.errors import Denied, SiteError, TooManyCalls, Unanswered, Unava
 USER_AGENT = f"onefold/{version('onefold')}"
 NOT_JSON = "NOT_JSON"
 UNTRUSTED = "UNTRUSTED"
+UNREACHABLE = "UNREACHABLE"
+LONGEST_WAIT = 300.0
+"""Seconds: a service that wants to be left alone for longer is left alone for good."""
 Answer = TypeVar("Answer", bound=Wire)
 Parameters = Mapping[str, str | int | Sequence[str] | None]
 
@@ -140,7 +144,7 @@ class Transport:
             SiteError: what the service answers instead.
             Unanswered: only where the call is not repeatable: it may have been done or not.
         """
-        backoff = _Backoff(self._patience, repeatable=repeatable)
+        backoff = _Backoff(self._patience)
         async for attempt in stamina.retry_context(on=backoff.pause, attempts=self._patience.attempts, timeout=None):
             with attempt:
                 return await self._once(method, path, answer, body, parameters, repeatable)
@@ -166,7 +170,7 @@ class Transport:
             )
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
             raise self._unreachable(error) from error
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             kind = Unavailable if repeatable else Unanswered
             raise kind(
                 "DEADLINE_EXCEEDED" if isinstance(error, httpx.TimeoutException) else "CONNECTION_LOST",
@@ -182,7 +186,7 @@ class Transport:
                 raise self._foreign(response, repeatable) from error
         refusal = self._error(response, repeatable)
         if isinstance(refusal, TooManyCalls):
-            self._pace.refused(sent, refusal.retry_after)
+            self._pace.refused(sent, min(refusal.retry_after or 0.0, LONGEST_WAIT))
         raise refusal
 
     def _error(self, response: httpx.Response, repeatable: bool) -> SiteError:
@@ -207,10 +211,10 @@ class Transport:
             return self._foreign(response, repeatable)
         return error_from_wire(status, body, name, wait)
 
-    def _unreachable(self, error: httpx.TransportError) -> SiteError:
+    def _unreachable(self, error: httpx.RequestError) -> SiteError:
         if (problem := _tls_problem(error)) is not None:
             return Unavailable(UNTRUSTED, f"{self._place} cannot be trusted: {problem}.")
-        code = "UNAVAILABLE" if self._has_answered else "UNREACHABLE"
+        code = "UNAVAILABLE" if self._has_answered else UNREACHABLE
         return Unavailable(code, f"{self._place} cannot be reached: {_reason(error)}.")
 
     def _foreign(self, response: httpx.Response, repeatable: bool) -> SiteError:
@@ -222,21 +226,19 @@ class Transport:
 class _Backoff:
     """Whether a call is made again after an error, and after how long: full jitter, or what the service asks for."""
 
-    def __init__(self, patience: Patience, *, repeatable: bool) -> None:
+    def __init__(self, patience: Patience) -> None:
         self._patience = patience
-        self._repeatable = repeatable
         self._failures = 0
 
     def pause(self, error: Exception) -> float | bool:
-        self._failures += 1
-        longest = min(self._patience.longest_pause, self._patience.first_pause * 2 ** (self._failures - 1))
-        again = isinstance(error, TooManyCalls | Unavailable) and not isinstance(error, Unanswered)
-        if not again or error.code in (NOT_JSON, UNTRUSTED):  # type: ignore[attr-defined] # a SiteError, as just seen
+        if not isinstance(error, TooManyCalls | Unavailable) or error.code in (NOT_JSON, UNTRUSTED):
             return False
-        if error.code == "UNREACHABLE" and self._failures > 1:  # type: ignore[attr-defined]
+        self._failures += 1
+        if error.code == UNREACHABLE and self._failures > 1:
             return False  # what has never answered is not waited for
-        wait = getattr(error, "retry_after", None) or 0.0
-        return float(wait + random.uniform(0, longest))
+        wait = error.retry_after or 0.0
+        longest = min(self._patience.longest_pause, self._patience.first_pause * 2 ** (self._failures - 1))
+        return False if wait > LONGEST_WAIT else wait + random.uniform(0, longest)
 
 
 def is_loopback(url: str) -> bool:
@@ -248,15 +250,13 @@ def _seconds(text: str | None) -> float | None:
     """What a `Retry-After` means in seconds: it is a number of them, or a date."""
     if text is None:
         return None
-    try:
-        return max(0.0, float(text))
-    except ValueError:
-        pass
+    if text.strip().isdecimal() or re.fullmatch(r"\d+\.\d+", text.strip()):
+        return float(text)
     try:
         moment = parsedate_to_datetime(text)
     except ValueError:
         return None
-    return max(0.0, (moment - datetime.now(UTC)).total_seconds())
+    return max(0.0, ((moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - datetime.now(UTC)).total_seconds())
 
 
 def _tls_problem(error: BaseException | None) -> str | None:
@@ -269,7 +269,7 @@ def _tls_problem(error: BaseException | None) -> str | None:
     return None
 
 
-def _reason(error: httpx.TransportError) -> str:
+def _reason(error: httpx.RequestError) -> str:
     if isinstance(error, httpx.TimeoutException):
         return "it took too long"
     return str(error).strip().rstrip(".") or "the connection broke"
