@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup demo test check sdk lock samples clean
+.PHONY: setup demo test check sdk lock samples formats clean
 
 setup: .venv/installed
 
@@ -38,6 +38,9 @@ lock:
 
 samples: setup
 	$(BIN)/python data/samples/make.py
+
+formats: setup
+	$(BIN)/python -c "from connectors.exports.formats import described; print(described(), end='')" > docs/formats.md
 
 clean:
 	rm -rf .venv demo runs dist tests/sdk/node_modules

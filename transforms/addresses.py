@@ -91,4 +91,4 @@ def _subdivisions(country: str) -> dict[str, str]:
 
 def subdivision_code(country: str, region: str) -> str | None:
     """ISO 3166-2 of a region of a country by its code (`NY`, `US-NY`) or its name, or None."""
-    return _subdivisions(country).get(region.casefold())
+    return _subdivisions(country).get(region.casefold().removesuffix(f" ({country.casefold()})"))

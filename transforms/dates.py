@@ -46,10 +46,14 @@ def birthdates(rows: pl.DataFrame) -> pl.DataFrame:
 
 def moments(text: pl.Expr) -> pl.Expr:
     """Points in time in UTC from the spellings exports use; what is none of them becomes null."""
-    plain = text.str.strip_chars().str.replace("T", " ").str.replace(r"(\.\d+)?Z?$", "")
-    spellings = ["%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%m/%d/%Y %I:%M %p"]
-    days = ["%Y-%m-%d", "%m/%d/%Y"]
+    plain = text.str.strip_chars().str.replace(r"^(\d{4}-\d\d-\d\d)T", "$1 ").str.replace(r"(\.\d+)?Z?$", "")
+    spellings = ["%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%m/%d/%Y %I:%M %p", "%m/%d/%Y %H:%M", "%d-%m-%Y %H:%M"]
+    days = ["%Y-%m-%d", "%m/%d/%Y", "%d-%m-%Y", "%d %b %Y", "%d.%m.%Y"]
+    zoned = plain.str.replace(r"([+-]\d\d):?(\d\d)$", "$1$2").str.to_datetime(
+        "%Y-%m-%d %H:%M:%S %z", strict=False, time_unit="ms", time_zone="UTC"
+    )
     return pl.coalesce(
+        zoned.dt.replace_time_zone(None),
         *[plain.str.to_datetime(one, strict=False, time_unit="ms") for one in spellings],
         *[plain.str.to_date(one, strict=False).cast(pl.Datetime("ms")) for one in days],
     ).dt.replace_time_zone("UTC")

@@ -145,7 +145,7 @@ def emails(cells: pl.DataFrame) -> pl.DataFrame:
             .str.replace_all(r"^[\s'\"<]+|[\s'\">.,;]+$", "")
             .str.replace_all(r"\s*@\s*", "@")
         )
-        .filter(pl.col("candidate") != "")
+        .filter(~pl.col("candidate").is_in(["", "0", "1"]))  # CRMs put flags between addresses
     )
     checked = _validated(split["candidate"].unique())
     local = pl.col("email").str.extract(r"^(.*)@").str.to_lowercase()

@@ -35,7 +35,7 @@ def match(
         tables: the records.
         auto: the probability from which two records are joined.
         review: the probability from which a person should look at two records that are not joined.
-        together: pairs of records known to be one person.
+        together: pairs of records known to be one person, besides those their source has merged itself.
     """
     candidates = candidate_pairs(blocking_keys(tables), records=len(tables.records))
     levels = compare(candidates, tables)
@@ -44,8 +44,19 @@ def match(
     inner = missing_pairs(pairs, auto=auto)
     if len(inner):
         pairs = pl.concat([pairs, weigh(compare(inner, tables), tables, model)]).sort("left", "right")
-    clusters = cluster(pairs, tables, auto=auto, together=together)
+    clusters = cluster(pairs, tables, auto=auto, together=[*together, *told_by_sources(tables.records)])
     return Matches(explained(pairs, model, least=review), clusters, model)
+
+
+def told_by_sources(records: pl.DataFrame) -> list[tuple[int, int]]:
+    """Pairs of records that their own source has merged: one names the other's id among those it took in."""
+    told = records.select("source", "record", old=pl.col("merged_ids").str.split(";")).drop_nulls().explode("old")
+    keys = records.select("source", "source_key", other="record").drop_nulls()
+    told = told.with_columns(pl.col("old").str.strip_chars())
+    found = told.join(keys, left_on=["source", "old"], right_on=["source", "source_key"], how="inner")
+    return sorted(
+        {(min(pair), max(pair)) for pair in found.select("record", "other").iter_rows() if len(set(pair)) > 1}
+    )
 
 
 def explained(pairs: pl.DataFrame, model: Model, *, least: float) -> pl.DataFrame:

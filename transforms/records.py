@@ -39,6 +39,8 @@ _SINGLE = (
     "job_title",
     "locale",
     "source_key",
+    "merged_into",
+    "merged_ids",
 )
 _NAME_IN_EMAIL = r"^([a-z]{2,})[._-]([a-z]{3,})\d*@"
 
@@ -84,7 +86,9 @@ def to_records(rows: pl.DataFrame, *, keep: Collection[str] = (), everyone: bool
             numbers.filter(pl.col("phone").is_not_null()).select("record"),
         ]
     )["record"].unique()
-    kept = rows.select("record", usable=usable | pl.col("record").is_in(reachable.implode()) | pl.lit(everyone))
+    there = pl.col("merged_into").is_null() & ~_is_yes("deleted")
+    reached = usable | pl.col("record").is_in(reachable.implode()) | pl.lit(everyone)
+    kept = rows.select("record", usable=there & reached)
     numbering = kept.filter("usable").select("record").with_row_index("number")
 
     def renumbered(frame: pl.DataFrame) -> pl.DataFrame:
@@ -103,6 +107,11 @@ def to_records(rows: pl.DataFrame, *, keep: Collection[str] = (), everyone: bool
         identifiers=conform(renumbered(identifiers), IDENTIFIERS),
         rejects=_rejects(rows.join(kept.filter(~pl.col("usable")), on="record", how="semi"), mails, numbers),
     )
+
+
+def _is_yes(column: str) -> pl.Expr:
+    """Whether a cell says yes; an empty one does not."""
+    return (~pl.col(column).str.strip_chars().str.to_lowercase().is_in(_NO)).fill_null(value=False)
 
 
 def _elements(rows: pl.DataFrame, column: str) -> pl.DataFrame:
@@ -166,7 +175,6 @@ def _records(rows: pl.DataFrame, mails: pl.DataFrame) -> pl.DataFrame:
     )
     told = told.drop_nulls().unique("record", keep="first", maintain_order=True)
     status = pl.col("email_status").str.strip_chars().str.to_lowercase()
-    refusal = pl.col("opt_out").str.strip_chars().str.to_lowercase()
     nameless = pl.col("first_key").is_null() & pl.col("last_key").is_null()
     is_site = pl.col("contact_id").is_not_null()
     number = pl.col("row").cast(pl.String)
@@ -183,7 +191,7 @@ def _records(rows: pl.DataFrame, mails: pl.DataFrame) -> pl.DataFrame:
             first=pl.when(is_site).then("first").otherwise(given),
             created=moments(pl.col("created")),
             updated=moments(pl.col("updated")),
-            opted_out=status.is_in(OPTED_OUT).fill_null(value=False) | (~refusal.is_in(_NO)).fill_null(value=False),
+            opted_out=status.is_in(OPTED_OUT).fill_null(value=False) | _is_yes("opt_out"),
             is_member=pl.col("is_member").fill_null(value=False),
             first_key=pl.when(nameless).then("told_first").otherwise("first_key"),
             last_key=pl.when(nameless).then("told_last").otherwise("last_key"),
@@ -223,5 +231,11 @@ def _rejects(rows: pl.DataFrame, mails: pl.DataFrame, numbers: pl.DataFrame) -> 
         pl.format("its {} cannot be used: {}", "what", "problem").str.join("; ").alias("told")
     )
     joined = rows.join(told, on="record", how="left", maintain_order="left")
-    reason = pl.concat_str(pl.lit("no name, e-mail or phone"), "told", separator=": ", ignore_nulls=True)
+    reason = (
+        pl.when(pl.col("merged_into").is_not_null())
+        .then(pl.format("merged into {} by its source", "merged_into"))
+        .when(_is_yes("deleted"))
+        .then(pl.lit("deleted in its source"))
+        .otherwise(pl.concat_str(pl.lit("no name, e-mail or phone"), "told", separator=": ", ignore_nulls=True))
+    )
     return conform(joined.with_columns(reason=reason), REJECTS)

@@ -54,6 +54,10 @@ ROWS: Schema = {
     "locale": pl.String,
     "email_status": pl.String,
     "opt_out": pl.String,
+    # What the source itself says of merges: the id it went into, whether it was deleted, ids that went into it.
+    "merged_into": pl.String,
+    "deleted": pl.String,
+    "merged_ids": pl.String,
     "emails": pl.List(EMAIL_CELL),
     "phones": pl.List(PHONE_CELL),
     "addresses": pl.List(ADDRESS_CELL),
@@ -82,6 +86,7 @@ RECORDS: Schema = {
     "line": pl.UInt32,
     "row": pl.UInt32,
     "source_key": pl.String,
+    "merged_ids": pl.String,
     "contact_id": pl.String,
     "revision": pl.Int64,
     "is_member": pl.Boolean,

@@ -155,7 +155,8 @@ def _decode(path: Path) -> tuple[str, str]:
     except UnicodeDecodeError:
         best = from_bytes(data[:SAMPLE_BYTES], cp_isolation=_ENCODINGS).best()
         encoding = best.encoding if best is not None else "cp1252"
-        return data.decode(encoding, errors="replace"), encoding
+        text, western = data.decode(encoding, errors="replace"), data.decode("cp1252", errors="replace")
+        return (text, "cp1252") if text == western else (text, encoding)
 
 
 def _delimiter(text: str) -> str:
@@ -282,8 +283,10 @@ class _Layout:
             else:
                 filled = pl.when(cell.str.strip_chars() != "").then(cell)
                 singles[head] = pl.coalesce(singles[head], filled) if head in singles else filled
+        if parts := [singles.pop(one) for one in ("birth_year", "birth_month", "birth_day") if one in singles]:
+            singles["birthdate"] = _birthdate(*parts) if len(parts) == 3 else pl.lit(None, dtype=pl.String)
         lists = {
-            head: pl.concat_list([_slot(head, slot, parts) for slot, parts in by_slot.items()])
+            head: pl.concat_list([_slot(self.format, head, slot, parts) for slot, parts in by_slot.items()])
             for head, by_slot in slots.items()
         }
         if labels:
@@ -294,10 +297,19 @@ class _Layout:
         return singles | lists
 
 
-def _slot(head: str, slot: str, parts: dict[str, pl.Expr]) -> pl.Expr:
+def _birthdate(year: pl.Expr, month: pl.Expr, day: pl.Expr) -> pl.Expr:
+    """A date from its three columns; without a year, a birthday."""
+    tail = pl.concat_str(month.str.zfill(2), day.str.zfill(2), separator="-")
+    return pl.concat_str(year.fill_null("-"), tail, separator="-")
+
+
+def _slot(form: Format, head: str, slot: str, parts: dict[str, pl.Expr]) -> pl.Expr:
     """One element of a list column: an e-mail, a phone or an address of the row."""
     nothing = pl.lit(None, dtype=pl.String)
-    tag = parts.get("tag", pl.lit(slot.upper()) if slot in TAGS else nothing)
+    name = slot.rstrip("0123456789")
+    tag = parts.get("tag", pl.lit(name.upper()) if name in TAGS else nothing)
+    if head == "phones" and form.bare_international and "value" in parts:
+        parts = {**parts, "value": parts["value"].str.replace(r"^([1-9]\d{7,14})$", "+$1")}
     if head == "emails":
         return pl.struct(value=parts.get("value", nothing), tag=tag)
     if head == "phones":

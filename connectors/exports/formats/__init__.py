@@ -36,6 +36,8 @@ class Format:
     signature: tuple[tuple[str, ...], ...]
     ignored: frozenset[str]
     columns: dict[str, str]
+    bare_international: bool = False
+    """Whether phones are international numbers without their plus."""
 
     def fits(self, headers: Sequence[str]) -> bool:
         """Whether each group of the signature has one of its headers here (headers normalised)."""
@@ -66,6 +68,7 @@ def _load(text: str) -> Format:
         signature=tuple(tuple(group) for group in description["signature"]),
         ignored=frozenset(description["ignored"]),
         columns=columns,
+        bare_international=description.get("phones") == "international without a plus",
     )
 
 
@@ -82,3 +85,33 @@ def recognise(headers: Sequence[str]) -> Format:
     formats = known_formats()
     fitting = [one for one in formats.values() if one.fits(headers)]
     return max(fitting, key=lambda one: len(one.signature), default=formats["generic"])
+
+
+def described() -> str:
+    """All formats as a page for people: how each is recognised, what is read, and what is left out on purpose."""
+    lines = [
+        "# Formats",
+        "",
+        "<!-- Written by `make formats` from the descriptions in connectors/exports/formats. -->",
+        "",
+        "A file is recognised by its headers, never by its name: by a signature of two to four of them. Capitals, blanks",
+        "and underscores make no difference. A header that a format does not know is looked up in the last one, which",
+        "knows synonyms in many languages; what nobody knows is named in the report, and `[policy] extended_fields`",
+        "keeps it.",
+        "",
+    ]
+    formats = known_formats()
+    for form in sorted(formats.values(), key=lambda one: (one.name == "generic", one.title.casefold())):
+        lines += [f"## {form.title}", "", f'`format = "{form.name}"`', ""]
+        if form.signature:
+            groups = " and ".join(" or ".join(f"`{header}`" for header in group) for group in form.signature)
+            lines += [f"Recognised by {groups}.", ""]
+        places: dict[str, list[str]] = {}
+        for header, place in form.columns.items():
+            places.setdefault(place, []).append(f"`{header}`")
+        lines += ["| goes to | columns |", "|---|---|"]
+        lines += [f"| {place.replace('_', ' ')} | {', '.join(headers)} |" for place, headers in places.items()]
+        if form.ignored:
+            lines += ["", f"Left out on purpose: {', '.join(f'`{one}`' for one in sorted(form.ignored))}."]
+        lines.append("")
+    return "\n".join(lines)
