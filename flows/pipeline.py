@@ -14,7 +14,7 @@ from typing import Any, ParamSpec, Protocol, TypeVar
 import polars as pl
 
 from connectors.contacts import Contact, contact_rows, named_contacts
-from connectors.exports.reading import read_export
+from connectors.exports.reading import read_file
 from connectors.journal import DONE, Journal
 from connectors.journal import SCHEMA as JOURNAL
 from connectors.memory import HELD
@@ -36,7 +36,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 PASSES = 6
 """How often a plan is tried on its own outcome before it is taken as it is."""
-SUFFIXES = (".csv", ".tsv", ".txt")
+SUFFIXES = (".csv", ".tsv", ".txt", ".vcf", ".xlsx", ".xls", ".xlsb", ".ods", ".gz", ".zip")
 
 
 class Stage(Protocol):
@@ -151,7 +151,7 @@ def read_exports(sources: Sequence[SourceSettings]) -> Exports:
         first_row = 1
         for path in [file for pattern in source.files for file in _files(pattern)]:
             try:
-                reading = read_export(
+                readings = read_file(
                     path,
                     source=source.name,
                     rank=rank,
@@ -172,21 +172,22 @@ def read_exports(sources: Sequence[SourceSettings]) -> Exports:
                 rejects.append(conform(pl.DataFrame([reject]), REJECTS))
                 files.append({"source": source.name, "file": path.name, "problem": str(error), "rows": 0})
                 continue
-            first_row += reading.data_rows
-            frames.append(reading.rows)
-            rejects.append(reading.rejects)
-            files.append(
-                {
-                    "source": source.name,
-                    "file": path.name,
-                    "format": reading.format,
-                    "encoding": reading.encoding,
-                    "delimiter": reading.delimiter,
-                    "rows": reading.data_rows,
-                    "columns": reading.places,
-                    "unmapped": list(reading.unmapped),
-                }
-            )
+            for reading in readings:
+                first_row += reading.data_rows
+                frames.append(reading.rows)
+                rejects.append(reading.rejects)
+                files.append(
+                    {
+                        "source": source.name,
+                        "file": reading.file,
+                        "format": reading.format,
+                        "encoding": reading.encoding,
+                        "delimiter": reading.delimiter,
+                        "rows": reading.data_rows,
+                        "columns": reading.places,
+                        "unmapped": list(reading.unmapped),
+                    }
+                )
     if problems and len(problems) == len(files):
         raise InputError(" ".join(problems))
     return Exports(pl.concat(frames), pl.concat(rejects), files)

@@ -9,16 +9,22 @@ import csv
 import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain, islice
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import polars as pl
 from charset_normalizer import from_bytes
 
+from connectors.exports.cards import cards, is_cards
+from connectors.exports.containers import Part, parts
 from connectors.exports.formats import Format, known_formats, normalised, recognise
 from transforms.errors import InputError
 from transforms.schema import ADDRESS_PARTS, REJECTS, ROWS, conform
 
 DELIMITERS = ",;\t|"
+CHUNK = 100_000
+"""Rows that are held as lists of cells at once."""
 HEADER_WITHIN = 20
 """A header is looked for in this many first rows: some exports put text above it."""
 
@@ -40,6 +46,7 @@ csv.field_size_limit(1 << 24)
 class Reading:
     """What became of one file: its rows, its rejects, and how it was understood."""
 
+    file: str
     rows: pl.DataFrame
     rejects: pl.DataFrame
     format: str
@@ -51,7 +58,7 @@ class Reading:
     data_rows: int = 0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class _Line:
     """One record of the file: where it begins, its cells, its raw text, and what is wrong with it."""
 
@@ -61,7 +68,7 @@ class _Line:
     problem: str | None = None
 
 
-def read_export(
+def read_file(
     path: Path,
     *,
     source: str,
@@ -71,41 +78,128 @@ def read_export(
     first_row: int = 1,
     identifiers: Sequence[str] = (),
     key_column: str | None = None,
-) -> Reading:
-    """One export file as rows of the schema `ROWS`.
+) -> list[Reading]:
+    """The tables and sets of cards of one export file as rows of the schema `ROWS`; a packed file may hold several.
 
     Args:
-        path: the file.
+        path: the file: a text table, a workbook, vCards, or any of them packed by gzip or zip.
         source: the name of the source it belongs to.
         rank: the source's place in the order of trust, 0 first.
         region: the country (ISO 3166 alpha-2) that phones without a country code are taken to be in.
-        format_name: the format to read it as; recognised by its headers when not given.
+        format_name: the format to read tables as; recognised by their headers when not given.
         first_row: the number of the file's first data row within its source.
         identifiers: further columns that identify a person, by header.
         key_column: the column that holds the row's own id in its source, by header.
 
     Raises:
-        InputError: the file is not a text table, is empty, or has no column that can be used.
+        InputError: the file is damaged or empty, or nothing in it has a column that can be used.
     """
-    text, encoding = _decode(path)
+    readings: list[Reading] = []
+    problems: list[InputError] = []
+    for part in parts(path):
+        placed = _Placed(source, rank, region, part.name, first_row + sum(one.data_rows for one in readings))
+        try:
+            readings.append(_read_part(part, placed, format_name, identifiers, key_column))
+        except InputError as error:
+            problems.append(error)
+    if not readings or (problems and len(readings) + len(problems) == 1):
+        raise problems[0]
+    readings += [_unusable(error, source) for error in problems]
+    return readings
+
+
+def read_export(path: Path, **more: Any) -> Reading:  # noqa: ANN401 - as `read_file`
+    """The one table, or set of cards, of an export file. See `read_file`.
+
+    Raises:
+        InputError: as there, or the file holds several.
+    """
+    readings = read_file(path, **more)
+    if len(readings) > 1:
+        raise InputError(f"{path.name} holds several tables: give one of them.")
+    return readings[0]
+
+
+class _Placed(NamedTuple):
+    """Where rows come from."""
+
+    source: str
+    rank: int
+    region: str | None
+    file: str
+    first_row: int
+
+    def columns(self) -> dict[str, pl.Expr]:
+        return {
+            "source": pl.lit(self.source),
+            "source_rank": pl.lit(self.rank),
+            "region": pl.lit(self.region, dtype=pl.String),
+            "file": pl.lit(self.file),
+        }
+
+
+def _read_part(
+    part: Part, placed: _Placed, format_name: str | None, identifiers: Sequence[str], key_column: str | None
+) -> Reading:
+    if part.sheet is not None:
+        rows = (row for row in enumerate(part.sheet, start=1) if any(row[1]))
+        lines: Iterator[_Line] = (_Line(number, cells, _as_csv(cells)) for number, cells in rows)
+        return _read_table(lines, placed, format_name, identifiers, key_column, encoding="workbook", delimiter="")
+    text, encoding = _decode(part)
+    if is_cards(text):
+        return _read_cards(text, placed, encoding)
     delimiter = _delimiter(text)
     lines = _records(text, delimiter)
-    before, header = _header(lines, path)
-    layout = _layout(header.cells, format_name, identifiers, key_column, path)
-    good: list[_Line] = []
-    numbers: list[int] = []
-    rejects: list[dict[str, object]] = []
-    row = first_row - 1
-    for line in lines[before + 1 :]:
-        problem = line.problem or _misfit(line.cells, header.cells)
-        row += 1
-        if problem:
-            rejects.append({"line": line.number, "row": row, "reason": problem, "raw": line.raw})
-        else:
-            good.append(line)
-            numbers.append(row)
+    return _read_table(lines, placed, format_name, identifiers, key_column, encoding=encoding, delimiter=delimiter)
+
+
+def _read_table(
+    lines: Iterator[_Line],
+    placed: _Placed,
+    format_name: str | None,
+    identifiers: Sequence[str],
+    key_column: str | None,
+    *,
+    encoding: str,
+    delimiter: str,
+) -> Reading:
+    start = list(islice(lines, HEADER_WITHIN))
+    before, header = _header(start, placed.file)
+    layout = _layout(header.cells, format_name, identifiers, key_column, placed.file)
+    rest = chain(start[before + 1 :], lines)
+    frames, rejects = [pl.DataFrame(schema=dict(ROWS))], list[dict[str, object]]()
+    row = placed.first_row - 1
     width = len(header.cells)
-    columns = list(zip(*((line.cells + [""] * width)[:width] for line in good), strict=True)) or [()] * width
+    while several := list(islice(rest, CHUNK)):
+        good: list[_Line] = []
+        numbers: list[int] = []
+        for line in several:
+            problem = line.problem or _misfit(line.cells, header.cells)
+            row += 1
+            if problem:
+                rejects.append({"line": line.number, "row": row, "reason": problem, "raw": line.raw})
+            else:
+                good.append(line)
+                numbers.append(row)
+        frames.append(_frame(good, numbers, width, layout, placed))
+    return Reading(
+        file=placed.file,
+        rows=pl.concat(frames),
+        rejects=_rejected(rejects, placed),
+        format=layout.format.name,
+        encoding=encoding,
+        delimiter=delimiter,
+        header_line=header.number,
+        places={name: place for name, place in layout.places.items() if place is not None},
+        unmapped=tuple(layout.unmapped),
+        data_rows=row - placed.first_row + 1,
+    )
+
+
+def _frame(good: list[_Line], numbers: list[int], width: int, layout: _Layout, placed: _Placed) -> pl.DataFrame:
+    """Rows of a table as `ROWS`; short ones are filled up, long ones have only empty cells too many."""
+    whole = (line.cells if len(line.cells) == width else (line.cells + [""] * width)[:width] for line in good)
+    columns = list(zip(*whole, strict=True)) or [()] * width
     cells = {
         name: pl.Series(name, columns[index], dtype=pl.String).str.replace(DEFUSED, "$1")
         for index, name in enumerate(layout.columns)
@@ -119,37 +213,63 @@ def read_export(
             ".raw": pl.Series([line.raw for line in good], dtype=pl.String),
         }
     )
-    placed = {"source": pl.lit(source), "file": pl.lit(path.name), "region": pl.lit(region, dtype=pl.String)}
     rows = frame.select(
-        source_rank=pl.lit(rank),
-        line=pl.col(".line"),
-        row=pl.col(".row"),
-        raw=pl.col(".raw"),
-        **placed,
-        **layout.expressions(),
+        line=pl.col(".line"), row=pl.col(".row"), raw=pl.col(".raw"), **placed.columns(), **layout.expressions()
     )
+    return conform(rows, ROWS)
+
+
+def _read_cards(text: str, placed: _Placed, encoding: str) -> Reading:
+    rows, rejects = list[dict[str, object]](), list[dict[str, object]]()
+    row = placed.first_row - 1
+    for line, raw, places in cards(text):
+        row += 1
+        if isinstance(places, str):
+            rejects.append({"line": line, "row": row, "reason": places, "raw": raw})
+        else:
+            rows.append({"line": line, "row": row, "raw": raw, **places})
+    frame = pl.DataFrame(rows, schema_overrides={name: kind for name, kind in ROWS.items() if rows and name in rows[0]})
     return Reading(
-        rows=conform(rows, ROWS),
-        rejects=conform(pl.DataFrame(rejects).with_columns(**placed) if rejects else pl.DataFrame(), REJECTS),
-        format=layout.format.name,
+        file=placed.file,
+        rows=conform(frame.with_columns(**placed.columns()) if rows else frame, ROWS),
+        rejects=_rejected(rejects, placed),
+        format="vcard",
         encoding=encoding,
-        delimiter=delimiter,
-        header_line=header.number,
-        places={name: place for name, place in layout.places.items() if place is not None},
-        unmapped=tuple(layout.unmapped),
-        data_rows=row - first_row + 1,
+        delimiter="",
+        header_line=1,
+        data_rows=row - placed.first_row + 1,
     )
 
 
-def _decode(path: Path) -> tuple[str, str]:
-    data = path.read_bytes()
+def _rejected(rejects: list[dict[str, object]], placed: _Placed) -> pl.DataFrame:
+    where = {name: one for name, one in placed.columns().items() if name in REJECTS}
+    schema = {name: kind for name, kind in REJECTS.items() if name in ("line", "row", "reason", "raw")}
+    return conform(pl.DataFrame(rejects, schema=schema).with_columns(**where), REJECTS)
+
+
+def _unusable(error: InputError, source: str) -> Reading:
+    """One table of several that cannot be used: it is rejected whole."""
+    name = str(error).partition(" ")[0]
+    reject: dict[str, object] = {"line": 1, "row": None, "reason": str(error), "raw": None}
+    placed = _Placed(source, 0, None, name, 1)
+    return Reading(name, pl.DataFrame(schema=dict(ROWS)), _rejected([reject], placed), "unknown", "", "", 1)
+
+
+def _as_csv(cells: Sequence[str]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="").writerow(cells)
+    return text.getvalue()
+
+
+def _decode(part: Part) -> tuple[str, str]:
+    data = part.data
     if not data.strip(b"\r\n\t \x00\xef\xbb\xbf"):
-        raise InputError(f"{path.name} is empty: there is nothing to import in it.")
+        raise InputError(f"{part.name} is empty: there is nothing to import in it.")
     for mark, encoding in _MARKS:
         if data.startswith(mark):
             return data.decode(encoding, errors="replace"), encoding.removesuffix("-sig")
-    if b"\x00" in data[:SAMPLE_BYTES] or data.startswith((b"%PDF", b"PK\x03\x04", b"\x1f\x8b", b"\x89PNG")):
-        raise InputError(f"{path.name} is not a text table: export it again as CSV.")
+    if b"\x00" in data[:SAMPLE_BYTES]:
+        raise InputError(f"{part.name} is not a text table: export it again as CSV.")
     try:
         return data.decode("utf-8"), "utf-8"
     except UnicodeDecodeError:
@@ -177,32 +297,27 @@ def _delimiter(text: str) -> str:
     return max(DELIMITERS, key=evidence)
 
 
-def _records(text: str, delimiter: str) -> list[_Line]:
+def _records(text: str, delimiter: str) -> Iterator[_Line]:
     """The file's records with the line each begins on; one that cannot be parsed costs only its own line."""
     lines = list(io.StringIO(text, newline=""))
-    records: list[_Line] = []
     start = 0
+    if lines and lines[0].lower().startswith("sep") and len(next(csv.reader([lines[0]], delimiter=delimiter), [])) < 3:
+        cells = next(csv.reader([lines[0]], delimiter=delimiter), [])
+        start = int(len(cells) == 1 or not any(cells[1:]))
     while start < len(lines):
-        reader = csv.reader(_from(lines, start), delimiter=delimiter, strict=True)
+        reader = csv.reader(islice(lines, start, None), delimiter=delimiter, strict=True)
         origin = start
         try:
             for cells in reader:
                 end = origin + reader.line_num
                 if cells:
-                    records.append(_Line(start + 1, cells, "".join(lines[start:end]).rstrip("\r\n")))
+                    raw = lines[start] if end == start + 1 else "".join(lines[start:end])
+                    yield _Line(start + 1, cells, raw.rstrip("\r\n"))
                 start = end
             start = len(lines)
         except csv.Error:
-            records.append(_repaired(lines[start], start + 1, delimiter))
+            yield _repaired(lines[start], start + 1, delimiter)
             start += 1
-    if records and len(records[0].cells) == 1 and records[0].cells[0].lower().startswith("sep"):
-        del records[0]
-    return records
-
-
-def _from(lines: list[str], start: int) -> Iterator[str]:
-    for index in range(start, len(lines)):
-        yield lines[index]
 
 
 def _repaired(line: str, number: int, delimiter: str) -> _Line:
@@ -221,13 +336,13 @@ def _known(cells: Sequence[str]) -> int:
     return sum(1 for name in names if name and (form.place(name) is not None or generic.place(name) is not None))
 
 
-def _header(lines: list[_Line], path: Path) -> tuple[int, _Line]:
+def _header(lines: list[_Line], name: str) -> tuple[int, _Line]:
     """The index and the record of the header: the first rows' line that most headers are known of."""
     candidates = lines[:HEADER_WITHIN]
     scores = [_known(line.cells) for line in candidates]
     if not scores or max(scores) == 0:
         raise InputError(
-            f"{path.name} has no column that can be used: none of its headers names a person, an e-mail or a phone."
+            f"{name} has no column that can be used: none of its headers names a person, an e-mail or a phone."
         )
     index = scores.index(max(scores))
     return index, candidates[index]
@@ -321,38 +436,38 @@ def _slot(form: Format, head: str, slot: str, parts: dict[str, pl.Expr]) -> pl.E
 
 
 def _layout(
-    header: list[str], format_name: str | None, identifiers: Sequence[str], key_column: str | None, path: Path
+    header: list[str], format_name: str | None, identifiers: Sequence[str], key_column: str | None, file: str
 ) -> _Layout:
     columns = _unique(header)
     names = [normalised(cell) for cell in header]
     generic = known_formats()["generic"]
     if format_name is not None and format_name not in known_formats():
         known = ", ".join(known_formats())
-        raise InputError(f"{path.name}: there is no format {format_name!r}. Known formats: {known}.")
+        raise InputError(f"{file}: there is no format {format_name!r}. Known formats: {known}.")
     form = known_formats()[format_name] if format_name is not None else recognise(names)
     places: dict[str, str | None] = {}
     for column, name in zip(columns, names, strict=True):
         place = form.place(name)
         places[column] = generic.place(name) if place is None and form is not generic and name else place
-    declared = frozenset(_named(columns, wanted, path) for wanted in identifiers)
+    declared = frozenset(_named(columns, wanted, file) for wanted in identifiers)
     places = {column: None if column in declared else place for column, place in places.items()}
     if key_column is not None:
-        chosen = _named(columns, key_column, path)
+        chosen = _named(columns, key_column, file)
         places = {column: None if place == "source_key" else place for column, place in places.items()}
         places[chosen] = "source_key"
     telling = {"first", "last", "full_name", "emails", "phones"}
     if not declared and not telling.intersection(str(place).partition(".")[0] for place in places.values()):
         raise InputError(
-            f"{path.name} has no column that can be used: none of its headers names a person, an e-mail or a phone."
+            f"{name} has no column that can be used: none of its headers names a person, an e-mail or a phone."
         )
     return _Layout(form, columns, places, declared)
 
 
-def _named(columns: list[str], wanted: str, path: Path) -> str:
+def _named(columns: list[str], wanted: str, file: str) -> str:
     for column in columns:
         if normalised(column) == normalised(wanted):
             return column
-    raise InputError(f"{path.name} has no column {wanted!r}. Its columns: {', '.join(columns)}.")
+    raise InputError(f"{file} has no column {wanted!r}. Its columns: {', '.join(columns)}.")
 
 
 def _unique(header: list[str]) -> list[str]:

@@ -94,10 +94,10 @@ def described() -> str:
         "",
         "<!-- Written by `make formats` from the descriptions in connectors/exports/formats. -->",
         "",
-        "A file is recognised by its headers, never by its name: by a signature of two to four of them. Capitals,",
-        "blanks and underscores make no difference. A header that a format does not know is looked up in the last one, which",
-        "knows synonyms in many languages; what nobody knows is named in the report, and `[policy] extended_fields`",
-        "keeps it.",
+        "A file is recognised by its headers, never by its name: by a signature of two to four of them.",
+        "Capitals, blanks and underscores make no difference. A header that a format does not know is looked up in the",
+        "last one, which knows synonyms in many languages; what nobody knows is named in the report, and",
+        "`[policy] extended_fields` keeps it.",
         "",
     ]
     formats = known_formats()
