@@ -6,6 +6,7 @@ import polars as pl
 from email_validator import EmailNotValidError, validate_email
 
 from transforms.cells import cleaned
+from transforms.mailsyntax import decided
 from transforms.schema import EMAILS, conform
 
 ROLES = frozenset(
@@ -119,7 +120,7 @@ ROLES = frozenset(
 )
 """Local parts of mailboxes that belong to a task and not to a person, as senders publish them."""
 
-PLACEHOLDER = r"^(none|no|na|test|noemail|no-?email|nomail|x+|asdf|unknown)@"
+PLACEHOLDER = r"(?i)^(none|no|na|test|noemail|no-?email|nomail|x+|asdf|unknown)@"
 _SEPARATORS = r"\s*(?: ::: |[;,|\n]|\s/\s)\s*"
 
 
@@ -166,23 +167,23 @@ def emails(cells: pl.DataFrame) -> pl.DataFrame:
 
 
 def _validated(candidates: pl.Series) -> pl.DataFrame:
-    """`candidate`, `email`, `problem` for distinct values: what email-validator accepts, and why not otherwise."""
-    accepted: list[str | None] = []
-    problems: list[str | None] = []
-    placeholder = candidates.str.to_lowercase().str.contains(PLACEHOLDER)
-    for candidate, is_placeholder in zip(candidates, placeholder, strict=True):
-        email, problem = None, None
-        if is_placeholder:
-            problem = "a placeholder, not an address"
-        else:
-            try:
-                checked = validate_email(candidate, check_deliverability=False, test_environment=True)
-                email = f"{checked.local_part}@{checked.ascii_domain or checked.domain}"
-            except EmailNotValidError as error:
-                problem = str(error)
-        accepted.append(email)
-        problems.append(problem)
-    return pl.DataFrame(
-        {"candidate": candidates, "email": accepted, "problem": problems},
-        schema={"candidate": pl.String, "email": pl.String, "problem": pl.String},
+    """`candidate`, `email`, `problem` for distinct values: what email-validator accepts, and why not otherwise.
+
+    Common addresses are decided in columns; the library is asked about the others.
+    """
+    placeholder = candidates.str.contains(PLACEHOLDER)
+    named = pl.DataFrame({"candidate": candidates.filter(placeholder)}).select(
+        "candidate", email=pl.lit(None, dtype=pl.String), problem=pl.lit("a placeholder, not an address")
     )
+    known, odd = decided(candidates.filter(~placeholder))
+    rows = [(candidate, *_check(candidate)) for candidate in odd]
+    return pl.concat([named, known, pl.DataFrame(rows, schema=known.schema, orient="row")])
+
+
+def _check(candidate: str) -> tuple[str | None, str | None]:
+    """An address as email-validator normalises it, or what is wrong with it."""
+    try:
+        checked = validate_email(candidate, check_deliverability=False, test_environment=True)
+    except EmailNotValidError as error:
+        return None, str(error)
+    return f"{checked.local_part}@{checked.ascii_domain or checked.domain}", None

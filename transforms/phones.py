@@ -6,6 +6,7 @@ import phonenumbers
 import polars as pl
 
 from transforms.cells import cleaned
+from transforms.numbering import TOO_FEW_OR_MANY, decided
 from transforms.schema import PHONES, conform
 
 _SEPARATORS = r"\s*(?: ::: |;(?:ext=)?|\n|\s+or\s+|\s+/\s+|,)\s*"
@@ -45,14 +46,18 @@ def phones(cells: pl.DataFrame) -> pl.DataFrame:
 
 
 def _parsed(numbers: pl.DataFrame) -> pl.DataFrame:
-    """`phone`, `region`, `e164`, `country`, `problem` for distinct numbers in their regions."""
-    ruined = numbers["phone"].str.contains(_RUINED)
+    """`phone`, `region`, `e164`, `country`, `problem` for distinct numbers in their regions, as the library says.
+
+    The common spellings are decided in columns; the library is asked about the others.
+    """
+    known = decided(numbers)
+    odd = numbers.join(known, on=["phone", "region"], how="anti", nulls_equal=True, maintain_order="left")
+    ruined = odd["phone"].str.contains(_RUINED)
     rows = [
         (phone, region, *(_ruin if bad else _parse(phone, region)))
-        for (phone, region), bad in zip(numbers.iter_rows(), ruined, strict=True)
+        for (phone, region), bad in zip(odd.iter_rows(), ruined, strict=True)
     ]
-    columns = ["phone", "region", "e164", "country", "problem"]
-    return pl.DataFrame(rows, schema=dict.fromkeys(columns, pl.String), orient="row")
+    return pl.concat([known, pl.DataFrame(rows, schema=known.schema, orient="row")])
 
 
 _ruin = (None, None, "digits lost by a spreadsheet (scientific notation)")
@@ -72,4 +77,4 @@ def _parse(phone: str, region: str | None) -> tuple[str | None, str | None, str 
         return e164, phonenumbers.region_code_for_number(number), None
     if phonenumbers.is_possible_number(number):
         return None, region, None
-    return None, region, "not a phone number: too few or too many digits"
+    return None, region, TOO_FEW_OR_MANY

@@ -1,0 +1,277 @@
+"""Numbering plans in columns: libphonenumber's decisions for numbers written in the common ways, exactly.
+
+Its own parsing takes one number at a time. Here the same steps run over whole columns, on the same metadata: which
+digits are the calling code, whether a national prefix is taken off, which region a number belongs to, whether it is
+valid there. What is written with anything but digits, blanks and `+().-/` is left to the library.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from typing import NamedTuple
+
+import polars as pl
+from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, SUPPORTED_REGIONS, PhoneMetadata
+
+NON_GEOGRAPHIC = "001"
+TOO_FEW_OR_MANY = "not a phone number: too few or too many digits"
+FEW = 200
+"""Below so many numbers of one plan its expressions cost more than the library."""
+PIECE = 50_000
+_Step = Callable[[pl.DataFrame, str], list[pl.DataFrame]]
+LONGEST = 17
+"""Digits of a national number at most; more are an error of parsing, which the library explains."""
+_PLAIN = r"^[ (]*\+?[0-9 ().\-/]*$"
+_TYPES = (
+    "premium_rate", "toll_free", "shared_cost", "voip", "personal_number", "pager", "uan", "voicemail", "fixed_line",
+    "mobile",
+)  # fmt: skip
+_CODES = {str(code) for code in COUNTRY_CODE_TO_REGION_CODE}
+
+
+class _Kind(NamedTuple):
+    """Numbers of these lengths that match one of these patterns."""
+
+    lengths: tuple[int, ...]
+    pattern: str
+
+
+class _Plan(NamedTuple):
+    """What the metadata of a region says."""
+
+    code: str
+    international_prefix: str | None
+    prefix: str | None
+    groups: int
+    rule: str | None
+    general: _Kind
+    kinds: tuple[_Kind, ...]
+    lengths: tuple[int, ...]
+    local: tuple[int, ...]
+    leading: str | None
+
+
+def decided(numbers: pl.DataFrame) -> pl.DataFrame:
+    """What libphonenumber makes of numbers, as far as it can be told from their digits.
+
+    Args:
+        numbers: `phone`, and `region`: the country (ISO 3166 alpha-2) of a number without a calling code, or null. A
+            leading `00` is taken for a `+`.
+
+    Returns:
+        The decided ones: `phone`, `region`, `e164` and `country` where the number is valid, else null and the region
+        given, `problem` where it cannot be a number at all. The others are left out.
+    """
+    text = (
+        pl.when(pl.col("phone").str.starts_with("00"))
+        .then(pl.concat_str(pl.lit("+"), pl.col("phone").str.slice(2)))
+        .otherwise("phone")
+    )
+    frame = (
+        numbers.lazy()
+        .with_columns(text=text)
+        .filter(pl.col("text").str.len_bytes() <= 60, pl.col("text").str.contains(_PLAIN))
+        .select(
+            "phone",
+            "region",
+            plus=pl.col("text").str.contains("+", literal=True),
+            digits=pl.col("text").str.replace_many(list(" +().-/"), [""] * 7),
+        )
+        .filter(pl.col("digits").str.len_bytes().is_between(7, 20))
+        .collect()
+    )
+    foreign = frame.filter("plus")
+    home = frame.filter(~pl.col("plus"))
+    nowhere = home.filter(pl.col("region").is_null())
+    work: list[tuple[_Step, pl.DataFrame, str]] = [(_international, *one) for one in _groups(_coded(foreign), "code")]
+    work += [(_national, *one) for one in _groups(home, "region") if one[1] in SUPPORTED_REGIONS]
+    with ThreadPoolExecutor(pl.thread_pool_size()) as threads:
+        results = list(threads.map(_done, work))
+    nothing = _result(nowhere, pl.lit(None), pl.lit(None), pl.lit(None))
+    return pl.concat([nothing, *(frame for several in results for frame in several)])
+
+
+def _done(work: tuple[_Step, pl.DataFrame, str]) -> list[pl.DataFrame]:
+    step, frame, key = work
+    return step(frame, key)
+
+
+def _groups(frame: pl.DataFrame, column: str) -> Iterator[tuple[pl.DataFrame, str]]:
+    """A frame by a column's values, in pieces; a value with so few rows that the library is quicker is left out."""
+    for key, group in frame.drop_nulls(column).partition_by(column, as_dict=True).items():
+        if len(group) >= FEW:
+            yield from ((piece, str(key[0])) for piece in group.iter_slices(PIECE))
+
+
+def _coded(frame: pl.DataFrame) -> pl.DataFrame:
+    """Numbers behind a `+` with their calling code, and `number`, what follows it."""
+    heads = [pl.col("digits").str.slice(0, length) for length in (1, 2, 3)]
+    code = pl.coalesce(pl.when(head.is_in(_CODES)).then(head) for head in heads)
+    return frame.with_columns(code=code).with_columns(number=pl.col("digits").str.slice(pl.col("code").str.len_bytes()))
+
+
+def _international(frame: pl.DataFrame, code: str) -> list[pl.DataFrame]:
+    return _finished(frame, code, _main_plan(code))
+
+
+def _national(frame: pl.DataFrame, region: str) -> list[pl.DataFrame]:
+    """Numbers as they are dialled in a region, maybe with its own calling code; calls abroad are not decided."""
+    plan = _plan(region, 0)
+    assert plan is not None
+    if plan.international_prefix:
+        frame = frame.filter(~pl.col("digits").str.contains(f"^(?:{plan.international_prefix})"))
+    coded = frame.filter(pl.col("digits").str.starts_with(plan.code)).with_columns(
+        number=pl.col("digits").str.slice(len(plan.code))
+    )
+    coded = coded.with_columns(number=_without_prefix(coded["number"], plan))
+    better = ~_matches(coded["digits"], plan.general.pattern) & _matches(coded["number"], plan.general.pattern)
+    coded = coded.filter(better | _too_long(coded["digits"], plan))
+    plain = frame.join(coded.select("phone"), on="phone", how="anti", maintain_order="left") if len(coded) else frame
+    plain = plain.with_columns(number=pl.col("digits"))
+    return [*_finished(coded, plan.code, _main_plan(plan.code)), *_finished(plain, plan.code, plan)]
+
+
+def _finished(frame: pl.DataFrame, code: str, plan: _Plan) -> list[pl.DataFrame]:
+    """Results for the numbers of one calling code, `number` being what follows it.
+
+    Args:
+        frame: `phone`, `region`, `number`.
+        code: the calling code.
+        plan: the plan whose national prefix is taken off.
+    """
+    if frame.is_empty():
+        return []
+    stripped = _without_prefix(frame["number"], plan)
+    length = stripped.str.len_bytes()
+    usable = ~length.is_in(plan.local) & (length.is_in(plan.lengths) | (length > plan.lengths[-1]))
+    frame = frame.with_columns(
+        number=pl.DataFrame({"s": stripped, "n": frame["number"], "u": usable})
+        .select(pl.when("u").then("s").otherwise("n"))
+        .to_series()
+    )
+    frame = frame.filter(pl.col("number").str.len_bytes().is_between(2, LONGEST), frame["number"].str.len_bytes() >= 2)
+    regions = COUNTRY_CODE_TO_REGION_CODE[int(code)]
+    found: list[pl.DataFrame] = []
+    rest = frame
+    for region in regions:
+        if rest.is_empty():
+            break
+        here = _plan(region, int(code))
+        if here is None:
+            continue
+        valid = _is_valid(rest["number"], here)
+        claimed = rest["number"].str.contains(f"^(?:{here.leading})") if here.leading and len(regions) > 1 else valid
+        e164 = pl.concat_str(pl.lit(f"+{code}"), pl.col("number"))
+        found.append(_result(rest.filter(claimed & valid), e164, pl.lit(region), pl.lit(None)))
+        invalid = rest.filter(claimed & ~valid)
+        found.append(_invalid(invalid, code))
+        rest = rest.filter(~claimed)
+    return [*found, _invalid(rest, code)]
+
+
+def _invalid(frame: pl.DataFrame, code: str) -> pl.DataFrame:
+    plan = _main_plan(code)
+    length = pl.col("number").str.len_bytes()
+    possible = length.is_in((*plan.lengths, *plan.local))
+    problem = pl.when(~possible).then(pl.lit(TOO_FEW_OR_MANY))
+    return _result(frame, pl.lit(None), pl.col("region"), problem)
+
+
+def _result(frame: pl.DataFrame, e164: pl.Expr, country: pl.Expr, problem: pl.Expr) -> pl.DataFrame:
+    return frame.select(
+        "phone",
+        "region",
+        e164=e164.cast(pl.String),
+        country=country.cast(pl.String),
+        problem=problem.cast(pl.String),
+    )
+
+
+def _without_prefix(numbers: pl.Series, plan: _Plan) -> pl.Series:
+    """Numbers without their national prefix, or as they are where the plan does not let it be taken off."""
+    if plan.prefix is None:
+        return numbers
+    pattern = f"^(?:{plan.prefix})"
+    has = numbers.str.contains(pattern)
+    if not has.any():
+        return numbers
+    some = numbers.filter(has)
+    bare = some.str.replace(pattern, "")
+    if plan.rule is not None:
+        last = some.str.extract(pattern, plan.groups)
+        changed = some.str.replace(pattern, plan.rule)
+        bare = bare.zip_with(last.is_null(), changed)
+    viable = _matches(some, plan.general.pattern)
+    bare = some.zip_with(viable & ~_matches(bare, plan.general.pattern), bare)
+    return numbers.scatter(has.arg_true(), bare)
+
+
+def _is_valid(numbers: pl.Series, plan: _Plan) -> pl.Series:
+    """Whether national numbers are numbers of a plan: of its general pattern, and of one of its kinds."""
+    length = numbers.str.len_bytes()
+    some = _of_kind(numbers, length, plan.kinds[0]) if plan.kinds else length < 0
+    for kind in plan.kinds[1:]:
+        some = some | _of_kind(numbers, length, kind)
+    return some & _of_kind(numbers, length, plan.general)
+
+
+def _of_kind(numbers: pl.Series, length: pl.Series, kind: _Kind) -> pl.Series:
+    matching = _matches(numbers, kind.pattern)
+    return matching & length.is_in(kind.lengths) if kind.lengths else matching
+
+
+def _too_long(numbers: pl.Series, plan: _Plan) -> pl.Series:
+    length = numbers.str.len_bytes()
+    return ~length.is_in(plan.local) & (length > plan.lengths[-1])
+
+
+def _matches(numbers: pl.Series, pattern: str) -> pl.Series:
+    return numbers.str.contains(f"^(?:{pattern})$")
+
+
+@cache
+def _main_plan(code: str) -> _Plan:
+    """The plan of the main region of a calling code."""
+    plan = _plan(COUNTRY_CODE_TO_REGION_CODE[int(code)][0], int(code))
+    assert plan is not None
+    return plan
+
+
+@cache
+def _plan(region: str, code: int) -> _Plan | None:
+    metadata = (
+        PhoneMetadata.metadata_for_nongeo_region(code, None)
+        if region == NON_GEOGRAPHIC
+        else PhoneMetadata.metadata_for_region(region, None)
+    )
+    if metadata is None:
+        return None
+    general = metadata.general_desc
+    assert general is not None
+    by_lengths: dict[tuple[int, ...], list[str]] = {}
+    for name in _TYPES:
+        desc = getattr(metadata, name)
+        same = name == "mobile" and metadata.same_mobile_and_fixed_line_pattern
+        if desc is not None and desc.national_number_pattern and not same:
+            by_lengths.setdefault(tuple(desc.possible_length), []).append(desc.national_number_pattern)
+    prefix = metadata.national_prefix_for_parsing or None
+    rule = metadata.national_prefix_transform_rule or None
+    return _Plan(
+        code=str(metadata.country_code),
+        international_prefix=metadata.international_prefix,
+        prefix=prefix,
+        groups=re.compile(prefix).groups if prefix else 0,
+        rule=re.sub(r"\\(\d)", r"${\1}", rule) if rule else None,
+        general=_Kind(tuple(general.possible_length), str(general.national_number_pattern)),
+        kinds=tuple(_Kind(lengths, _either(patterns)) for lengths, patterns in by_lengths.items()),
+        lengths=tuple(general.possible_length),
+        local=tuple(general.possible_length_local_only),
+        leading=metadata.leading_digits,
+    )
+
+
+def _either(patterns: Sequence[str]) -> str:
+    return "|".join(f"(?:{pattern})" for pattern in dict.fromkeys(patterns))
