@@ -5,6 +5,9 @@ from __future__ import annotations
 import polars as pl
 from anyascii import anyascii
 
+_ODD = r"[^!-~ ]|  |^ | $"
+"""What only a value has that is more than plain words."""
+
 
 def folded(values: pl.Series) -> pl.Series:
     """Lower-case ASCII of each value, blanks collapsed; empty becomes null.
@@ -12,9 +15,17 @@ def folded(values: pl.Series) -> pl.Series:
     Marks are dropped by Unicode decomposition (`José` → `jose`); only what is still not ASCII after that goes
     value by value through a transliteration table (`Søren` → `soren`, `Ольга` → `olga`).
     """
+    odd = values.str.contains(_ODD).arg_true()
+    plain = values.str.to_lowercase()
+    if len(odd):
+        plain = plain.scatter(odd, _folded(values.gather(odd)))
+    nothing = plain == ""
+    return plain.set(nothing, None) if nothing.any() else plain
+
+
+def _folded(values: pl.Series) -> pl.Series:
     plain = values.str.normalize("NFKD").str.replace_all(r"\p{M}", "")
     foreign = plain.filter(plain.str.contains(r"[^\x00-\x7f]")).unique().drop_nulls()
     if len(foreign):
         plain = plain.replace(foreign, pl.Series([anyascii(value) for value in foreign]))
-    plain = plain.str.to_lowercase().str.replace_all(r"[\s\x00-\x1f]+", " ").str.strip_chars()
-    return plain.replace({"": None})
+    return plain.str.to_lowercase().str.replace_all(r"[\s\x00-\x1f]+", " ").str.strip_chars()

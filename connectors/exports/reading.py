@@ -58,8 +58,7 @@ class Reading:
     data_rows: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class _Line:
+class _Line(NamedTuple):
     """One record of the file: where it begins, its cells, its raw text, and what is wrong with it."""
 
     number: int
@@ -169,12 +168,12 @@ def _read_table(
     rest = chain(start[before + 1 :], lines)
     frames, rejects = [pl.DataFrame(schema=dict(ROWS))], list[dict[str, object]]()
     row = placed.first_row - 1
-    width = len(header.cells)
+    width, names = len(header.cells), [normalised(cell) for cell in header.cells]
     while several := list(islice(rest, CHUNK)):
         good: list[_Line] = []
         numbers: list[int] = []
         for line in several:
-            problem = line.problem or _misfit(line.cells, header.cells)
+            problem = line.problem or _misfit(line.cells, names)
             row += 1
             if problem:
                 rejects.append({"line": line.number, "row": row, "reason": problem, "raw": line.raw})
@@ -348,18 +347,23 @@ def _header(lines: list[_Line], name: str) -> tuple[int, _Line]:
     return index, candidates[index]
 
 
-def _misfit(cells: list[str], header: list[str]) -> str | None:
+def _misfit(cells: list[str], names: list[str]) -> str | None:
+    """Why a line is no row of a table with these columns (their names normalised), if so."""
     if not any(cell.strip() for cell in cells):
         return "the row is empty"
-    if [normalised(cell) for cell in cells] == [normalised(cell) for cell in header]:
-        return "the header again"
+    width = len(names)
+    if len(cells) == width:
+        if normalised(cells[0]) == names[0] and [normalised(cell) for cell in cells] == names:
+            return "the header again"
+        if cells[0][:1] not in ("#", " ", "\t") or cells[0].lstrip()[:1] != "#":
+            return None
     alone = not any(cell.strip() for cell in cells[1:])
-    if cells[0].lstrip().startswith("#") and (alone or len(cells) < len(header)):
+    if cells[0].lstrip().startswith("#") and (alone or len(cells) < width):
         return "a comment, not a row"
-    if len(cells) == 1 < len(header) and "@" not in cells[0]:
-        return f"1 cell where the header has {len(header)}"
-    if any(cell.strip() for cell in cells[len(header) :]):
-        return f"{len(cells)} cells where the header has {len(header)}"
+    if len(cells) == 1 < width and "@" not in cells[0]:
+        return f"1 cell where the header has {width}"
+    if any(cell.strip() for cell in cells[width:]):
+        return f"{len(cells)} cells where the header has {width}"
     return None
 
 
