@@ -8,6 +8,12 @@ MONTH_FIRST_REGIONS = ("US", "PH", "FM", "MH", "PW")
 NO_YEAR = 1604
 """Address books write this year for a birthday whose year is not known."""
 
+SPELLINGS = (
+    "%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%m/%d/%Y %I:%M %p", "%m/%d/%Y %H:%M", "%d-%m-%Y %H:%M",
+    "%Y-%m-%d %H:%M:%S %z", "%Y-%m-%d %H:%M:%S%z", "%Y-%m-%d", "%m/%d/%Y", "%d-%m-%Y", "%d %b %Y", "%d.%m.%Y",
+)  # fmt: skip
+"""How exports write a point in time, the likeliest first."""
+
 _NUMERIC = r"^(\d{1,2})[./\- ](\d{1,2})[./\- ](\d{4})$"
 
 
@@ -46,14 +52,26 @@ def birthdates(rows: pl.DataFrame) -> pl.DataFrame:
 
 def moments(text: pl.Expr) -> pl.Expr:
     """Points in time in UTC from the spellings exports use; what is none of them becomes null."""
-    plain = text.str.strip_chars().str.replace(r"^(\d{4}-\d\d-\d\d)T", "$1 ").str.replace(r"(\.\d+)?Z?$", "")
-    spellings = ["%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%m/%d/%Y %I:%M %p", "%m/%d/%Y %H:%M", "%d-%m-%Y %H:%M"]
-    days = ["%Y-%m-%d", "%m/%d/%Y", "%d-%m-%Y", "%d %b %Y", "%d.%m.%Y"]
-    zoned = plain.str.replace(r"([+-]\d\d):?(\d\d)$", "$1$2").str.to_datetime(
-        "%Y-%m-%d %H:%M:%S %z", strict=False, time_unit="ms", time_zone="UTC"
+    return text.map_batches(_moments, return_dtype=pl.Datetime("ms", "UTC"), is_elementwise=True)
+
+
+def _moments(texts: pl.Series) -> pl.Series:
+    """Each spelling is tried on what the ones before it could not read."""
+    found = pl.Series(texts.name, [None], dtype=pl.Datetime("ms", "UTC")).new_from_index(0, len(texts))
+    left = texts.is_not_null().arg_true()
+    plain = (
+        texts.gather(left)
+        .str.strip_chars()
+        .str.replace(r"^(\d{4}-\d\d-\d\d)T", "$1 ")
+        .str.replace(r"(\.\d+)?Z?$", "")
+        .str.replace(r"([+-]\d\d):(\d\d)$", "$1$2")
     )
-    return pl.coalesce(
-        zoned.dt.replace_time_zone(None),
-        *[plain.str.to_datetime(one, strict=False, time_unit="ms") for one in spellings],
-        *[plain.str.to_date(one, strict=False).cast(pl.Datetime("ms")) for one in days],
-    ).dt.replace_time_zone("UTC")
+    for spelling in SPELLINGS:
+        if plain.is_empty():
+            break
+        zone = "UTC" if "%z" in spelling else None
+        read = plain.str.to_datetime(spelling, strict=False, time_unit="ms", time_zone=zone)
+        read = read if zone else read.dt.replace_time_zone("UTC")
+        found = found.scatter(left.filter(read.is_not_null()), read.drop_nulls())
+        left, plain = left.filter(read.is_null()), plain.filter(read.is_null())
+    return found

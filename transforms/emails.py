@@ -122,6 +122,8 @@ ROLES = frozenset(
 
 PLACEHOLDER = r"(?i)^(none|no|na|test|noemail|no-?email|nomail|x+|asdf|unknown)@"
 _SEPARATORS = r"\s*(?: ::: |[;,|\n]|\s/\s)\s*"
+_SIMPLE = r"^[A-Za-z0-9][A-Za-z0-9._+\-]*@[A-Za-z0-9.\-]*[A-Za-z0-9]$"
+"""A cell that is one bare address, or nearly."""
 
 
 def emails(cells: pl.DataFrame) -> pl.DataFrame:
@@ -134,19 +136,10 @@ def emails(cells: pl.DataFrame) -> pl.DataFrame:
         `EMAILS`: `email` with its domain in lower-case ASCII or null beside the `problem`, and `match_key`, in which
         case, plus tags and Gmail's dots make no difference. No address twice in a record.
     """
-    bare = pl.col("given").str.extract(r"<([^<>]+@[^<>]+)>").fill_null(pl.col("given"))
-    split = (
-        cells.select("record", "position", "tag", given=cleaned(pl.col("value")))
-        .drop_nulls("given")
-        .with_columns(given=pl.col("given").str.replace_all(_SEPARATORS, ";").str.split(";"))
-        .explode("given")
-        .with_columns(
-            candidate=bare.str.replace(r"(?i)^mailto:", "")
-            .str.replace(r"(?i)\s*(\(at\)|\[at\])\s*", "@")
-            .str.replace_all(r"^[\s'\"<]+|[\s'\">.,;]+$", "")
-            .str.replace_all(r"\s*@\s*", "@")
-        )
-        .filter(~pl.col("candidate").is_in(["", "0", "1"]))  # CRMs put flags between addresses
+    given = cells.select("record", "position", "tag", given=cleaned(pl.col("value"))).drop_nulls("given")
+    simple = pl.col("given").str.contains(_SIMPLE)
+    split = pl.concat([given.filter(simple).with_columns(candidate="given"), _candidates(given.filter(~simple))]).sort(
+        "record", "position", maintain_order=True
     )
     checked = _validated(split["candidate"].unique())
     local = pl.col("email").str.extract(r"^(.*)@").str.to_lowercase()
@@ -164,6 +157,22 @@ def emails(cells: pl.DataFrame) -> pl.DataFrame:
         .with_columns(position=pl.int_range(pl.len(), dtype=pl.UInt32).over("record"))
     )
     return conform(frame, EMAILS)
+
+
+def _candidates(given: pl.DataFrame) -> pl.DataFrame:
+    """What may be an address in cells that hold several, or more than the bare one."""
+    bare = pl.col("given").str.extract(r"<([^<>]+@[^<>]+)>").fill_null(pl.col("given"))
+    return (
+        given.with_columns(given=pl.col("given").str.replace_all(_SEPARATORS, ";").str.split(";"))
+        .explode("given")
+        .with_columns(
+            candidate=bare.str.replace(r"(?i)^mailto:", "")
+            .str.replace(r"(?i)\s*(\(at\)|\[at\])\s*", "@")
+            .str.replace_all(r"^[\s'\"<]+|[\s'\">.,;]+$", "")
+            .str.replace_all(r"\s*@\s*", "@")
+        )
+        .filter(~pl.col("candidate").is_in(["", "0", "1"]))  # CRMs put flags between addresses
+    )
 
 
 def _validated(candidates: pl.Series) -> pl.DataFrame:
