@@ -7,7 +7,7 @@ from functools import cache
 import polars as pl
 import pycountry
 
-from transforms.cells import cleaned
+from transforms.cells import cleaned, position
 from transforms.folding import folded
 from transforms.schema import ADDRESS_PARTS, ADDRESSES, conform
 
@@ -60,7 +60,7 @@ def addresses(cells: pl.DataFrame) -> pl.DataFrame:
             street_key=street_key.replace({"": None}),
             city_key=folded(keys["city"]),
             postal_key=folded(keys["postal"]).str.replace_all(r"[^a-z0-9]", "").replace({"": None}),
-            position=pl.int_range(pl.len(), dtype=pl.UInt32).over("record"),
+            position=position(),
         ),
         ADDRESSES,
     )

@@ -35,3 +35,10 @@ def _cleaned(cells: pl.Series) -> pl.Series:
         cells = cells.clone().scatter(odd, text)
     nothing = cells.str.to_lowercase().is_in(["", *PLACEHOLDERS])
     return cells.set(nothing, None) if nothing.any() else cells
+
+
+def position() -> pl.Expr:
+    """The place of each row within its record, from 0; the rows of a record stand together."""
+    row = pl.int_range(pl.len(), dtype=pl.UInt32)
+    first = pl.when(pl.col("record").ne_missing(pl.col("record").shift(1))).then(row)
+    return row - first.forward_fill()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 from email_validator import EmailNotValidError, validate_email
 
-from transforms.cells import cleaned
+from transforms.cells import cleaned, position
 from transforms.mailsyntax import decided
 from transforms.schema import EMAILS, conform
 
@@ -154,7 +154,7 @@ def emails(cells: pl.DataFrame) -> pl.DataFrame:
         )
         .with_columns(identity=pl.coalesce(pl.col("email").str.to_lowercase(), "candidate"))
         .unique(["record", "identity"], keep="first", maintain_order=True)
-        .with_columns(position=pl.int_range(pl.len(), dtype=pl.UInt32).over("record"))
+        .with_columns(position=position())
     )
     return conform(frame, EMAILS)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import phonenumbers
 import polars as pl
 
-from transforms.cells import cleaned
+from transforms.cells import cleaned, position
 from transforms.numbering import TOO_FEW_OR_MANY, decided
 from transforms.schema import PHONES, conform
 
@@ -38,7 +38,7 @@ def phones(cells: pl.DataFrame) -> pl.DataFrame:
         .with_columns(identity=pl.coalesce("e164", pl.col("phone").str.replace_all(r"\D", "")))
         .unique(["record", "identity"], keep="first", maintain_order=True)
         .with_columns(
-            position=pl.int_range(pl.len(), dtype=pl.UInt32).over("record"),
+            position=position(),
             phone=pl.when(pl.col("problem").is_null()).then(pl.col("phone")),
         )
     )

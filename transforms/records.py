@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 import polars as pl
 
 from transforms.addresses import addresses, country_code
-from transforms.cells import cleaned
+from transforms.cells import cleaned, position
 from transforms.dates import birthdates, moments
 from transforms.emails import emails
 from transforms.folding import folded
@@ -117,7 +117,7 @@ def _is_yes(column: str) -> pl.Expr:
 def _elements(rows: pl.DataFrame, column: str) -> pl.DataFrame:
     """A list column as a long table: `record`, `position`, and the element's fields."""
     long = rows.select("record", element=pl.col(column)).explode("element").drop_nulls("element")
-    long = long.with_columns(position=pl.int_range(pl.len(), dtype=pl.UInt32).over("record"))
+    long = long.with_columns(position=position())
     if isinstance(long.schema["element"], pl.Struct):
         return long.unnest("element")
     return long.rename({"element": "value"})
@@ -210,7 +210,7 @@ def _labels(rows: pl.DataFrame) -> pl.DataFrame:
         (pl.col("label") != "") & ~pl.col("label").str.starts_with("* ")
     )
     long = long.unique(["record", "label"], keep="first", maintain_order=True)
-    return conform(long.with_columns(position=pl.int_range(pl.len(), dtype=pl.UInt32).over("record")), LABELS)
+    return conform(long.with_columns(position=position()), LABELS)
 
 
 def _extras(rows: pl.DataFrame, keep: Collection[str]) -> pl.DataFrame:
