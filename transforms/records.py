@@ -89,11 +89,12 @@ def to_records(rows: pl.DataFrame, *, keep: Collection[str] = (), everyone: bool
     there = pl.col("merged_into").is_null() & ~_is_yes("deleted")
     reached = usable | pl.col("record").is_in(reachable.implode()) | pl.lit(everyone)
     kept = rows.select("record", usable=there & reached)
-    numbering = kept.filter("usable").select("record").with_row_index("number")
+    usable_rows = kept["usable"]
+    numbers_now = (usable_rows.cast(pl.UInt32).cum_sum() - 1).zip_with(usable_rows, pl.Series([None], dtype=pl.UInt32))
 
     def renumbered(frame: pl.DataFrame) -> pl.DataFrame:
-        joined = frame.join(numbering, on="record", how="inner", maintain_order="left")
-        return joined.with_columns(record=pl.col("number").cast(pl.UInt32)).drop("number")
+        """The rows of usable records, by their new numbers."""
+        return frame.with_columns(record=numbers_now.gather(frame["record"])).drop_nulls("record")
 
     identifiers = _elements(rows, "identifiers").with_columns(cleaned(pl.col("value"))).drop_nulls("value")
     identifiers = identifiers.with_columns(value=folded(identifiers["value"]).str.replace_all(r"[^a-z0-9]", ""))
