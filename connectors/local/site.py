@@ -708,7 +708,9 @@ class LocalSite:
         phones = [(*_reached(one), one.phone, "duplicatePhone") for one in info.phones]
         for kind, value, given, name in mails or phones:
             row = self._database.execute(
-                "SELECT contact FROM reach WHERE kind = ? AND value = ? AND contact IS NOT ?", (kind, value, but)
+                "SELECT id FROM reach JOIN contacts ON id = contact WHERE kind = ? AND value = ? AND id IS NOT ? "
+                "ORDER BY created, place LIMIT 1",
+                (kind, value, but),
             ).fetchone()
             if row:
                 found = {"duplicateContactId": row[0], name: given}
