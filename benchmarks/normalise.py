@@ -29,7 +29,7 @@ NUMBERS = {"phone": pl.String, "region": pl.String}
 def exact(count: int) -> None:
     """Compares every value's result with the library's."""
     for what, values, ours, library in (
-        ("phones", odd_values.phones(2 * count, seed=7), _our_phones, lambda one: phones._parse(*one)),
+        ("phones", odd_values.phones(2 * count, seed=7), _our_phones, phones._parse),
         ("e-mails", odd_values.emails(count, seed=7), _our_emails, emails._check),
     ):
         found = ours(values)
@@ -40,7 +40,7 @@ def exact(count: int) -> None:
 def speed(count: int) -> None:
     """Times distinct values, ours and a plain loop over the library, in turn."""
     for what, values, ours, library in (
-        ("phones", odd_values.common_phones(count, seed=8), phones._parsed, lambda one: phones._parse(*one)),
+        ("phones", odd_values.common_phones(count, seed=8), phones._parsed, phones._parse),
         ("e-mails", odd_values.common_emails(count, seed=8), emails._validated, emails._check),
     ):
         column = pl.DataFrame(values, schema=NUMBERS, orient="row") if what == "phones" else pl.Series(values)

@@ -20,7 +20,7 @@ def numbers(values: list[odd_values.Number]) -> pl.DataFrame:
 def wrong_phones(values: list[odd_values.Number]) -> list[tuple[object, ...]]:
     found = numbering.decided(numbers(values))
     assert found.select("phone", "region").is_unique().all()
-    return [row for row in found.iter_rows() if row[2:] != phones._parse(row[0], row[1])]
+    return [row for row in found.iter_rows() if row[2:] != phones._parse(row[:2])]
 
 
 def wrong_emails(values: list[str]) -> list[tuple[object, ...]]:

@@ -12,12 +12,13 @@ from hypothesis import strategies as st
 
 from transforms.addresses import country_code, subdivision_code
 from transforms.cells import cleaned
-from transforms.dates import birthdates
+from transforms.dates import birthdates, date_orders
 from transforms.emails import emails
 from transforms.folding import folded
 from transforms.names import company_keys
 from transforms.phones import phones
 from transforms.records import Records
+from transforms.schema import ROWS, conform
 
 Read = Callable[[str], Records]
 
@@ -135,17 +136,19 @@ def test_the_phones_country_is_the_address_before_the_source(records: Read) -> N
     ],
 )
 def test_dates_are_read_by_the_order_the_whole_column_shows(given_dates: list[str], expected: list[str | None]) -> None:
-    rows = pl.DataFrame({"source": "x", "region": None, "given": given_dates}, schema_overrides={"region": pl.String})
+    rows = conform(pl.DataFrame({"source": "x", "birthdate": given_dates}), ROWS)
+    orders = date_orders(rows)["is_month_first"].to_list()
 
-    found = birthdates(rows)["birthdate"].dt.strftime("%Y-%m-%d").to_list()
+    month_first = pl.Series([True in orders] * len(given_dates))
+    found = birthdates(rows["birthdate"], month_first)["birthdate"].dt.strftime("%Y-%m-%d").to_list()
 
     assert found == expected
 
 
 def test_a_birthday_without_a_year_stays_one() -> None:
-    rows = pl.DataFrame({"source": "x", "region": "US", "given": ["1604-04-15", "--0415", "--04-15", "04/15"]})
+    given = pl.Series(["1604-04-15", "--0415", "--04-15", "04/15"])
 
-    assert birthdates(rows)["birthday"].to_list() == ["04-15"] * 4
+    assert birthdates(given, pl.Series([True] * 4))["birthday"].to_list() == ["04-15"] * 4
 
 
 def test_names_fold_over_marks_scripts_honorifics_and_generations(records: Read) -> None:

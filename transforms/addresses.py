@@ -6,8 +6,10 @@ from functools import cache
 
 import polars as pl
 import pycountry
+from babel import Locale
 
 from transforms.cells import cleaned, position
+from transforms.distinct import by_value
 from transforms.folding import folded
 from transforms.schema import ADDRESS_PARTS, ADDRESSES, conform
 
@@ -21,9 +23,11 @@ _OTHER_COUNTRY_NAMES = {
     "england": "GB",
     "scotland": "GB",
     "usa": "US",
-    "u.s.a.": "US",
-    "deutschland": "DE",
+    "the netherlands": "NL",
+    "turkey": "TR",
 }
+LANGUAGES = ("en", "de", "fr", "es", "pt", "it", "nl", "sv", "he")
+"""The languages that headers, countries and languages are known in."""
 
 
 def addresses(cells: pl.DataFrame) -> pl.DataFrame:
@@ -51,31 +55,61 @@ def addresses(cells: pl.DataFrame) -> pl.DataFrame:
     parts = parts.join(codes, on=["country", "region"], how="left", maintain_order="left")
     street = pl.concat_str("street", "street2", separator=" ", ignore_nulls=True)
     keys = parts.select(street=street, city="city", postal="postal_code")
-    street_key = folded(keys["street"]).str.replace_all(r"[^a-z0-9 ]", " ").str.replace_all(" +", " ").str.strip_chars()
-    for word, short in _STREET_WORDS.items():
-        street_key = street_key.str.replace_all(rf"\b{word}\b", short)
     return conform(
         parts.with_columns(
             region=pl.coalesce("code", "region"),
-            street_key=street_key.replace({"": None}),
-            city_key=folded(keys["city"]),
-            postal_key=folded(keys["postal"]).str.replace_all(r"[^a-z0-9]", "").replace({"": None}),
+            street_key=by_value(keys["street"], _street_keys),
+            city_key=by_value(keys["city"], folded),
+            postal_key=by_value(keys["postal"], _postal_keys),
             position=position(),
         ),
         ADDRESSES,
     )
 
 
+def _street_keys(streets: pl.Series) -> pl.Series:
+    key = folded(streets).str.replace_all(r"[^a-z0-9 ]", " ").str.replace_all(" +", " ").str.strip_chars()
+    for word, short in _STREET_WORDS.items():
+        key = key.str.replace_all(rf"\b{word}\b", short)
+    return key.replace({"": None})
+
+
+def _postal_keys(codes: pl.Series) -> pl.Series:
+    return folded(codes).str.replace_all(r"[^a-z0-9]", "").replace({"": None})
+
+
 @cache
 def country_code(name: str) -> str | None:
-    """ISO 3166 alpha-2 of a country's code or English name, or None."""
-    known = _OTHER_COUNTRY_NAMES.get(name.casefold())
-    if known:
-        return known
-    try:
-        return str(pycountry.countries.lookup(name).alpha_2)
-    except LookupError:
-        return None
+    """ISO 3166 alpha-2 of a country's code or its name in one of `LANGUAGES`, or None."""
+    text = " ".join(name.casefold().split())
+    return _countries().get(text) or _countries().get(text.replace(".", "")) or _foreign_countries().get(text)
+
+
+@cache
+def _countries() -> dict[str, str]:
+    names = {
+        str(name).casefold(): one.alpha_2
+        for one in pycountry.countries
+        for name in (
+            one.alpha_2,
+            one.alpha_3,
+            one.name,
+            *(getattr(one, f"{kind}_name", "") for kind in ("official", "common")),
+        )
+        if name
+    }
+    return names | _OTHER_COUNTRY_NAMES
+
+
+@cache
+def _foreign_countries() -> dict[str, str]:
+    """Names of countries in the languages that exports come in; looked for only where English does not do."""
+    return {
+        name.casefold(): code
+        for language in LANGUAGES
+        for code, name in Locale(language).territories.items()
+        if pycountry.countries.get(alpha_2=code)
+    }
 
 
 @cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ftfy
 import polars as pl
 
 PLACEHOLDERS = (
@@ -15,17 +16,35 @@ _ODD = r"[^ -~]|  |^[ '=]| $"
 """What only a cell that may need cleaning has; most have none of it."""
 
 
+MANGLED = r"[À-ÿ][^\x00-\x7f]|Ã |ï¿½"
+"""What text looks like that was UTF-8 and was read as another encoding; whether it was, ftfy decides."""
+
+
 def cleaned(cell: pl.Expr) -> pl.Expr:
-    """The cell without invisible characters, Excel's guards and placeholders; nothing left becomes null."""
+    """The cell without invisible characters, Excel's guards and placeholders; nothing left becomes null.
+
+    Text that was read in a wrong encoding (`JosÃ©`) is as it was meant.
+    """
     return cell.map_batches(_cleaned, return_dtype=pl.String, is_elementwise=True)
+
+
+def repaired(given: pl.Expr, kept: pl.Expr) -> pl.Expr:
+    """Whether a value is more than a cell's text without blanks around it: something in the cell was mended."""
+    blanks = r"[\s\u00a0]+"
+    return (
+        given.str.replace_all(blanks, " ")
+        .str.strip_chars()
+        .ne(kept.str.replace_all(blanks, " "))
+        .fill_null(value=False)
+    )
 
 
 def _cleaned(cells: pl.Series) -> pl.Series:
     odd = cells.str.contains(_ODD).arg_true()
     if len(odd):
+        text = _as_meant(cells.gather(odd))
         text = (
-            cells.gather(odd)
-            .str.replace_all(r"[\u200b-\u200f\u202a-\u202e\u2060\ufeff\x00]", "")
+            text.str.replace_all(r"[\u200b-\u200f\u202a-\u202e\u2060\ufeff\x00]", "")
             .str.replace_all(r"[\s\u00a0]+", " ")
             .str.strip_chars()
             .str.replace(r'^="(.*)"$', "$1")
@@ -37,8 +56,24 @@ def _cleaned(cells: pl.Series) -> pl.Series:
     return cells.set(nothing, None) if nothing.any() else cells
 
 
+def _as_meant(cells: pl.Series) -> pl.Series:
+    """Text that was read in a wrong encoding as it was meant."""
+    mangled = cells.filter(cells.str.contains(MANGLED)).unique()
+    if mangled.is_empty():
+        return cells
+    return cells.replace(mangled, pl.Series([ftfy.fix_encoding(cell) for cell in mangled], dtype=pl.String))
+
+
 def position() -> pl.Expr:
     """The place of each row within its record, from 0; the rows of a record stand together."""
     row = pl.int_range(pl.len(), dtype=pl.UInt32)
     first = pl.when(pl.col("record").ne_missing(pl.col("record").shift(1))).then(row)
     return row - first.forward_fill()
+
+
+def once(frame: pl.DataFrame, column: str) -> pl.DataFrame:
+    """The rows without those that repeat an earlier value of the same record; a record's rows stand together."""
+    again = frame.select((pl.col("record") == pl.col("record").shift(1)).fill_null(value=False)).to_series()
+    if not again.any():
+        return frame
+    return frame.unique(["record", column], keep="first", maintain_order=True)

@@ -14,7 +14,7 @@ from functools import cache
 from typing import NamedTuple
 
 import polars as pl
-from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, SUPPORTED_REGIONS, PhoneMetadata
+from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, SUPPORTED_REGIONS, PhoneMetadata, PhoneNumberDesc
 
 NON_GEOGRAPHIC = "001"
 TOO_FEW_OR_MANY = "not a phone number: too few or too many digits"
@@ -25,10 +25,9 @@ _Step = Callable[[pl.DataFrame, str], list[pl.DataFrame]]
 LONGEST = 17
 """Digits of a national number at most; more are an error of parsing, which the library explains."""
 _PLAIN = r"^[ (]*\+?[0-9 ().\-/]*$"
-_TYPES = (
-    "premium_rate", "toll_free", "shared_cost", "voip", "personal_number", "pager", "uan", "voicemail", "fixed_line",
-    "mobile",
-)  # fmt: skip
+_SPECIAL = ("premium_rate", "toll_free", "shared_cost", "voip", "personal_number", "pager", "uan", "voicemail")
+"""The types that go before fixed line and mobile, in the order in which libphonenumber asks for them."""
+FIXED, MOBILE, EITHER = "FIXED_LINE", "MOBILE", "FIXED_LINE_OR_MOBILE"
 _CODES = {str(code) for code in COUNTRY_CODE_TO_REGION_CODE}
 
 
@@ -48,7 +47,10 @@ class _Plan(NamedTuple):
     groups: int
     rule: str | None
     general: _Kind
-    kinds: tuple[_Kind, ...]
+    special: tuple[tuple[str, _Kind], ...]
+    any_special: tuple[_Kind, ...]
+    fixed: _Kind | None
+    mobile: _Kind | None
     lengths: tuple[int, ...]
     local: tuple[int, ...]
     leading: str | None
@@ -62,8 +64,8 @@ def decided(numbers: pl.DataFrame) -> pl.DataFrame:
             leading `00` is taken for a `+`.
 
     Returns:
-        The decided ones: `phone`, `region`, `e164` and `country` where the number is valid, else null and the region
-        given, `problem` where it cannot be a number at all. The others are left out.
+        The decided ones: `phone`, `region`, `e164`, `country` and `kind` (its type) where the number is valid, else
+        null and the region given, `problem` where it cannot be a number at all. The others are left out.
     """
     text = (
         pl.when(pl.col("phone").str.starts_with("00"))
@@ -162,10 +164,11 @@ def _finished(frame: pl.DataFrame, code: str, plan: _Plan) -> list[pl.DataFrame]
         here = _plan(region, int(code))
         if here is None:
             continue
-        valid = _is_valid(rest["number"], here)
+        rest = rest.with_columns(_kinds(rest["number"], here).alias("kind"))
+        valid = rest["kind"].is_not_null()
         claimed = rest["number"].str.contains(f"^(?:{here.leading})") if here.leading and len(regions) > 1 else valid
         e164 = pl.concat_str(pl.lit(f"+{code}"), pl.col("number"))
-        found.append(_result(rest.filter(claimed & valid), e164, pl.lit(region), pl.lit(None)))
+        found.append(_result(rest.filter(claimed & valid), e164, pl.lit(region), pl.lit(None), kind=pl.col("kind")))
         invalid = rest.filter(claimed & ~valid)
         found.append(_invalid(invalid, code))
         rest = rest.filter(~claimed)
@@ -180,12 +183,21 @@ def _invalid(frame: pl.DataFrame, code: str) -> pl.DataFrame:
     return _result(frame, pl.lit(None), pl.col("region"), problem)
 
 
-def _result(frame: pl.DataFrame, e164: pl.Expr, country: pl.Expr, problem: pl.Expr) -> pl.DataFrame:
+def _result(
+    frame: pl.DataFrame,
+    e164: pl.Expr,
+    country: pl.Expr,
+    problem: pl.Expr,
+    *,
+    kind: pl.Expr = pl.lit(None),  # noqa: B008 - immutable
+) -> pl.DataFrame:
     return frame.select(
         "phone",
         "region",
         e164=e164.cast(pl.String),
         country=country.cast(pl.String),
+        kind=kind.cast(pl.String),
+        extension=pl.lit(None, dtype=pl.String),
         problem=problem.cast(pl.String),
     )
 
@@ -209,13 +221,38 @@ def _without_prefix(numbers: pl.Series, plan: _Plan) -> pl.Series:
     return numbers.scatter(has.arg_true(), bare)
 
 
-def _is_valid(numbers: pl.Series, plan: _Plan) -> pl.Series:
-    """Whether national numbers are numbers of a plan: of its general pattern, and of one of its kinds."""
+def _kinds(numbers: pl.Series, plan: _Plan) -> pl.Series:
+    """The type of each national number under a plan, as the library names it; null where it is none of its numbers."""
     length = numbers.str.len_bytes()
-    some = _of_kind(numbers, length, plan.kinds[0]) if plan.kinds else length < 0
-    for kind in plan.kinds[1:]:
-        some = some | _of_kind(numbers, length, kind)
-    return some & _of_kind(numbers, length, plan.general)
+    nothing = pl.Series([False]).new_from_index(0, len(numbers))
+    fixed = _of_kind(numbers, length, plan.fixed) if plan.fixed else nothing
+    mobile = (
+        nothing
+        if plan.mobile is None
+        else fixed
+        if plan.mobile is plan.fixed
+        else _of_kind(numbers, length, plan.mobile)
+    )
+    found = (
+        pl.DataFrame({"fixed": fixed, "mobile": mobile})
+        .select(
+            pl.when("fixed", "mobile").then(pl.lit(EITHER))
+            .when("fixed").then(pl.lit(FIXED))
+            .when("mobile").then(pl.lit(MOBILE))
+            .alias("kind")
+        )
+        .to_series()
+    )  # fmt: skip
+    special = nothing
+    for kind in plan.any_special:
+        special = special | _of_kind(numbers, length, kind)
+    if special.any():
+        places = special.arg_true()
+        some = numbers.gather(places)
+        lengths = some.str.len_bytes()
+        for name, kind in reversed(plan.special):
+            found = found.scatter(places.filter(_of_kind(some, lengths, kind)), name)
+    return found.set(~_of_kind(numbers, length, plan.general), None)
 
 
 def _of_kind(numbers: pl.Series, length: pl.Series, kind: _Kind) -> pl.Series:
@@ -251,12 +288,11 @@ def _plan(region: str, code: int) -> _Plan | None:
         return None
     general = metadata.general_desc
     assert general is not None
+    fixed = _kind(metadata.fixed_line)
+    special = [(name.upper(), kind) for name in _SPECIAL if (kind := _kind(getattr(metadata, name)))]
     by_lengths: dict[tuple[int, ...], list[str]] = {}
-    for name in _TYPES:
-        desc = getattr(metadata, name)
-        same = name == "mobile" and metadata.same_mobile_and_fixed_line_pattern
-        if desc is not None and desc.national_number_pattern and not same:
-            by_lengths.setdefault(tuple(desc.possible_length), []).append(desc.national_number_pattern)
+    for _, kind in special:
+        by_lengths.setdefault(kind.lengths, []).append(kind.pattern)
     prefix = metadata.national_prefix_for_parsing or None
     rule = metadata.national_prefix_transform_rule or None
     return _Plan(
@@ -266,11 +302,20 @@ def _plan(region: str, code: int) -> _Plan | None:
         groups=re.compile(prefix).groups if prefix else 0,
         rule=re.sub(r"\\(\d)", r"${\1}", rule) if rule else None,
         general=_Kind(tuple(general.possible_length), str(general.national_number_pattern)),
-        kinds=tuple(_Kind(lengths, _either(patterns)) for lengths, patterns in by_lengths.items()),
+        special=tuple(special),
+        any_special=tuple(_Kind(lengths, _either(patterns)) for lengths, patterns in by_lengths.items()),
+        fixed=fixed,
+        mobile=fixed if metadata.same_mobile_and_fixed_line_pattern else _kind(metadata.mobile),
         lengths=tuple(general.possible_length),
         local=tuple(general.possible_length_local_only),
         leading=metadata.leading_digits,
     )
+
+
+def _kind(desc: PhoneNumberDesc | None) -> _Kind | None:
+    if desc is None or not desc.national_number_pattern:
+        return None
+    return _Kind(tuple(desc.possible_length), desc.national_number_pattern)
 
 
 def _either(patterns: Sequence[str]) -> str:

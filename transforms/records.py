@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
 
 import polars as pl
 
 from transforms.addresses import addresses, country_code
-from transforms.cells import cleaned, position
-from transforms.dates import birthdates, moments
+from transforms.cells import MANGLED, cleaned, position, repaired
+from transforms.dates import COLUMNS as DATES
+from transforms.dates import birthdates, date_orders, moments
+from transforms.distinct import by_value
 from transforms.emails import emails
 from transforms.folding import folded
-from transforms.names import company_keys, name_keys, split_full_names
+from transforms.locales import locale_tag
+from transforms.names import are_companies, company_keys, name_keys, split_full_names
 from transforms.phones import phones
-from transforms.schema import EXTRAS, IDENTIFIERS, LABELS, RECORDS, REJECTS, ROWS, SITE, checked, conform
+from transforms.schema import EXTRAS, IDENTIFIERS, LABELS, RECORDS, REJECTS, REPAIRS, ROWS, SITE, checked, conform
 
+PIECE = 200_000
+"""Rows that are normalised at once."""
 OPTED_OUT = (
     "unsubscribed",
     "cleaned",
@@ -56,6 +62,8 @@ class Records:
     labels: pl.DataFrame
     extras: pl.DataFrame
     identifiers: pl.DataFrame
+    repairs: pl.DataFrame
+    date_orders: pl.DataFrame
     rejects: pl.DataFrame
 
     def tables(self) -> dict[str, pl.DataFrame]:
@@ -66,6 +74,8 @@ class Records:
 def to_records(rows: pl.DataFrame, *, keep: Collection[str] = (), everyone: bool = False) -> Records:
     """The usable rows as records; the others are rejected with the reason.
 
+    The rows are normalised in pieces, side by side on all cores.
+
     Args:
         rows: a frame of `ROWS`, the most trusted source first.
         keep: names of further columns whose values are to become extended fields.
@@ -74,8 +84,38 @@ def to_records(rows: pl.DataFrame, *, keep: Collection[str] = (), everyone: bool
     Returns:
         The tables of `Records`; `records` and `rejects` together hold every row once.
     """
-    rows = checked(rows, ROWS).with_columns(cleaned(pl.col(name)) for name in _SINGLE).with_row_index("record")
-    rows = _one_column_names(_names_that_are_emails(rows))
+    rows = checked(rows, ROWS)
+    orders = date_orders(rows)
+
+    def work(piece: pl.DataFrame) -> Records:
+        return _piece(piece, orders, keep, everyone)
+
+    if len(rows) <= PIECE:
+        return work(rows)
+    with ThreadPoolExecutor(pl.thread_pool_size()) as threads:
+        return _together(threads.map(work, rows.iter_slices(PIECE)), orders)
+
+
+def _together(parts: Iterable[Records], orders: pl.DataFrame) -> Records:
+    """The pieces' tables as one, the records numbered through."""
+    tables: dict[str, list[pl.DataFrame]] = {}
+    before = 0
+    for part in parts:
+        for name, table in part.tables().items():
+            if "record" in table.columns:
+                table = table.with_columns(pl.col("record") + pl.lit(before, dtype=pl.UInt32))
+            tables.setdefault(name, []).append(table)
+        before += len(part.records)
+    tables["date_orders"] = [orders]
+    return Records(**{name: pl.concat(tables.pop(name)) for name in list(tables)})
+
+
+def _piece(rows: pl.DataFrame, orders: pl.DataFrame, keep: Collection[str], everyone: bool) -> Records:
+    given = rows.with_row_index("record")
+    rows = given.with_columns(cleaned(pl.col(name)) for name in _SINGLE)
+    mended = [_mended(given, rows, name) for name in _SINGLE]
+    rows, moved = _companies_apart(_names_that_are_emails(rows))
+    rows = _one_column_names(rows)
     mails = emails(_elements(rows, "emails"))
     postal = addresses(_elements(rows, "addresses"))
     numbers = phones(_with_region(_elements(rows, "phones"), postal, rows))
@@ -88,26 +128,69 @@ def to_records(rows: pl.DataFrame, *, keep: Collection[str] = (), everyone: bool
     )["record"].unique()
     there = pl.col("merged_into").is_null() & ~_is_yes("deleted")
     reached = usable | pl.col("record").is_in(reachable.implode()) | pl.lit(everyone)
-    kept = rows.select("record", usable=there & reached)
-    usable_rows = kept["usable"]
+    usable_rows = rows.select(there & reached).to_series()
     numbers_now = (usable_rows.cast(pl.UInt32).cum_sum() - 1).zip_with(usable_rows, pl.Series([None], dtype=pl.UInt32))
 
     def renumbered(frame: pl.DataFrame) -> pl.DataFrame:
         """The rows of usable records, by their new numbers."""
+        if usable_rows.all():
+            return frame
         return frame.with_columns(record=numbers_now.gather(frame["record"])).drop_nulls("record")
 
     identifiers = _elements(rows, "identifiers").with_columns(cleaned(pl.col("value"))).drop_nulls("value")
     identifiers = identifiers.with_columns(value=folded(identifiers["value"]).str.replace_all(r"[^a-z0-9]", ""))
+    people, unread = _records(renumbered(rows), renumbered(mails), orders)
+    extras = pl.concat([_extras(renumbered(rows), keep), unread]).sort("record", maintain_order=True)
     return Records(
-        records=conform(_records(renumbered(rows), renumbered(mails)), RECORDS),
+        records=conform(people, RECORDS),
         emails=renumbered(mails),
         phones=renumbered(numbers),
         addresses=renumbered(postal),
         labels=renumbered(_labels(rows)),
-        extras=renumbered(_extras(rows, keep)),
+        extras=extras,
         identifiers=conform(renumbered(identifiers), IDENTIFIERS),
-        rejects=_rejects(rows.join(kept.filter(~pl.col("usable")), on="record", how="semi"), mails, numbers),
+        repairs=renumbered(conform(pl.concat([*mended, moved]), REPAIRS)),
+        date_orders=orders,
+        rejects=_rejects(rows.filter(~usable_rows), mails, numbers),
     )
+
+
+def _mended(given: pl.DataFrame, rows: pl.DataFrame, name: str) -> pl.DataFrame:
+    """The values of a column that cleaning did more to than take blanks and placeholders away."""
+    frame = pl.DataFrame({"record": given["record"], "given": given[name], "value": rows[name]})
+    some = frame.filter(pl.col("given") != pl.col("value")).filter(repaired(pl.col("given"), pl.col("value")))
+    return some.select("record", "given", "value", field=pl.lit(name), repair=_how(pl.col("given")))
+
+
+def _how(given: pl.Expr) -> pl.Expr:
+    return (
+        pl.when(given.str.contains(MANGLED)).then(pl.lit("read in a wrong encoding by its source"))
+        .when(given.str.contains(r"^\s*[=']")).then(pl.lit("guarded by a spreadsheet"))
+        .otherwise(pl.lit("invisible characters"))
+    )  # fmt: skip
+
+
+def _companies_apart(rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """A company in a person's place goes where companies are, when that is free and the row reaches somebody.
+
+    Returns:
+        The rows, and the moved names as repairs.
+    """
+    names = rows.select(
+        "record",
+        name=pl.when(pl.col("first").is_null() | pl.col("last").is_null()).then(
+            pl.coalesce("full_name", "last", "first")
+        ),
+        free=pl.col("company").is_null() & (pl.col("emails").is_not_null() | pl.col("phones").is_not_null()),
+    )
+    are = are_companies(names["name"]) & names["free"]
+    if not are.any():
+        return rows, pl.DataFrame(schema=dict(REPAIRS)).select("record", "given", "value", "field", "repair")
+    moved = names.filter(are).select(
+        "record", given="name", value="name", field=pl.lit("company"), repair=pl.lit("a company in a person's place")
+    )
+    rows = rows.with_columns(company=names["name"].zip_with(are, rows["company"]))
+    return rows.with_columns(rows[name].set(are, None) for name in ("first", "middle", "last", "full_name")), moved
 
 
 def _is_yes(column: str) -> pl.Expr:
@@ -167,39 +250,68 @@ def _with_region(cells: pl.DataFrame, postal: pl.DataFrame, rows: pl.DataFrame) 
     return joined.with_columns(country=pl.coalesce(given, "address", "region"))
 
 
-def _records(rows: pl.DataFrame, mails: pl.DataFrame) -> pl.DataFrame:
+def _records(rows: pl.DataFrame, mails: pl.DataFrame, orders: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The records, and what their dates and locales say that cannot be understood, as `EXTRAS`."""
     keys = name_keys(rows.select("first", "middle", "last", "suffix", "nickname"))
-    told = mails.filter(~pl.col("role")).select(
+    told = mails.filter(~pl.col("role")).select("record", local=pl.col("email").str.to_lowercase())
+    nameless = rows.filter(pl.col("first").is_null(), pl.col("last").is_null(), pl.col("nickname").is_null())["record"]
+    told = told.filter(pl.col("record").is_in(nameless.implode())).select(
         "record",
-        told_first=pl.col("email").str.to_lowercase().str.extract(_NAME_IN_EMAIL, 1),
-        told_last=pl.col("email").str.to_lowercase().str.extract(_NAME_IN_EMAIL, 2),
+        told_first=pl.col("local").str.extract(_NAME_IN_EMAIL, 1),
+        told_last=pl.col("local").str.extract(_NAME_IN_EMAIL, 2),
     )
     told = told.drop_nulls().unique("record", keep="first", maintain_order=True)
     status = pl.col("email_status").str.strip_chars().str.to_lowercase()
-    nameless = pl.col("first_key").is_null() & pl.col("last_key").is_null()
-    is_site = pl.col("contact_id").is_not_null()
+    keyless = pl.col("first_key").is_null() & pl.col("last_key").is_null()
+    is_site = rows["contact_id"].is_not_null()
     number = pl.col("row").cast(pl.String)
     given = pl.concat_str("first", "middle", separator=" ", ignore_nulls=True).replace({"": None})
-    dated = birthdates(rows.select("source", "region", given=cleaned(pl.col("birthdate"))))
-    return (
-        pl.concat(
-            [rows.drop("birthdate", "suffix"), keys, rows.select("suffix"), dated.select("birthdate", "birthday")],
-            how="horizontal",
+    text = rows.select(cleaned(pl.col(name)) for name in DATES)
+    month_first = {name: _month_first(rows, orders, name) for name in DATES}
+    dated = birthdates(text["birthdate"], month_first["birthdate"])
+    locales = rows["locale"].filter(~is_site).unique().drop_nulls()
+    tags = dict(zip(locales, map(locale_tag, locales), strict=True))
+    locale = (
+        rows["locale"].replace_strict(tags, default=None, return_dtype=pl.String).zip_with(~is_site, rows["locale"])
+    )
+    unread = [
+        (name, column, what.is_null() & column.is_not_null())
+        for name, column, what in (
+            ("birth date", text["birthdate"], dated["birthday"]), ("locale", rows["locale"], locale),
         )
+    ]  # fmt: skip
+    people = (
+        pl.concat([rows.drop("birthdate", "suffix"), keys, rows.select("suffix"), dated], how="horizontal")
         .join(told, on="record", how="left", maintain_order="left")
         .with_columns(
+            record=pl.int_range(pl.len(), dtype=pl.UInt32),
             record_id=pl.concat_str("source", pl.when(is_site).then("contact_id").otherwise(number), separator=":"),
             first=pl.when(is_site).then("first").otherwise(given),
-            created=moments(pl.col("created")),
-            updated=moments(pl.col("updated")),
+            locale=locale,
+            created=moments(text["created"], month_first["created"]),
+            updated=moments(text["updated"], month_first["updated"]),
             opted_out=status.is_in(OPTED_OUT).fill_null(value=False) | _is_yes("opt_out"),
             is_member=pl.col("is_member").fill_null(value=False),
-            first_key=pl.when(nameless).then("told_first").otherwise("first_key"),
-            last_key=pl.when(nameless).then("told_last").otherwise("last_key"),
+            first_key=pl.when(keyless).then("told_first").otherwise("first_key"),
+            last_key=pl.when(keyless).then("told_last").otherwise("last_key"),
             company_key=company_keys(rows["company"]),
-            title_key=folded(rows["job_title"]),
+            title_key=by_value(rows["job_title"], folded),
         )
     )
+    extras = [
+        pl.DataFrame({"record": people["record"], "value": column}).filter(lost).with_columns(name=pl.lit(name))
+        for name, column, lost in unread
+    ]
+    return people, conform(pl.concat(extras).with_columns(kept=pl.lit(value=False)), EXTRAS)
+
+
+def _month_first(rows: pl.DataFrame, orders: pl.DataFrame, column: str) -> pl.Series:
+    """Whether numeric dates of a column have the month first, for each row by its file."""
+    by_file = orders.filter(pl.col("column") == column).select("source", "file", "is_month_first")
+    files = rows.select("source", "file")
+    return files.join(by_file, on=["source", "file"], how="left", nulls_equal=True, maintain_order="left")[
+        "is_month_first"
+    ]
 
 
 def _labels(rows: pl.DataFrame) -> pl.DataFrame:

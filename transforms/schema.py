@@ -118,6 +118,9 @@ EMAILS: Schema = {
     "match_key": pl.String,
     "tag": pl.String,
     "role": pl.Boolean,
+    "free": pl.Boolean,
+    "disposable": pl.Boolean,
+    "repaired": pl.Boolean,
     "problem": pl.String,
 }
 
@@ -128,7 +131,10 @@ PHONES: Schema = {
     "phone": pl.String,
     "e164": pl.String,
     "country": pl.String,
+    "kind": pl.String,
+    "extension": pl.String,
     "tag": pl.String,
+    "repaired": pl.Boolean,
     "problem": pl.String,
 }
 
@@ -150,6 +156,26 @@ EXTRAS: Schema = {
     "name": pl.String,
     "value": pl.String,
     "kept": pl.Boolean,
+}
+
+REPAIRS: Schema = {
+    # A value that was mended on the way: what was given, and what was made of it.
+    "record": pl.UInt32,
+    "field": pl.String,
+    "given": pl.String,
+    "value": pl.String,
+    "repair": pl.String,
+}
+
+DATE_ORDERS: Schema = {
+    # Numeric dates of a file's column: how many can only be read day first or month first, and what was decided, why.
+    "source": pl.String,
+    "file": pl.String,
+    "column": pl.String,
+    "day_first": pl.UInt32,
+    "month_first": pl.UInt32,
+    "is_month_first": pl.Boolean,
+    "why": pl.String,
 }
 
 IDENTIFIERS: Schema = {"record": pl.UInt32, "name": pl.String, "value": pl.String}

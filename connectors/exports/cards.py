@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import vobject
@@ -23,9 +23,9 @@ def is_cards(text: str) -> bool:
     return text.lstrip("\ufeff \t\r\n")[:11].upper() == "BEGIN:VCARD"
 
 
-def cards(text: str) -> Iterator[tuple[int, str, Card | str]]:
+def cards(lines: Iterable[str]) -> Iterator[tuple[int, str, Card | str]]:
     """Each card's line, its text without pictures, and its row's places, or why it cannot be one."""
-    for line, raw in _apart(text):
+    for line, raw in _apart(lines):
         plain = _PICTURES.sub("", raw)
         if not plain.rstrip().upper().endswith("END:VCARD"):
             yield line, plain, "a card that is not whole"
@@ -39,9 +39,9 @@ def cards(text: str) -> Iterator[tuple[int, str, Card | str]]:
             yield line, plain, row
 
 
-def _apart(text: str) -> Iterator[tuple[int, str]]:
+def _apart(text: Iterable[str]) -> Iterator[tuple[int, str]]:
     begun, lines = 0, list[str]()
-    for number, line in enumerate(text.splitlines(keepends=True), start=1):
+    for number, line in enumerate(text, start=1):
         if line.lstrip("\ufeff").strip().upper() == "BEGIN:VCARD":
             if lines:
                 yield begun, "".join(lines)

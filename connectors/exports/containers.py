@@ -8,7 +8,8 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
-from typing import NamedTuple
+from tempfile import SpooledTemporaryFile
+from typing import IO, BinaryIO, NamedTuple, cast
 
 import fastexcel
 
@@ -18,6 +19,8 @@ LARGEST = 4 << 30
 """Bytes that a packed file may unpack to in all."""
 DEEPEST = 3
 """How deep packed files may lie in one another."""
+_IN_MEMORY = 1 << 26
+_BLOCK = 1 << 20
 _EXPORTS = (".csv", ".tsv", ".txt", ".vcf", ".xlsx", ".xls", ".xlsb", ".ods", ".gz", ".zip", "")
 _ZIP, _GZIP, _OLE = b"PK\x03\x04", b"\x1f\x8b", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _OTHER = (b"%PDF", b"\x89PNG", b"\xff\xd8\xff", b"SQLite format 3\x00", b"PAR1")
@@ -27,67 +30,88 @@ class Part(NamedTuple):
     """One table or set of cards in a file: its name for people, and its bytes, or a sheet's rows of cells."""
 
     name: str
-    data: bytes = b""
+    file: BinaryIO = io.BytesIO()
     sheet: list[list[str]] | None = None
 
 
-def parts(path: Path) -> list[Part]:
-    """What is in a file, unpacked.
+def parts(path: Path) -> Iterator[Part]:
+    """What is in a file, unpacked; each part's file is to be closed by whoever reads it.
 
     Raises:
         InputError: it is damaged, unpacks to too much, or is nothing that could hold contacts.
     """
-    return list(_unpacked(path.name, path.read_bytes(), 0))
+    return _unpacked(path.name, path.open("rb"), 0)
 
 
-def _unpacked(name: str, data: bytes, depth: int) -> Iterator[Part]:
+def _unpacked(name: str, file: BinaryIO, depth: int) -> Iterator[Part]:
     if depth > DEEPEST:
         raise InputError(f"{name} is packed more than {DEEPEST} times.")
-    if data.startswith(_GZIP):
-        yield from _unpacked(name.removesuffix(".gz"), _gunzipped(name, data), depth + 1)
-    elif data.startswith(_ZIP) and not _is_workbook(data):
-        yield from _members(name, data, depth)
-    elif data.startswith((_ZIP, _OLE)):
-        yield from _sheets(name, data)
-    elif data.startswith(_OTHER):
+    start = file.read(max(map(len, (_ZIP, _GZIP, _OLE, *_OTHER))))
+    file.seek(0)
+    if start.startswith(_OTHER):
+        file.close()
         raise InputError(f"{name} is not a text table: export it again as CSV.")
-    else:
-        yield Part(name, data)
+    if not start.startswith((_GZIP, _ZIP, _OLE)):
+        yield Part(name, file)
+        return
+    with file:
+        if start.startswith(_GZIP):
+            yield from _unpacked(name.removesuffix(".gz"), _gunzipped(name, file), depth + 1)
+        elif start.startswith(_ZIP) and not _is_workbook(file):
+            yield from _members(name, file, depth)
+        else:
+            yield from _sheets(name, file)
 
 
-def _gunzipped(name: str, data: bytes) -> bytes:
+def _held(name: str, packed: gzip.GzipFile | IO[bytes]) -> BinaryIO:
+    """What is unpacked, in memory or, when it is large, in a file that goes away with it."""
+    held = SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115 - closed by who reads the part
+    size = 0
+    while block := packed.read(_BLOCK):
+        size += len(block)
+        if size > LARGEST:
+            held.close()
+            raise InputError(f"{name} unpacks to more than {LARGEST >> 30} GB.")
+        held.write(block)
+    held.seek(0)
+    return cast(BinaryIO, held)
+
+
+def _gunzipped(name: str, file: BinaryIO) -> BinaryIO:
     try:
-        with gzip.GzipFile(fileobj=io.BytesIO(data)) as packed:
-            text = packed.read(LARGEST + 1)
+        with gzip.GzipFile(fileobj=file) as packed:
+            return _held(name, packed)
     except (OSError, EOFError, zlib.error) as error:
         raise InputError(f"{name} is damaged: it cannot be unpacked.") from error
-    if len(text) > LARGEST:
-        raise InputError(f"{name} unpacks to more than {LARGEST >> 30} GB.")
-    return text
 
 
-def _is_workbook(data: bytes) -> bool:
+def _is_workbook(file: BinaryIO) -> bool:
     try:
-        with zipfile.ZipFile(io.BytesIO(data)) as packed:
+        with zipfile.ZipFile(file) as packed:
             names = set(packed.namelist())
     except (zipfile.BadZipFile, OSError, ValueError):
         return False
+    finally:
+        file.seek(0)
     return "[Content_Types].xml" in names or "content.xml" in names
 
 
-def _members(name: str, data: bytes, depth: int) -> Iterator[Part]:
+def _members(name: str, file: BinaryIO, depth: int) -> Iterator[Part]:
     found = False
     try:
-        with zipfile.ZipFile(io.BytesIO(data)) as packed:
+        with zipfile.ZipFile(file) as packed:
             inside = [one for one in packed.infolist() if _may_be_an_export(one)]
             if sum(one.file_size for one in inside) > LARGEST:
                 raise InputError(f"{name} unpacks to more than {LARGEST >> 30} GB.")
             for one in inside:
                 with packed.open(one) as member:
-                    content = member.read(LARGEST + 1)
-                if not content.startswith(_OTHER):
-                    found = True
-                    yield from _unpacked(f"{name}/{one.filename}", content, depth + 1)
+                    held = _held(name, member)
+                if held.read(16).startswith(_OTHER):
+                    held.close()
+                    continue
+                held.seek(0)
+                found = True
+                yield from _unpacked(f"{name}/{one.filename}", held, depth + 1)
     except (zipfile.BadZipFile, zlib.error, OSError, EOFError, RuntimeError, NotImplementedError, ValueError) as error:
         raise InputError(f"{name} is damaged or locked with a password: it cannot be unpacked.") from error
     if not found:
@@ -100,10 +124,10 @@ def _may_be_an_export(one: zipfile.ZipInfo) -> bool:
     return not one.is_dir() and not hidden and path.suffix.lower() in _EXPORTS
 
 
-def _sheets(name: str, data: bytes) -> Iterator[Part]:
+def _sheets(name: str, file: BinaryIO) -> Iterator[Part]:
     """The sheets of a workbook that have anything in them, every cell as text."""
     try:
-        book = fastexcel.read_excel(data)
+        book = fastexcel.read_excel(file.read())
         names = book.sheet_names
         sheets = [book.load_sheet(one, header_row=None, skip_rows=0, dtypes="string").to_polars() for one in names]
     except Exception as error:  # whatever the reader of workbooks raises, the file is the reason

@@ -1,47 +1,36 @@
 """Reading an export file: bytes to text, text to rows, rows to places.
 
-Every row of the file ends as a row of `ROWS` or in `REJECTS` with file, line, reason and raw text.
+Every row of the file ends as a row of `ROWS` or in `REJECTS` with file, line, reason and raw text. A text is read in
+pieces: what is held of the file itself does not grow with it.
 """
 
 from __future__ import annotations
 
 import csv
-import gc
 import io
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from itertools import chain, islice
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import polars as pl
-from charset_normalizer import from_bytes
 
 from connectors.exports.cards import cards, is_cards
 from connectors.exports.containers import Part, parts
-from connectors.exports.formats import Format, known_formats, normalised, recognise
+from connectors.exports.decoding import decoded
+from connectors.exports.formats import normalised
+from connectors.exports.layout import how_many_known, layout, no_column
+from connectors.exports.lines import Line, Piece, pieces, rows
 from transforms.errors import InputError
-from transforms.schema import ADDRESS_PARTS, REJECTS, ROWS, conform
+from transforms.schema import REJECTS, ROWS, conform
 
 DELIMITERS = ",;\t|"
-CHUNK = 50_000
-"""Rows that are held as lists of cells at once."""
 HEADER_WITHIN = 20
 """A header is looked for in this many first rows: some exports put text above it."""
-
-SAMPLE_BYTES = 1 << 18
 DEFUSED = r"^'([=+\-@\t\r])"
 """What writers, ours among them, put before a text that a spreadsheet would take for a formula."""
-TAGS = {"work", "home", "mobile", "fax", "main", "billing", "shipping"}
-_MARKS = [
-    (b"\xef\xbb\xbf", "utf-8-sig"),
-    (b"\xff\xfe", "utf-16"),
-    (b"\xfe\xff", "utf-16"),
-]
-_ENCODINGS = ["utf_8", "cp1252", "cp1250", "cp1251", "cp1255", "mac_roman"]
-
-csv.field_size_limit(1 << 24)
 
 
 @dataclass(frozen=True)
@@ -52,222 +41,227 @@ class Reading:
     rows: pl.DataFrame
     rejects: pl.DataFrame
     format: str
-    encoding: str
-    delimiter: str
-    header_line: int
+    encoding: str = ""
+    delimiter: str = ""
+    header_line: int = 1
     places: dict[str, str] = field(default_factory=dict)
     unmapped: tuple[str, ...] = ()
+    ignored: tuple[str, ...] = ()
     data_rows: int = 0
 
 
-class _Line(NamedTuple):
-    """One record of the file: where it begins, its cells, its raw text, and what is wrong with it."""
+@dataclass(frozen=True)
+class Wanted:
+    """How the tables of a file are to be read.
 
-    number: int
-    cells: list[str]
-    raw: str
-    problem: str | None = None
+    Attributes:
+        source: the name of the source the file belongs to.
+        rank: the source's place in the order of trust, 0 first.
+        region: the country (ISO 3166 alpha-2) that phones without a country code are taken to be in.
+        format_name: the format to read tables as; recognised by their headers when not given.
+        columns: places that a person has chosen, by header.
+        first_row: the number of the file's first data row within its source.
+        identifiers: further columns that identify a person, by header.
+        key_column: the column that holds the row's own id in its source, by header.
+    """
+
+    source: str
+    rank: int
+    region: str | None = None
+    format_name: str | None = None
+    columns: Mapping[str, str] = field(default_factory=dict)
+    first_row: int = 1
+    identifiers: Sequence[str] = ()
+    key_column: str | None = None
+
+    @property
+    def named(self) -> set[str]:
+        """The headers that were named, folded."""
+        return {normalised(one) for one in (*self.columns, *self.identifiers, *filter(None, [self.key_column]))}
+
+    def placed(self, file: str) -> dict[str, pl.Expr]:
+        """The columns of `ROWS` that say where a row comes from."""
+        return {
+            "source": pl.lit(self.source),
+            "source_rank": pl.lit(self.rank, dtype=pl.Int32),
+            "region": pl.lit(self.region, dtype=pl.String),
+            "file": pl.lit(file),
+        }
 
 
-def read_file(
-    path: Path,
-    *,
-    source: str,
-    rank: int,
-    region: str | None = None,
-    format_name: str | None = None,
-    first_row: int = 1,
-    identifiers: Sequence[str] = (),
-    key_column: str | None = None,
-) -> list[Reading]:
+class _Origin(NamedTuple):
+    """What a table was before it was one."""
+
+    encoding: str
+    delimiter: str
+
+
+_LINE_END = re.compile(r"\r\n|\r|\n")
+_NAMED_DELIMITER = re.compile(r"sep=([^\w\s\"]|\t)\s*(?:\r\n|\r|\n|$)", re.IGNORECASE | re.ASCII)
+_HEADER_AGAIN = "the header again"
+
+
+def read_file(path: Path, **wanted: Any) -> list[Reading]:  # noqa: ANN401 - as `Wanted`
     """The tables and sets of cards of one export file as rows of the schema `ROWS`; a packed file may hold several.
 
     Args:
         path: the file: a text table, a workbook, vCards, or any of them packed by gzip or zip.
-        source: the name of the source it belongs to.
-        rank: the source's place in the order of trust, 0 first.
-        region: the country (ISO 3166 alpha-2) that phones without a country code are taken to be in.
-        format_name: the format to read tables as; recognised by their headers when not given.
-        first_row: the number of the file's first data row within its source.
-        identifiers: further columns that identify a person, by header.
-        key_column: the column that holds the row's own id in its source, by header.
+        wanted: see `Wanted`.
 
     Raises:
         InputError: the file is damaged or empty, or nothing in it has a column that can be used.
     """
+    how = Wanted(**wanted)
     readings: list[Reading] = []
-    problems: list[InputError] = []
+    problems: list[tuple[str, InputError]] = []
     for part in parts(path):
-        placed = _Placed(source, rank, region, part.name, first_row + sum(one.data_rows for one in readings))
+        here = replace(how, first_row=how.first_row + sum(one.data_rows for one in readings))
         try:
-            readings.append(_read_part(part, placed, format_name, identifiers, key_column))
+            readings.append(_read_part(part, here))
         except InputError as error:
-            problems.append(error)
+            problems.append((part.name, error))
     if not readings or (problems and len(readings) + len(problems) == 1):
-        raise problems[0]
-    readings += [_unusable(error, source) for error in problems]
-    return readings
+        raise problems[0][1]
+    for reading in readings:
+        assert len(reading.rows) + reading.rejects["row"].count() == reading.data_rows
+    return readings + [_unusable(name, error, how) for name, error in problems]
 
 
-def read_export(path: Path, **more: Any) -> Reading:  # noqa: ANN401 - as `read_file`
+def read_export(path: Path, **wanted: Any) -> Reading:  # noqa: ANN401 - as `Wanted`
     """The one table, or set of cards, of an export file. See `read_file`.
 
     Raises:
         InputError: as there, or the file holds several.
     """
-    readings = read_file(path, **more)
+    readings = read_file(path, **wanted)
     if len(readings) > 1:
         raise InputError(f"{path.name} holds several tables: give one of them.")
     return readings[0]
 
 
-class _Placed(NamedTuple):
-    """Where rows come from."""
-
-    source: str
-    rank: int
-    region: str | None
-    file: str
-    first_row: int
-
-    def columns(self) -> dict[str, pl.Expr]:
-        return {
-            "source": pl.lit(self.source),
-            "source_rank": pl.lit(self.rank),
-            "region": pl.lit(self.region, dtype=pl.String),
-            "file": pl.lit(self.file),
-        }
-
-
-def _read_part(
-    part: Part, placed: _Placed, format_name: str | None, identifiers: Sequence[str], key_column: str | None
-) -> Reading:
+def _read_part(part: Part, wanted: Wanted) -> Reading:
     if part.sheet is not None:
-        rows = (row for row in enumerate(part.sheet, start=1) if any(row[1]))
-        lines: Iterator[_Line] = (_Line(number, cells, _as_csv(cells)) for number, cells in rows)
-        return _read_table(lines, placed, format_name, identifiers, key_column, encoding="workbook", delimiter="")
-    text, encoding = _decode(part)
-    if is_cards(text):
-        return _read_cards(text, placed, encoding)
-    delimiter = _delimiter(text)
-    lines = _records(text, delimiter)
-    del text
-    with _uncollected():
-        return _read_table(lines, placed, format_name, identifiers, key_column, encoding=encoding, delimiter=delimiter)
+        filled = [Line(number, cells, _as_csv(cells)) for number, cells in enumerate(part.sheet, start=1) if any(cells)]
+        before, header = _header(filled[:HEADER_WITHIN], part.name, wanted)
+        return _read_table(part.name, header, [Piece(None, filled[before + 1 :])], wanted, _Origin("workbook", ""))
+    with part.file as file:
+        text = decoded(part.name, file)
+        head = text.head()
+        if is_cards(head):
+            return _read_cards(part.name, text.lines(), wanted, text.encoding)
+        delimiter, begin = _delimiter(head, wanted)
+        beginning = text.lines()
+        found = rows(islice(beginning, begin, None), delimiter)
+        _, header = _header(list(islice(found, HEADER_WITHIN)), part.name, wanted)
+        beginning.close()
+        header = header._replace(number=begin + header.number)
+        behind = header.number + 1 + len(_LINE_END.findall(header.raw))
+        lines = islice(text.lines(), behind - 1, None)
+        several = pieces(lines, delimiter, len(header.cells), first_line=behind)
+        return _read_table(part.name, header, several, wanted, _Origin(text.encoding, delimiter))
 
 
-def _read_table(
-    lines: Iterator[_Line],
-    placed: _Placed,
-    format_name: str | None,
-    identifiers: Sequence[str],
-    key_column: str | None,
-    *,
-    encoding: str,
-    delimiter: str,
-) -> Reading:
-    start = list(islice(lines, HEADER_WITHIN))
-    before, header = _header(start, placed.file)
-    layout = _layout(header.cells, format_name, identifiers, key_column, placed.file)
-    rest = chain(start[before + 1 :], lines)
-    frames, rejects = [pl.DataFrame(schema=dict(ROWS))], list[dict[str, object]]()
-    row = placed.first_row - 1
-    width, names = len(header.cells), [normalised(cell) for cell in header.cells]
-    while several := list(islice(rest, CHUNK)):
-        good: list[_Line] = []
-        numbers: list[int] = []
-        for line in several:
-            problem = line.problem or _misfit(line.cells, names)
-            row += 1
-            if problem:
-                rejects.append({"line": line.number, "row": row, "reason": problem, "raw": line.raw})
-            else:
-                good.append(line)
-                numbers.append(row)
-        frames.append(_frame(good, numbers, width, layout, placed))
+def _read_table(name: str, header: Line, several: Iterable[Piece], wanted: Wanted, origin: _Origin) -> Reading:
+    places = layout(
+        header.cells,
+        name,
+        format_name=wanted.format_name,
+        columns=wanted.columns,
+        identifiers=wanted.identifiers,
+        key_column=wanted.key_column,
+    )
+    where, row = wanted.placed(name), wanted.first_row
+    frames, rejects = [pl.DataFrame(schema=dict(ROWS))], [pl.DataFrame(schema=dict(REJECTS))]
+    for piece in several:
+        lines = _together(piece, header)
+        lines = lines.with_columns(pl.int_range(row, row + len(lines), dtype=pl.UInt32, eager=True).alias("row"))
+        row += len(lines)
+        wrong = lines.filter(pl.col("reason").is_not_null())
+        if len(wrong):
+            rejects.append(conform(wrong.with_columns(**where), REJECTS))
+            lines = lines.filter(pl.col("reason").is_null())
+        lines = lines.with_columns(_without_guard(lines[at]) for at in map(str, places.wanted))
+        frames.append(conform(lines.select("line", "row", "raw", **where, **places.expressions()), ROWS))
     return Reading(
-        file=placed.file,
+        file=name,
         rows=pl.concat(frames),
-        rejects=_rejected(rejects, placed),
-        format=layout.format.name,
-        encoding=encoding,
-        delimiter=delimiter,
+        rejects=pl.concat(rejects),
+        format=places.format.name,
+        encoding=origin.encoding,
+        delimiter=origin.delimiter,
         header_line=header.number,
-        places={name: place for name, place in layout.places.items() if place is not None},
-        unmapped=tuple(layout.unmapped),
-        data_rows=row - placed.first_row + 1,
+        places={column: place for column, place in places.places.items() if place is not None},
+        unmapped=tuple(places.unmapped),
+        ignored=tuple(places.ignored),
+        data_rows=row - wanted.first_row,
     )
 
 
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """While rows are made: they hold no cycles, so nothing is gained by looking for some again and again."""
-    collects = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if collects:
-            gc.enable()
-
-
-def _frame(good: list[_Line], numbers: list[int], width: int, layout: _Layout, placed: _Placed) -> pl.DataFrame:
-    """Rows of a table as `ROWS`; short ones are filled up, long ones have only empty cells too many."""
-    whole = (line.cells if len(line.cells) == width else (line.cells + [""] * width)[:width] for line in good)
-    columns = list(zip(*whole, strict=True)) or [()] * width
-    cells = {
-        name: pl.Series(name, columns[index], dtype=pl.String).str.replace(DEFUSED, "$1")
-        for index, name in enumerate(layout.columns)
-        if name in layout.wanted
-    }
-    frame = pl.DataFrame(
+def _together(piece: Piece, header: Line) -> pl.DataFrame:
+    """The rows of a piece in their order: `line`, `raw`, the cells as `0`, `1` …, and `reason` where it is no row."""
+    names = [normalised(cell) for cell in header.cells]
+    width = len(names)
+    several = [(line, line.problem or _misfit(line.cells, names)) for line in piece.single]
+    cells = list(zip(*((line.cells + [""] * width)[:width] for line, _ in several), strict=True)) or [()] * width
+    single = pl.DataFrame(
         {
-            **cells,
-            ".line": pl.Series([line.number for line in good], dtype=pl.UInt32),
-            ".row": pl.Series(numbers, dtype=pl.UInt32),
-            ".raw": pl.Series([line.raw for line in good], dtype=pl.String),
+            "line": pl.Series([line.number for line, _ in several], dtype=pl.UInt32),
+            "raw": pl.Series([line.raw for line, _ in several], dtype=pl.String),
+            **{str(at): pl.Series(column, dtype=pl.String) for at, column in enumerate(cells)},
+            "reason": pl.Series([reason for _, reason in several], dtype=pl.String),
         }
     )
-    rows = frame.select(
-        line=pl.col(".line"), row=pl.col(".row"), raw=pl.col(".raw"), **placed.columns(), **layout.expressions()
-    )
-    return conform(rows, ROWS)
+    if piece.whole is None:
+        return single
+    again = _is_header(piece.whole, header)
+    whole = piece.whole.with_columns(reason=pl.when(again).then(pl.lit(_HEADER_AGAIN)))
+    return whole.select(single.columns).merge_sorted(single, key="line") if len(single) else whole
 
 
-def _read_cards(text: str, placed: _Placed, encoding: str) -> Reading:
-    rows, rejects = list[dict[str, object]](), list[dict[str, object]]()
-    row = placed.first_row - 1
-    for line, raw, places in cards(text):
-        row += 1
+def _is_header(whole: pl.DataFrame, header: Line) -> pl.Series:
+    """Which of these rows are the header once more."""
+    first = whole["0"].str.to_lowercase().str.strip_chars() == header.cells[0].lower().strip()
+    names = [normalised(cell) for cell in header.cells]
+    cells = whole.select(map(str, range(len(names))))
+    same = [at for at in first.arg_true() if [normalised(cell) for cell in cells.row(at)] == names]
+    nowhere = pl.Series([False]).new_from_index(0, len(whole))
+    return nowhere.scatter(same, True) if same else nowhere
+
+
+def _without_guard(cells: pl.Series) -> pl.Series:
+    return cells.str.replace(DEFUSED, "$1") if cells.str.starts_with("'").any() else cells
+
+
+def _read_cards(name: str, lines: Iterator[str], wanted: Wanted, encoding: str) -> Reading:
+    found, rejects = list[dict[str, object]](), list[dict[str, object]]()
+    row = wanted.first_row
+    for line, raw, places in cards(lines):
         if isinstance(places, str):
             rejects.append({"line": line, "row": row, "reason": places, "raw": raw})
         else:
-            rows.append({"line": line, "row": row, "raw": raw, **places})
-    frame = pl.DataFrame(rows, schema_overrides={name: kind for name, kind in ROWS.items() if rows and name in rows[0]})
+            found.append({"line": line, "row": row, "raw": raw, **places})
+        row += 1
+    kinds = {name: kind for name, kind in ROWS.items() if found and name in found[0]}
+    frame = pl.DataFrame(found, schema_overrides=kinds)
     return Reading(
-        file=placed.file,
-        rows=conform(frame.with_columns(**placed.columns()) if rows else frame, ROWS),
-        rejects=_rejected(rejects, placed),
+        file=name,
+        rows=conform(frame.with_columns(**wanted.placed(name)) if found else frame, ROWS),
+        rejects=_rejected(rejects, name, wanted),
         format="vcard",
         encoding=encoding,
-        delimiter="",
-        header_line=1,
-        data_rows=row - placed.first_row + 1,
+        data_rows=row - wanted.first_row,
     )
 
 
-def _rejected(rejects: list[dict[str, object]], placed: _Placed) -> pl.DataFrame:
-    where = {name: one for name, one in placed.columns().items() if name in REJECTS}
+def _rejected(rejects: list[dict[str, object]], name: str, wanted: Wanted) -> pl.DataFrame:
     schema = {name: kind for name, kind in REJECTS.items() if name in ("line", "row", "reason", "raw")}
-    return conform(pl.DataFrame(rejects, schema=schema).with_columns(**where), REJECTS)
+    return conform(pl.DataFrame(rejects, schema=schema).with_columns(**wanted.placed(name)), REJECTS)
 
 
-def _unusable(error: InputError, source: str) -> Reading:
+def _unusable(name: str, error: InputError, wanted: Wanted) -> Reading:
     """One table of several that cannot be used: it is rejected whole."""
-    name = str(error).partition(" ")[0]
     reject: dict[str, object] = {"line": 1, "row": None, "reason": str(error), "raw": None}
-    placed = _Placed(source, 0, None, name, 1)
-    return Reading(name, pl.DataFrame(schema=dict(ROWS)), _rejected([reject], placed), "unknown", "", "", 1)
+    return Reading(name, pl.DataFrame(schema=dict(ROWS)), _rejected([reject], name, wanted), "unknown")
 
 
 def _as_csv(cells: Sequence[str]) -> str:
@@ -276,92 +270,39 @@ def _as_csv(cells: Sequence[str]) -> str:
     return text.getvalue()
 
 
-def _decode(part: Part) -> tuple[str, str]:
-    data = part.data
-    if not data.strip(b"\r\n\t \x00\xef\xbb\xbf"):
-        raise InputError(f"{part.name} is empty: there is nothing to import in it.")
-    for mark, encoding in _MARKS:
-        if data.startswith(mark):
-            return data.decode(encoding, errors="replace"), encoding.removesuffix("-sig")
-    if b"\x00" in data[:SAMPLE_BYTES]:
-        raise InputError(f"{part.name} is not a text table: export it again as CSV.")
-    try:
-        return data.decode("utf-8"), "utf-8"
-    except UnicodeDecodeError:
-        best = from_bytes(data[:SAMPLE_BYTES], cp_isolation=_ENCODINGS).best()
-        encoding = best.encoding if best is not None else "cp1252"
-        text, western = data.decode(encoding, errors="replace"), data.decode("cp1252", errors="replace")
-        return (text, "cp1252") if text == western else (text, encoding)
+def _delimiter(head: str, wanted: Wanted) -> tuple[str, int]:
+    """The delimiter under which most headers are known, then the first rows agree best on their number of cells.
 
-
-def _delimiter(text: str) -> str:
-    """The delimiter under which most headers are known, then the first rows agree best on their number of cells."""
-    first = text[: 1 << 16]
-    if first[:4].lower() == "sep=" and len(first) > 4:
-        return first[4]
+    A first line that names it (`sep=;`) is one to pass over: the second value is how many those are.
+    """
+    if named := _NAMED_DELIMITER.match(head):
+        return named[1], 1
 
     def evidence(delimiter: str) -> tuple[int, float, int]:
-        reader = csv.reader(io.StringIO(first, newline=""), delimiter=delimiter)
-        rows = [cells for cells, _ in zip(reader, range(HEADER_WITHIN), strict=False) if cells]
-        counts = [len(cells) for cells in rows]
+        reader = csv.reader(io.StringIO(head, newline=""), delimiter=delimiter)
+        several = [cells for cells, _ in zip(reader, range(HEADER_WITHIN), strict=False) if cells]
+        counts = [len(cells) for cells in several]
         if max(counts, default=0) < 2:
             return (0, 0.0, 0)
         usual = max(set(counts), key=lambda count: (counts.count(count), count))
-        return (max(_known(cells) for cells in rows), counts.count(usual) / len(counts), usual)
+        return (max(_telling(cells, wanted) for cells in several), counts.count(usual) / len(counts), usual)
 
-    return max(DELIMITERS, key=evidence)
-
-
-def _records(text: str, delimiter: str) -> Iterator[_Line]:
-    """The file's records with the line each begins on; one that cannot be parsed costs only its own line."""
-    lines = list(io.StringIO(text, newline=""))
-    del text
-    start = 0
-    if lines and lines[0].lower().startswith("sep") and len(next(csv.reader([lines[0]], delimiter=delimiter), [])) < 3:
-        cells = next(csv.reader([lines[0]], delimiter=delimiter), [])
-        start = int(len(cells) == 1 or not any(cells[1:]))
-    while start < len(lines):
-        reader = csv.reader(islice(lines, start, None), delimiter=delimiter, strict=True)
-        origin = start
-        try:
-            for cells in reader:
-                end = origin + reader.line_num
-                if cells:
-                    raw = lines[start] if end == start + 1 else "".join(lines[start:end])
-                    yield _Line(start + 1, cells, raw.rstrip("\r\n"))
-                start = end
-            start = len(lines)
-        except csv.Error:
-            yield _repaired(lines[start], start + 1, delimiter)
-            start += 1
+    return max(DELIMITERS, key=evidence), 0
 
 
-def _repaired(line: str, number: int, delimiter: str) -> _Line:
-    """A line that breaks the quoting rules, read leniently when its quotes are at least paired."""
-    raw = line.rstrip("\r\n")
-    if line.count('"') % 2 == 0:
-        cells = next(csv.reader([line], delimiter=delimiter), [])
-        return _Line(number, cells, raw)
-    return _Line(number, [], raw, "a quote is opened and never closed")
+def _telling(cells: Sequence[str], wanted: Wanted) -> int:
+    """How many of these cells are headers that are known, or that somebody has named."""
+    named = wanted.named
+    return how_many_known(cells) + sum(normalised(cell) in named for cell in cells)
 
 
-def _known(cells: Sequence[str]) -> int:
-    """How many of these cells are headers that are known."""
-    names = [normalised(cell) for cell in cells]
-    form, generic = recognise(names), known_formats()["generic"]
-    return sum(1 for name in names if name and (form.place(name) is not None or generic.place(name) is not None))
-
-
-def _header(lines: list[_Line], name: str) -> tuple[int, _Line]:
+def _header(lines: list[Line], name: str, wanted: Wanted) -> tuple[int, Line]:
     """The index and the record of the header: the first rows' line that most headers are known of."""
-    candidates = lines[:HEADER_WITHIN]
-    scores = [_known(line.cells) for line in candidates]
+    scores = [_telling(line.cells, wanted) for line in lines]
     if not scores or max(scores) == 0:
-        raise InputError(
-            f"{name} has no column that can be used: none of its headers names a person, an e-mail or a phone."
-        )
+        raise no_column(name)
     index = scores.index(max(scores))
-    return index, candidates[index]
+    return index, lines[index]
 
 
 def _misfit(cells: list[str], names: list[str]) -> str | None:
@@ -371,7 +312,7 @@ def _misfit(cells: list[str], names: list[str]) -> str | None:
     width = len(names)
     if len(cells) == width:
         if normalised(cells[0]) == names[0] and [normalised(cell) for cell in cells] == names:
-            return "the header again"
+            return _HEADER_AGAIN
         if cells[0][:1] not in ("#", " ", "\t") or cells[0].lstrip()[:1] != "#":
             return None
     alone = not any(cell.strip() for cell in cells[1:])
@@ -382,123 +323,3 @@ def _misfit(cells: list[str], names: list[str]) -> str | None:
     if any(cell.strip() for cell in cells[width:]):
         return f"{len(cells)} cells where the header has {width}"
     return None
-
-
-@dataclass(frozen=True)
-class _Layout:
-    """Which column of the file goes to which place of a row."""
-
-    format: Format
-    columns: list[str]
-    places: dict[str, str | None]
-    identifiers: frozenset[str]
-
-    @property
-    def unmapped(self) -> list[str]:
-        return [name for name, place in self.places.items() if place is None and name not in self.identifiers]
-
-    @property
-    def wanted(self) -> set[str]:
-        return {name for name, place in self.places.items() if place != "ignored"} | self.identifiers
-
-    def expressions(self) -> dict[str, pl.Expr]:
-        """One expression a column of `ROWS` that the file has something for."""
-        singles: dict[str, pl.Expr] = {}
-        slots: dict[str, dict[str, dict[str, pl.Expr]]] = {}
-        labels: list[pl.Expr] = []
-        for name, place in self.places.items():
-            if place in (None, "ignored"):
-                continue
-            cell = pl.col(name)
-            head, _, rest = str(place).partition(".")
-            if head == "labels":
-                labels.append(cell)
-            elif rest:
-                slot, _, part = rest.partition(".")
-                slots.setdefault(head, {}).setdefault(slot, {})[part or "value"] = cell
-            else:
-                filled = pl.when(cell.str.strip_chars() != "").then(cell)
-                singles[head] = pl.coalesce(singles[head], filled) if head in singles else filled
-        if parts := [singles.pop(one) for one in ("birth_year", "birth_month", "birth_day") if one in singles]:
-            singles["birthdate"] = _birthdate(*parts) if len(parts) == 3 else pl.lit(None, dtype=pl.String)
-        lists = {
-            head: pl.concat_list([_slot(self.format, head, slot, parts) for slot, parts in by_slot.items()])
-            for head, by_slot in slots.items()
-        }
-        if labels:
-            lists["labels"] = pl.concat_list(labels)
-        for column, names in (("extras", self.unmapped), ("identifiers", sorted(self.identifiers))):
-            if names:
-                lists[column] = pl.concat_list([pl.struct(name=pl.lit(name), value=pl.col(name)) for name in names])
-        return singles | lists
-
-
-def _birthdate(year: pl.Expr, month: pl.Expr, day: pl.Expr) -> pl.Expr:
-    """A date from its three columns; without a year, a birthday."""
-    tail = pl.concat_str(month.str.zfill(2), day.str.zfill(2), separator="-")
-    return pl.concat_str(year.fill_null("-"), tail, separator="-")
-
-
-def _slot(form: Format, head: str, slot: str, parts: dict[str, pl.Expr]) -> pl.Expr:
-    """One element of a list column: an e-mail, a phone or an address of the row."""
-    nothing = pl.lit(None, dtype=pl.String)
-    name = slot.rstrip("0123456789")
-    tag = parts.get("tag", pl.lit(name.upper()) if name in TAGS else nothing)
-    if head == "phones" and form.bare_international and "value" in parts:
-        parts = {**parts, "value": parts["value"].str.replace(r"^([1-9]\d{7,14})$", "+$1")}
-    if head == "emails":
-        return pl.struct(value=parts.get("value", nothing), tag=tag)
-    if head == "phones":
-        return pl.struct(value=parts.get("value", nothing), tag=tag, country=parts.get("country", nothing))
-    if "number" in parts:
-        street = pl.concat_str([parts["number"], parts.get("street", nothing)], separator=" ", ignore_nulls=True)
-        parts = {**parts, "street": street}
-    return pl.struct(tag.alias("tag"), *[parts.get(part, nothing).alias(part) for part in ADDRESS_PARTS])
-
-
-def _layout(
-    header: list[str], format_name: str | None, identifiers: Sequence[str], key_column: str | None, file: str
-) -> _Layout:
-    columns = _unique(header)
-    names = [normalised(cell) for cell in header]
-    generic = known_formats()["generic"]
-    if format_name is not None and format_name not in known_formats():
-        known = ", ".join(known_formats())
-        raise InputError(f"{file}: there is no format {format_name!r}. Known formats: {known}.")
-    form = known_formats()[format_name] if format_name is not None else recognise(names)
-    places: dict[str, str | None] = {}
-    for column, name in zip(columns, names, strict=True):
-        place = form.place(name)
-        places[column] = generic.place(name) if place is None and form is not generic and name else place
-    declared = frozenset(_named(columns, wanted, file) for wanted in identifiers)
-    places = {column: None if column in declared else place for column, place in places.items()}
-    if key_column is not None:
-        chosen = _named(columns, key_column, file)
-        places = {column: None if place == "source_key" else place for column, place in places.items()}
-        places[chosen] = "source_key"
-    telling = {"first", "last", "full_name", "emails", "phones"}
-    if not declared and not telling.intersection(str(place).partition(".")[0] for place in places.values()):
-        raise InputError(
-            f"{name} has no column that can be used: none of its headers names a person, an e-mail or a phone."
-        )
-    return _Layout(form, columns, places, declared)
-
-
-def _named(columns: list[str], wanted: str, file: str) -> str:
-    for column in columns:
-        if normalised(column) == normalised(wanted):
-            return column
-    raise InputError(f"{file} has no column {wanted!r}. Its columns: {', '.join(columns)}.")
-
-
-def _unique(header: list[str]) -> list[str]:
-    """Column names without repeats: a blank one is called by its number, a second one `Name (2)`."""
-    names: list[str] = []
-    for number, cell in enumerate(header, start=1):
-        base = cell.replace("\ufeff", "").strip() or f"column {number}"
-        name, copy = base, 1
-        while name in names:
-            copy += 1
-            name = f"{base} ({copy})"
-        names.append(name)
-    return names

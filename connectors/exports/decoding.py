@@ -1,0 +1,99 @@
+"""Bytes to text: the encoding of a file, found without holding the file."""
+
+from __future__ import annotations
+
+import codecs
+import io
+from collections.abc import Generator, Iterator
+from typing import BinaryIO, NamedTuple
+
+from charset_normalizer import from_bytes
+
+from transforms.errors import InputError
+
+SAMPLE_BYTES = 1 << 18
+_BLOCK = 1 << 20
+_MARKS = [
+    (b"\xef\xbb\xbf", "utf-8-sig"),
+    (b"\xff\xfe", "utf-16"),
+    (b"\xfe\xff", "utf-16"),
+]
+_ENCODINGS = ["utf_8", "cp1252", "cp1250", "cp1251", "cp1255", "mac_roman"]
+
+
+class Text(NamedTuple):
+    """A text file that can be read from its beginning again and again."""
+
+    file: BinaryIO
+    encoding: str
+    codec: str
+    """The encoding by Python's name: one that takes the byte-order mark away, where there is one."""
+
+    def lines(self) -> Generator[str]:
+        """Its lines with the ends they have: a line feed, a carriage return, or both."""
+        self.file.seek(0)
+        text = io.TextIOWrapper(self.file, self.codec, errors="replace", newline="")
+        try:
+            while line := text.readline():  # `yield from` would close the file with the generator
+                yield line
+        finally:
+            text.detach()
+
+    def head(self, most: int = 1 << 16) -> str:
+        """Its first characters."""
+        self.file.seek(0)
+        text = io.TextIOWrapper(self.file, self.codec, errors="replace", newline="")
+        try:
+            return text.read(most)
+        finally:
+            text.detach()
+
+
+def decoded(name: str, file: BinaryIO) -> Text:
+    """The file as text: by its byte-order mark, else as UTF-8 where all of it is, else by the likeliest code page.
+
+    Args:
+        name: the file's name for people.
+        file: its bytes; one that can be read from its beginning again.
+
+    Raises:
+        InputError: it is empty, or no text.
+    """
+    if all(not block.strip(b"\r\n\t \x00\xef\xbb\xbf") for block in _blocks(file)):
+        raise InputError(f"{name} is empty: there is nothing to import in it.")
+    file.seek(0)
+    sample = file.read(SAMPLE_BYTES)
+    for mark, codec in _MARKS:
+        if sample.startswith(mark):
+            return Text(file, codec.removesuffix("-sig"), codec)
+    if b"\x00" in sample:
+        raise InputError(f"{name} is not a text table: export it again as CSV.")
+    if _is_utf8(file):
+        return Text(file, "utf-8", "utf-8")
+    best = from_bytes(sample, cp_isolation=_ENCODINGS).best()
+    encoding = best.encoding if best is not None else "cp1252"
+    if encoding == "utf_8" or _reads_alike(file, encoding, "cp1252"):
+        encoding = "cp1252"
+    return Text(file, encoding, encoding)
+
+
+def _blocks(file: BinaryIO) -> Iterator[bytes]:
+    file.seek(0)
+    while block := file.read(_BLOCK):
+        yield block
+
+
+def _is_utf8(file: BinaryIO) -> bool:
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    try:
+        for block in _blocks(file):
+            decoder.decode(block)
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _reads_alike(file: BinaryIO, one: str, other: str) -> bool:
+    """Whether two code pages of one byte a character give the same text."""
+    return all(block.decode(one, errors="replace") == block.decode(other, errors="replace") for block in _blocks(file))

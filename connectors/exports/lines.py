@@ -1,0 +1,164 @@
+"""Text to rows of cells: what a table's lines hold, and what is wrong with those that hold none.
+
+Nearly all lines of nearly all files are one row each, with a cell for every column. These are taken apart in columns,
+many at once; whatever spans lines, is ragged or breaks the rules of quoting goes through `csv`, row by row. Both ways
+give the same cells.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterator
+from itertools import islice
+from typing import NamedTuple
+
+import polars as pl
+
+CHUNK = 50_000
+"""Lines that are held at once."""
+
+csv.field_size_limit(1 << 24)
+
+
+class Line(NamedTuple):
+    """One row of a file: the line it begins on, its cells, its raw text, and what is wrong with it."""
+
+    number: int
+    cells: list[str]
+    raw: str
+    problem: str | None = None
+
+
+class Piece(NamedTuple):
+    """Some rows of a table: those with a cell for every column as a frame, the others one by one.
+
+    `whole` has the columns `line`, `raw`, and the cells of column 0, 1, 2 … as `0`, `1`, `2` ….
+    """
+
+    whole: pl.DataFrame | None
+    single: list[Line]
+
+
+def rows(lines: Iterator[str], delimiter: str) -> Iterator[Line]:
+    """The rows of a table, one by one; one that cannot be parsed costs only its own line."""
+    feed = _Feed(lines)
+    number = 1
+    while feed.fill(1):
+        yield from _row(feed, 0, number, delimiter)
+        number += feed.at
+        feed.drop(feed.at)
+
+
+def pieces(lines: Iterator[str], delimiter: str, width: int, *, first_line: int, chunk: int = CHUNK) -> Iterator[Piece]:
+    """The rows of a table in pieces; each of its rows is in one of them, in one way or the other.
+
+    Args:
+        lines: the lines behind the header, with their ends.
+        delimiter: what stands between cells.
+        width: how many columns the header has.
+        first_line: the number of the first of these lines in its file.
+        chunk: how many lines are looked at at once.
+    """
+    feed, number = _Feed(lines), first_line
+    sound = _sound(delimiter) if width > 1 and delimiter.isascii() else None
+    while count := feed.fill(chunk):
+        text = pl.Series(feed.kept[:count]).str.strip_chars_end("\r\n")
+        quoted = text.str.contains('"', literal=True)
+        broken = quoted & ~text.str.contains(sound) if sound else ~quoted | True
+        single: list[Line] = []
+        spans: list[int] = []
+        end = 0
+        for at in broken.arg_true():
+            if at >= end:
+                single += _row(feed, at, number + at, delimiter)
+                end = feed.at
+                spans += range(at, min(end, count))
+        bare = text.zip_with(~quoted, text.str.replace_all(_QUOTED, "")) if quoted.any() else text
+        whole = (bare.str.count_matches(delimiter, literal=True) == width - 1) & ~text.str.contains(_odd(delimiter))
+        if spans:
+            whole = whole.scatter(spans, False)
+        rest = (~whole).scatter(spans, False) if spans else ~whole
+        for at in rest.arg_true():
+            single += _row(feed, at, number + at, delimiter)
+        numbers = pl.int_range(number, number + count, dtype=pl.UInt32, eager=True).filter(whole)
+        raw = text.filter(whole)
+        yield Piece(_apart(raw, delimiter, width).with_columns(line=numbers, raw=raw), sorted(single))
+        passed = max(count, end)
+        feed.drop(passed)
+        number += passed
+
+
+class _Feed:
+    """Lines that wait until their row is known, so that they can be read again."""
+
+    def __init__(self, lines: Iterator[str]) -> None:
+        self._lines = lines
+        self.kept: list[str] = []
+        self.at = 0
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        if self.at == len(self.kept):
+            self.kept.append(next(self._lines))
+        self.at += 1
+        return self.kept[self.at - 1]
+
+    def fill(self, count: int) -> int:
+        """Keeps so many lines, where there are so many; returns how many there are."""
+        self.kept += islice(self._lines, max(0, count - len(self.kept)))
+        return min(count, len(self.kept))
+
+    def drop(self, count: int) -> None:
+        """Forgets the first lines."""
+        del self.kept[:count]
+        self.at = 0
+
+
+def _row(feed: _Feed, at: int, number: int, delimiter: str) -> list[Line]:
+    """The row that begins in a kept line, if it is not blank; the feed stands behind it then."""
+    feed.at = at
+    try:
+        cells = next(csv.reader(feed, delimiter=delimiter, strict=True), [])
+    except csv.Error:
+        feed.at = at + 1
+        return [_repaired(feed.kept[at], number, delimiter)]
+    raw = "".join(feed.kept[at : feed.at]).rstrip("\r\n")
+    return [Line(number, cells, raw)] if cells else []
+
+
+def _repaired(line: str, number: int, delimiter: str) -> Line:
+    """A line that breaks the quoting rules, read leniently when its quotes are at least paired."""
+    raw = line.rstrip("\r\n")
+    if line.count('"') % 2 == 0:
+        return Line(number, next(csv.reader([line], delimiter=delimiter), []), raw)
+    return Line(number, [], raw, "a quote is opened and never closed")
+
+
+_QUOTED = r'"(?:[^"]|"")*"'
+
+
+def _sound(delimiter: str) -> str:
+    """Lines in which every quote is one of a pair around a whole cell, or doubled within such a pair."""
+    cell = rf'(?:{_QUOTED}|[^"{re.escape(delimiter)}]*)'
+    return rf"^{cell}(?:{re.escape(delimiter)}{cell})*$"
+
+
+def _odd(delimiter: str) -> str:
+    """Lines that are blank, or a comment."""
+    blank = rf'[\s\x1c-\x1f"{re.escape(delimiter)}]'
+    return rf'^{blank}*$|^[\s"]*#'
+
+
+def _apart(text: pl.Series, delimiter: str, width: int) -> pl.DataFrame:
+    """Lines with a cell for every column and sound quotes, taken apart."""
+    schema = {str(at): pl.String for at in range(width)}
+    if text.is_empty():
+        return pl.DataFrame(schema=schema)
+    data = text.str.join("\n").item().encode()
+    return pl.read_csv(
+        io.BytesIO(data), has_header=False, schema=schema, separator=delimiter, empty_string_is_null=False
+    )
