@@ -57,6 +57,14 @@ RunFolder = Annotated[
     Path | None,
     typer.Option("--run", metavar="DIR", help="Where the run's tables and report go (default: below runs/)."),
 ]
+Mapped = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--map",
+        metavar='"COLUMN=FIELD"',
+        help="Where a column goes, before what its format says: first name, emails.work, ignore, keep …; repeatable.",
+    ),
+]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Apply without asking.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object, and only that, on standard output.")]
 UsePrefect = Annotated[
@@ -70,12 +78,13 @@ def migrate(
     config: Config = None,
     site: SiteUrl = None,
     run: RunFolder = None,
+    mapped: Mapped = None,
     yes: Yes = False,
     as_json: AsJson = False,
     prefect: UsePrefect = False,
 ) -> None:
     """Plan, show the plan, ask, apply, report."""
-    planned, settings, summary = _plan(exports, config, site, run, prefect)
+    planned, settings, summary = _plan(exports, config, site, run, mapped, prefect)
     if _nothing_to_do(planned):
         _finish(summary, planned, as_json)
     if not yes and not _agreed(planned):
@@ -89,11 +98,12 @@ def plan(
     config: Config = None,
     site: SiteUrl = None,
     run: RunFolder = None,
+    mapped: Mapped = None,
     as_json: AsJson = False,
     prefect: UsePrefect = False,
 ) -> None:
     """Find who is who and write the plan; the site is not touched."""
-    planned, _, summary = _plan(exports, config, site, run, prefect)
+    planned, _, summary = _plan(exports, config, site, run, mapped, prefect)
     if not _nothing_to_do(planned):
         _say(f"\nNothing has been written. Next:  onefold apply {planned.folder}")
     if as_json:
@@ -161,6 +171,33 @@ def match(
     )
     if as_json:
         print(json.dumps(summary))
+
+
+@app.command()
+def check(
+    exports: Exports = None,
+    config: Config = None,
+    mapped: Mapped = None,
+    dns: Annotated[
+        bool, typer.Option("--check-dns", help="Ask name servers whether the e-mails' domains take mail.")
+    ] = False,
+    show_values: Annotated[
+        bool, typer.Option("--show-values", help="Show examples whole; else only their shape is shown.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show what exports are taken for and what is wrong with them. Nothing is written."""
+    from flows.checking import check_exports
+    from flows.settings import load_settings
+
+    settings = load_settings(config).with_exports(exports or []).with_columns(_columns(mapped))
+    if not any(one.files for one in settings.source):
+        raise UsageError("There is nothing to check. Give exports, or --config FILE with sources.")
+    checked = _Shown()("read and normalise the exports", check_exports, settings, dns=dns)
+    _say(checked.text(show_values=show_values))
+    if as_json:
+        print(json.dumps(checked.facts(show_values=show_values)))
+    raise typer.Exit(0 if checked.is_sound else HELD)
 
 
 @site_app.command("load")
@@ -285,13 +322,15 @@ def _plan(
     config: Path | None,
     site: str | None,
     folder: Path | None,
+    mapped: list[str] | None,
     prefect: bool,
 ) -> tuple[Run, Settings, dict[str, Any]]:
     from flows.pipeline import plan_run
     from flows.runs import Run
     from flows.settings import load_settings
 
-    settings = load_settings(config).with_site(site).with_exports(exports or [])
+    columns = _columns(mapped)
+    settings = load_settings(config).with_site(site).with_exports(exports or []).with_columns(columns)
     if (
         not any(one.files for one in settings.source)
         and site is None
@@ -305,13 +344,24 @@ def _plan(
         from flows.plan import plan as plan_flow
 
         with _reaching_prefect():
-            summary = plan_flow(exports, str(config) if config else None, site, str(folder) if folder else None)
+            summary = plan_flow(
+                exports, str(config) if config else None, site, str(folder) if folder else None, columns
+            )
         run = Run.opened(Path(summary["run"]))
     else:
         run = Run.new(folder)
         summary = plan_run(settings, run, _Shown())
     _show_plan(run)
     return run, settings, summary
+
+
+def _columns(mapped: list[str] | None) -> dict[str, str]:
+    """Columns and the fields they are to go to, from `COLUMN=FIELD`."""
+    pairs = [one.rpartition("=") for one in mapped or []]
+    for column, equals, place in pairs:
+        if not (column.strip() and equals and place.strip()):
+            raise UsageError('--map takes "COLUMN=FIELD", for example --map "Handle=nickname".')
+    return {column.strip(): place.strip() for column, _, place in pairs}
 
 
 def _apply(run: Run, settings: Settings, as_json: bool, prefect: bool) -> None:

@@ -14,7 +14,11 @@ from flows.tasks import as_task, settings_for
 
 @flow(name="onefold-migrate", persist_result=False)
 def migrate(
-    exports: list[str] | None = None, config: str | None = None, site: str | None = None, run: str | None = None
+    exports: list[str] | None = None,
+    config: str | None = None,
+    site: str | None = None,
+    run: str | None = None,
+    columns: dict[str, str] | None = None,
 ) -> dict[str, Any]:
     """Plans and applies a run; what waits for a person is left for the report.
 
@@ -23,11 +27,12 @@ def migrate(
         config: the settings file; `onefold.toml` where the flow runs, when there is one.
         site: the site: `local:PATH`, `wix`, or the address of a service.
         run: the run's folder; a new one below `runs` when not given.
+        columns: where columns go, by header, before what their format says.
 
     Returns:
         The summary, as the command line prints it with `--json`.
     """
-    settings = settings_for(config, site, exports)
+    settings = settings_for(config, site, exports, columns)
     folder = Run.new(Path(run) if run else None)
     plan_run(settings, folder, as_task)
     return apply_run(folder, settings, as_task)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import difflib
 import time
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +16,8 @@ from typing import Any, ParamSpec, Protocol, TypeVar
 import polars as pl
 
 from connectors.contacts import Contact, contact_rows, named_contacts
-from connectors.exports.reading import read_file
+from connectors.exports.formats import normalised
+from connectors.exports.reading import Reading, read_file
 from connectors.journal import DONE, Journal
 from connectors.journal import SCHEMA as JOURNAL
 from connectors.memory import HELD
@@ -25,7 +28,7 @@ from flows.settings import Settings, SourceSettings
 from flows.sites import is_missing, memory_of, opened
 from transforms.audit import audit, tally
 from transforms.clustering import short_id
-from transforms.errors import InputError, RunError, UsageError
+from transforms.errors import InputError, NotFound, RunError, UsageError
 from transforms.matching import Matches, match
 from transforms.planning import Plan, Policy, plan
 from transforms.records import Records, to_records
@@ -73,9 +76,10 @@ def plan_run(settings: Settings, run: Run, stage: Stage = directly) -> dict[str,
     exports = stage("read the exports", read_exports, settings.ranked())
     rows = [_site_rows(settings, contacts), exports.rows]
     tables = stage("normalise", normalise, rows, settings)
+    known = stage("follow what the site has merged", redirected, settings, contacts, exports)
     policy = settings.policy_for(run.name)
     decided = stage("recall", recall, run, settings, tables, exports.rows, contacts)
-    matches, planned = stage("match and plan", settle, tables, contacts, exports.rows, decided, settings, policy)
+    matches, planned = stage("match and plan", settle, tables, contacts, exports.rows, decided, known, settings, policy)
     stage("save", save, run, tables, exports.rejects, contacts, matches, planned)
     run.note(
         state="planned",
@@ -122,6 +126,36 @@ def read_site(settings: Settings) -> list[Contact]:
     return waited(contacts())
 
 
+def redirected(settings: Settings, contacts: Sequence[Contact], exports: Exports) -> dict[str, str]:
+    """Records that carry the id of a contact of the site, with the contact it is now: the site's own merges are known.
+
+    Only exports that Onefold wrote carry such ids. One call is made for each id that is no longer among the contacts.
+    """
+    ours = pl.DataFrame(
+        [(one["source"], one["file"]) for one in exports.files if one.get("format") == "onefold"],
+        schema={"source": pl.String, "file": pl.String},
+        orient="row",
+    )
+    keyed = exports.rows.join(ours, on=["source", "file"], how="semi").drop_nulls("source_key")
+    there = {one.id for one in contacts}
+    gone = sorted(set(keyed["source_key"]) - there)
+
+    async def followed() -> dict[str, str]:
+        found: dict[str, str] = {}
+        async with opened(settings) as site:
+            for contact in gone:
+                with suppress(NotFound):
+                    found[contact] = (await site.get(contact)).id
+        return found
+
+    now = dict(zip(there, there, strict=True)) | (waited(followed()) if gone and there else {})
+    return {
+        f"{source}:{row}": now[key]
+        for source, row, key in keyed.select("source", "row", "source_key").iter_rows()
+        if now.get(key) in there
+    }
+
+
 def waited(work: Coroutine[Any, Any, T]) -> T:
     """The coroutine's result; where an event loop runs already, as in a notebook, in a thread beside it."""
     try:
@@ -143,54 +177,71 @@ def read_exports(sources: Sequence[SourceSettings]) -> Exports:
 
     Raises:
         UsageError: a file is missing.
-        InputError: not one of the files can be read.
+        InputError: not one of the files can be read, or a column that was mapped is in none of them.
     """
     frames, rejects, files = [empty(ROWS)], [empty(REJECTS)], []
     problems: list[str] = []
+    for source, path, reading in readings(sources):
+        if isinstance(reading, InputError):
+            problems.append(str(reading))
+            reject = {"source": source.name, "file": path.name, "line": 1, "reason": str(reading)}
+            rejects.append(conform(pl.DataFrame([reject]), REJECTS))
+            files.append({"source": source.name, "file": path.name, "problem": str(reading), "rows": 0})
+            continue
+        frames.append(reading.rows)
+        rejects.append(reading.rejects)
+        files.append(
+            {
+                "source": source.name,
+                "file": reading.file,
+                "format": reading.format,
+                "encoding": reading.encoding,
+                "delimiter": reading.delimiter,
+                "rows": reading.data_rows,
+                "columns": reading.places,
+                "unmapped": list(reading.unmapped),
+            }
+        )
+    if problems and len(problems) == len(files):
+        raise InputError(" ".join(problems))
+    return Exports(pl.concat(frames), pl.concat(rejects), files)
+
+
+def readings(sources: Sequence[SourceSettings]) -> Iterator[tuple[SourceSettings, Path, Reading | InputError]]:
+    """What became of each export file, or why it cannot be read; a packed file may hold several tables.
+
+    Raises:
+        UsageError: a file is missing.
+        InputError: a column that was mapped is in none of the files.
+    """
+    mapped = {normalised(column): column for source in sources for column in source.columns}
+    seen: dict[str, str] = {}
     for rank, source in enumerate(sources):
         first_row = 1
         for path in [file for pattern in source.files for file in _files(pattern)]:
             try:
-                readings = read_file(
+                several = read_file(
                     path,
                     source=source.name,
                     rank=rank,
                     region=source.region,
                     format_name=source.format,
+                    columns=source.columns,
+                    auto_saved=source.auto_saved,
                     first_row=first_row,
                 )
             except InputError as error:
-                problems.append(str(error))
-                reject = {
-                    "source": source.name,
-                    "file": path.name,
-                    "line": 1,
-                    "row": None,
-                    "reason": str(error),
-                    "raw": None,
-                }
-                rejects.append(conform(pl.DataFrame([reject]), REJECTS))
-                files.append({"source": source.name, "file": path.name, "problem": str(error), "rows": 0})
+                yield source, path, error
                 continue
-            for reading in readings:
+            for reading in several:
                 first_row += reading.data_rows
-                frames.append(reading.rows)
-                rejects.append(reading.rejects)
-                files.append(
-                    {
-                        "source": source.name,
-                        "file": reading.file,
-                        "format": reading.format,
-                        "encoding": reading.encoding,
-                        "delimiter": reading.delimiter,
-                        "rows": reading.data_rows,
-                        "columns": reading.places,
-                        "unmapped": list(reading.unmapped),
-                    }
-                )
-    if problems and len(problems) == len(files):
-        raise InputError(" ".join(problems))
-    return Exports(pl.concat(frames), pl.concat(rejects), files)
+                seen |= {normalised(column): column for column in (*reading.places, *reading.unmapped)}
+                yield source, path, reading
+    for name, column in mapped.items():
+        if name not in seen and seen:
+            near = difflib.get_close_matches(name, seen, n=1)
+            hint = f"; did you mean {seen[near[0]]!r}?" if near else f". Their columns: {', '.join(seen.values())}."
+            raise InputError(f"No export has a column {column!r}{hint}")
 
 
 def _files(pattern: str) -> list[Path]:
@@ -224,6 +275,7 @@ def settle(
     contacts: Sequence[Contact],
     exported: pl.DataFrame,
     decided: Mapping[str, str],
+    known: Mapping[str, str],
     settings: Settings,
     policy: Policy,
 ) -> tuple[Matches, Plan]:
@@ -237,11 +289,12 @@ def settle(
         contacts: the site's contacts.
         exported: the exports' rows.
         decided: records about which nothing has changed since an earlier run, with the contact each went to.
+        known: records that carry the id of a contact of this site, with that contact.
         settings: all settings.
         policy: what decides.
     """
     index = dict(tables.records.select("record_id", "record").iter_rows())
-    owners = {name: f"{SITE}:{contact}" for name, contact in decided.items() if contact != HELD}
+    owners = {name: f"{SITE}:{contact}" for name, contact in {**known, **decided}.items() if contact != HELD}
     together = {(index[name], index[owner]) for name, owner in owners.items() if name != owner and owner in index}
     site = _infos(contacts)
     left_to_people = {name: contact == HELD for name, contact in decided.items()}
@@ -318,7 +371,13 @@ def recall(
 def _scope(settings: Settings) -> str:
     """A short text that changes when the settings that decide about records change: then all is decided anew."""
     rules = [settings.match.model_dump_json(), settings.policy.model_dump_json()]
-    return short_id(*rules, *[f"{one.name} {one.region} {one.format}" for one in settings.ranked()])
+    return short_id(
+        *rules,
+        *[
+            f"{one.name} {one.region} {one.format} {one.columns or ''}{one.auto_saved or ''}".rstrip()
+            for one in settings.ranked()
+        ],
+    )
 
 
 def _fingerprints(scope: str, tables: Records, exported: pl.DataFrame, contacts: Sequence[Contact]) -> dict[str, str]:

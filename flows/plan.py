@@ -14,7 +14,11 @@ from flows.tasks import as_task, settings_for
 
 @flow(name="onefold-plan", persist_result=False)
 def plan(
-    exports: list[str] | None = None, config: str | None = None, site: str | None = None, run: str | None = None
+    exports: list[str] | None = None,
+    config: str | None = None,
+    site: str | None = None,
+    run: str | None = None,
+    columns: dict[str, str] | None = None,
 ) -> dict[str, Any]:
     """Plans a run.
 
@@ -23,8 +27,9 @@ def plan(
         config: the settings file; `onefold.toml` where the flow runs, when there is one.
         site: the site: `local:PATH`, `wix`, or the address of a service.
         run: the run's folder; a new one below `runs` when not given.
+        columns: where columns go, by header, before what their format says.
 
     Returns:
         The summary, as the command line prints it with `--json`.
     """
-    return plan_run(settings_for(config, site, exports), Run.new(Path(run) if run else None), as_task)
+    return plan_run(settings_for(config, site, exports, columns), Run.new(Path(run) if run else None), as_task)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -61,6 +61,11 @@ class SourceSettings(_Section):
     files: tuple[str, ...] = ()
     region: Region | None = None
     format: str | None = None
+    columns: dict[str, str] = Field(default_factory=dict)
+    """Where a column goes, by its header, before what the format says: a field (`first name`, `emails.work`), `ignore`,
+    or `keep` (beside the row)."""
+    auto_saved: bool = False
+    """Whether rows are taken that an address book saved on its own (Google's other contacts)."""
 
     @model_validator(mode="after")
     def _site_has_no_files(self) -> SourceSettings:
@@ -151,6 +156,16 @@ class Settings(BaseSettings):
         if url is None:
             return self
         return self.model_copy(update={"site": self.site.model_copy(update={"url": url})})
+
+    def with_columns(self, columns: Mapping[str, str]) -> Settings:
+        """These settings with further columns mapped, in every source."""
+        if not columns:
+            return self
+        sources = tuple(
+            one if one.name == SITE else one.model_copy(update={"columns": {**one.columns, **columns}})
+            for one in self.source
+        )
+        return self.model_copy(update={"source": sources})
 
     def with_exports(self, exports: Sequence[str]) -> Settings:
         """These settings with exports from the command line before their sources: `FILE`, `FOLDER` or `PATH=NAME`.

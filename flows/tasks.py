@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,9 @@ def as_task(title: str, work: Callable[..., Any], /, *args: Any, **kwargs: Any) 
     return task(name=title, cache_policy=NO_CACHE, persist_result=False)(work)(*args, **kwargs)
 
 
-def settings_for(config: str | None, site: str | None, exports: list[str] | None) -> Settings:
+def settings_for(
+    config: str | None, site: str | None, exports: list[str] | None, columns: Mapping[str, str] | None = None
+) -> Settings:
     """The settings of a flow run, as the command line would have them."""
-    return load_settings(Path(config) if config else None).with_site(site).with_exports(exports or [])
+    settings = load_settings(Path(config) if config else None).with_site(site).with_exports(exports or [])
+    return settings.with_columns(columns or {})

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
+import tracemalloc
 from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -10,6 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.exports.formats import known_formats, normalised, recognise
+from connectors.exports.lines import pieces
+from connectors.exports.lines import rows as csv_rows
 from connectors.exports.reading import read_export
 from transforms.errors import InputError
 from transforms.records import to_records
@@ -136,7 +141,52 @@ def test_two_columns_of_one_name_are_both_kept(export: Export) -> None:
     reading = read_export(path, source="x", rank=0)
 
     assert reading.unmapped == ("column 4", "Shoe size")
-    assert {one["value"] for one in reading.rows["emails"][0]} & {"a@e.example", "b@e.example"}
+    assert [one["value"] for one in reading.rows["emails"][0]] == ["a@e.example", "b@e.example"]
+
+
+def test_what_a_second_column_of_a_single_field_says_stays_beside_the_row(export: Export) -> None:
+    path = export(
+        "a.csv",
+        "Name,Email,Company,Company\nAda,a@e.example,Kestrel,Umbra\nMia,m@e.example,,Umbra\nJo,j@e.example,K,K\n",
+    )
+
+    tables = to_records(read_export(path, source="x", rank=0).rows)
+
+    assert tables.records["company"].to_list() == ["Kestrel", "Umbra", "K"]
+    assert tables.extras.select("record", "name", "value").rows() == [(0, "Company (2)", "Umbra")]
+
+
+TEXT = st.text(st.sampled_from(list('ab,,,"""\n\n\r;# \x00é')), max_size=60)
+
+
+@given(text=TEXT, width=st.integers(1, 4), chunk=st.integers(1, 5))
+def test_lines_taken_apart_in_columns_are_what_csv_makes_of_them(text: str, width: int, chunk: int) -> None:
+    lines = list(io.StringIO(text, newline=""))
+    expected = [(one.number, None if one.problem else one.cells, one.raw) for one in csv_rows(iter(lines), ",")]
+
+    found = []
+    for piece in pieces(iter(lines), ",", width, first_line=1, chunk=chunk):
+        found += [(one.number, None if one.problem else one.cells, one.raw) for one in piece.single]
+        for one in piece.whole.iter_rows(named=True):
+            found.append((one["line"], [one[str(at)] for at in range(width)], one["raw"]))
+
+    assert sorted(found, key=lambda one: one[0]) == expected
+
+
+def test_reading_holds_a_piece_of_the_file_and_not_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "people.csv"
+    with path.open("w") as file:
+        file.write("First Name,Email,Notes\n")
+        file.writelines(f"Ada{at},a{at}@e.example,{'x' * 2000}\n" for at in range(40_000))
+    tracemalloc.start()
+
+    held = 0
+    for piece in pieces(islice(path.open(newline=""), 1, None), ",", 3, first_line=2, chunk=500):
+        held += len(piece.whole)
+
+    assert held == 40_000
+    assert tracemalloc.get_traced_memory()[1] < 8e6 < path.stat().st_size
+    tracemalloc.stop()
 
 
 def test_every_signature_recognises_its_own_format() -> None:

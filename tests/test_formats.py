@@ -172,7 +172,7 @@ def people(tables: Records) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("name", sorted(EXPECTED))
 def test_a_file_of_each_format_gives_its_records(name: str) -> None:
-    reading = read_export(FORMATS / f"{name}.csv", source="x", rank=0, region="US")
+    reading = read_export(FORMATS / f"{name}.csv", source="x", rank=0, region="US", auto_saved=True)
     tables = to_records(reading.rows)
 
     assert reading.format == name
@@ -196,6 +196,15 @@ def test_what_a_source_has_merged_or_deleted_is_rejected_and_says_so() -> None:
     assert to_records(reading.rows).rejects["reason"].to_list() == [
         "merged into 003A1 by its source",
         "deleted in its source",
+    ]
+
+
+def test_contacts_that_an_address_book_saved_on_its_own_are_taken_only_when_asked_for() -> None:
+    reading = read_export(FORMATS / "google.csv", source="x", rank=0)
+
+    assert reading.rows["first"].to_list() == ["Ada"]
+    assert reading.rejects.select("line", "reason").rows() == [
+        (4, "saved by the address book on its own; [[source]] auto_saved = true takes such rows")
     ]
 
 

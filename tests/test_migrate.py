@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from collections.abc import Callable
@@ -10,6 +11,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 from conftest import SAMPLES, Ended, contacts_of, table
+
+from connectors.local import LocalSite
+from transforms.schema import Email, Info
 
 Onefold = Callable[..., Ended]
 Export = Callable[[str, str], Path]
@@ -255,6 +259,30 @@ def test_match_on_a_declared_column(onefold: Onefold, export: Export, tmp_path: 
     assert pl.read_csv(tmp_path / "c.csv").rows() == [(1, 1), (2, 1), (3, 2)]
     assert unknown.code == 1
     assert "has no column 'shoe'" in unknown.err
+
+
+def test_a_row_with_the_id_of_a_merged_contact_is_the_contact_it_went_into(onefold: Onefold, tmp_path: Path) -> None:
+    path = tmp_path / "site.db"
+
+    async def planted() -> None:
+        with LocalSite(path, create=True) as site:
+            for first, mail in (("Ada", "ada"), ("Zoe", "zoe")):
+                await site.create(Info(first=first, emails=(Email(email=f"{mail}@x.example"),)))
+
+    async def merged() -> None:
+        with LocalSite(path) as site:
+            ada, zoe = [one async for one in site.scan()]
+            target = await site.merge(zoe.id, zoe.revision, [ada.id])
+            changed = Info(first="Zelda", last="Quux", emails=(Email(email="quux@y.example"),))
+            await site.update(zoe.id, target.revision, changed)
+
+    asyncio.run(planted())
+    assert onefold("site", "export", "--site", f"local:{path}", "--out", "old.csv").code == 0
+    asyncio.run(merged())
+
+    done = onefold("migrate", "old.csv", "--site", f"local:{path}", "--yes", "--json")
+
+    assert (done.json["created"], done.json["clusters"]) == (0, 1)
 
 
 def test_help_takes_less_than_half_a_second(onefold: Onefold) -> None:

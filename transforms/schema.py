@@ -167,6 +167,12 @@ REPAIRS: Schema = {
     "repair": pl.String,
 }
 
+PROBLEMS: Schema = {
+    # Something wrong with a row or a value, or mended, in words, and the line of its file.
+    "what": pl.String,
+    "line": pl.UInt32,
+}
+
 DATE_ORDERS: Schema = {
     # Numeric dates of a file's column: how many can only be read day first or month first, and what was decided, why.
     "source": pl.String,

@@ -50,6 +50,13 @@ class Layout:
         left_out = set(self.ignored)
         return [at for at, name in enumerate(self.columns) if name not in left_out]
 
+    def unasked(self) -> pl.Expr | None:
+        """Whether a row is one that the address book saved on its own; None where this format has none."""
+        labels = [str(at) for at, name in enumerate(self.columns) if self.places[name] == "labels"]
+        if not labels or not self.format.auto_saved:
+            return None
+        return pl.col(labels[0]).str.strip_chars().str.to_lowercase().is_in(sorted(self.format.auto_saved))
+
     def expressions(self) -> dict[str, pl.Expr]:
         """One expression a column of `ROWS` that the file has something for, of cells in columns `0`, `1`, `2` …."""
         cell = {name: pl.col(str(at)) for at, name in enumerate(self.columns)}
@@ -108,7 +115,8 @@ def layout(
         header: its cells.
         file: the table's name for people.
         format_name: the format to read it as; recognised by its headers when not given.
-        columns: places that a person has chosen, by header; they go before what the format says.
+        columns: places that a person has chosen, by header; they go before what the format says. One that this table
+            does not have is passed over.
         identifiers: further columns that identify a person, by header.
         key_column: the column that holds the row's own id in its source, by header.
 
@@ -126,8 +134,10 @@ def layout(
     for column, name in zip(names, folded, strict=True):
         place = form.place(name)
         places[column] = generic.place(name) if place is None and form is not generic and name else place
-    for wanted, word in (columns or {}).items():
-        places[_named(names, wanted, file)] = place_called(word, file)
+    chosen_places = {normalised(wanted): place_called(word, file) for wanted, word in (columns or {}).items()}
+    for column in names:
+        if normalised(column) in chosen_places:
+            places[column] = chosen_places[normalised(column)]
     declared = frozenset(_named(names, wanted, file) for wanted in identifiers)
     places = {column: None if column in declared else place for column, place in places.items()}
     if key_column is not None:

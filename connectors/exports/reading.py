@@ -45,6 +45,7 @@ class Reading:
     delimiter: str = ""
     header_line: int = 1
     places: dict[str, str] = field(default_factory=dict)
+    examples: dict[str, str] = field(default_factory=dict)
     unmapped: tuple[str, ...] = ()
     ignored: tuple[str, ...] = ()
     data_rows: int = 0
@@ -60,6 +61,7 @@ class Wanted:
         region: the country (ISO 3166 alpha-2) that phones without a country code are taken to be in.
         format_name: the format to read tables as; recognised by their headers when not given.
         columns: places that a person has chosen, by header.
+        auto_saved: whether rows are wanted that an address book saved on its own.
         first_row: the number of the file's first data row within its source.
         identifiers: further columns that identify a person, by header.
         key_column: the column that holds the row's own id in its source, by header.
@@ -70,6 +72,7 @@ class Wanted:
     region: str | None = None
     format_name: str | None = None
     columns: Mapping[str, str] = field(default_factory=dict)
+    auto_saved: bool = False
     first_row: int = 1
     identifiers: Sequence[str] = ()
     key_column: str | None = None
@@ -99,6 +102,7 @@ class _Origin(NamedTuple):
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _NAMED_DELIMITER = re.compile(r"sep=([^\w\s\"]|\t)\s*(?:\r\n|\r|\n|$)", re.IGNORECASE | re.ASCII)
 _HEADER_AGAIN = "the header again"
+_AUTO_SAVED = "saved by the address book on its own; [[source]] auto_saved = true takes such rows"
 
 
 def read_file(path: Path, **wanted: Any) -> list[Reading]:  # noqa: ANN401 - as `Wanted`
@@ -171,16 +175,23 @@ def _read_table(name: str, header: Line, several: Iterable[Piece], wanted: Wante
         key_column=wanted.key_column,
     )
     where, row = wanted.placed(name), wanted.first_row
+    examples: dict[str, str] = {}
     frames, rejects = [pl.DataFrame(schema=dict(ROWS))], [pl.DataFrame(schema=dict(REJECTS))]
     for piece in several:
         lines = _together(piece, header)
         lines = lines.with_columns(pl.int_range(row, row + len(lines), dtype=pl.UInt32, eager=True).alias("row"))
         row += len(lines)
+        if not wanted.auto_saved and (unasked := places.unasked()) is not None:
+            lines = lines.with_columns(reason=pl.coalesce("reason", pl.when(unasked).then(pl.lit(_AUTO_SAVED))))
         wrong = lines.filter(pl.col("reason").is_not_null())
         if len(wrong):
             rejects.append(conform(wrong.with_columns(**where), REJECTS))
             lines = lines.filter(pl.col("reason").is_null())
         lines = lines.with_columns(_without_guard(lines[at]) for at in map(str, places.wanted))
+        for at in places.wanted:
+            column = places.columns[at]
+            if column not in examples and (filled := _first_filled(lines[str(at)])):
+                examples[column] = filled
         frames.append(conform(lines.select("line", "row", "raw", **where, **places.expressions()), ROWS))
     return Reading(
         file=name,
@@ -191,6 +202,7 @@ def _read_table(name: str, header: Line, several: Iterable[Piece], wanted: Wante
         delimiter=origin.delimiter,
         header_line=header.number,
         places={column: place for column, place in places.places.items() if place is not None},
+        examples=examples,
         unmapped=tuple(places.unmapped),
         ignored=tuple(places.ignored),
         data_rows=row - wanted.first_row,
@@ -226,6 +238,12 @@ def _is_header(whole: pl.DataFrame, header: Line) -> pl.Series:
     same = [at for at in first.arg_true() if [normalised(cell) for cell in cells.row(at)] == names]
     nowhere = pl.Series([False]).new_from_index(0, len(whole))
     return nowhere.scatter(same, True) if same else nowhere
+
+
+def _first_filled(cells: pl.Series) -> str | None:
+    """The first cell with anything in it."""
+    filled = cells.str.contains(r"\S").arg_max()
+    return str(cells[filled]).strip() or None if filled is not None else None
 
 
 def _without_guard(cells: pl.Series) -> pl.Series:

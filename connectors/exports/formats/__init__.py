@@ -38,6 +38,8 @@ class Format:
     columns: dict[str, str]
     bare_international: bool = False
     """Whether phones are international numbers without their plus."""
+    auto_saved: frozenset[str] = frozenset()
+    """Labels of rows that the address book saved on its own, which nobody meant to be contacts."""
 
     def fits(self, headers: Sequence[str]) -> bool:
         """Whether each group of the signature has one of its headers here (headers normalised)."""
@@ -69,6 +71,7 @@ def _load(text: str) -> Format:
         ignored=frozenset(description["ignored"]),
         columns=columns,
         bare_international=description.get("phones") == "international without a plus",
+        auto_saved=frozenset(description.get("auto_saved", ())),
     )
 
 
@@ -113,5 +116,8 @@ def described() -> str:
         lines += [f"| {place.replace('_', ' ')} | {', '.join(headers)} |" for place, headers in places.items()]
         if form.ignored:
             lines += ["", f"Left out on purpose: {', '.join(f'`{one}`' for one in sorted(form.ignored))}."]
+        if form.auto_saved:
+            saved = " or ".join(f"`{one}`" for one in sorted(form.auto_saved))
+            lines += ["", f"Rows labelled {saved} are taken only with `auto_saved = true`."]
         lines.append("")
     return "\n".join(lines)
