@@ -9,6 +9,7 @@ from typing import Any
 
 import polars as pl
 
+from connectors.exports.guards import guarded
 from connectors.exports.reading import Reading, read_export
 from flows.pipeline import Stage, directly
 from transforms.errors import UsageError
@@ -54,7 +55,7 @@ def match_file(
     order = rows.select("cluster").unique(maintain_order=True).with_row_index("cluster_id", offset=1)
     named = rows.join(order, on="cluster", maintain_order="left")
     row_id = pl.coalesce("id", pl.col("row").cast(pl.String)) if id_column else pl.col("row")
-    named.select(id=row_id, cluster_id="cluster_id").write_csv(out)
+    named.select(id=guarded(row_id.cast(pl.String), numbers=False), cluster_id="cluster_id").write_csv(out)
     return {
         "file": str(file),
         "out": str(out),

@@ -7,7 +7,9 @@ import tracemalloc
 from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,6 +18,7 @@ from connectors.exports.formats import known_formats, normalised, recognise
 from connectors.exports.lines import pieces
 from connectors.exports.lines import rows as csv_rows
 from connectors.exports.reading import read_export
+from connectors.exports.writing import write_csv
 from transforms.errors import InputError
 from transforms.records import to_records
 
@@ -218,3 +221,18 @@ def test_rows_in_are_records_and_rejects_whatever_stands_in_them(rows: list[list
 
 def test_headers_are_compared_folded() -> None:
     assert normalised("\ufeff E-Mail_Address ") == "e-mail address"
+
+
+@given(
+    st.lists(st.text(st.sampled_from(list("=+-@\t\r\n'\",;ab é1#")), min_size=1, max_size=6), min_size=1, max_size=5)
+)
+def test_what_is_written_for_people_has_no_formula_and_reads_back_as_it_was(values: list[str]) -> None:
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "people.csv"
+        write_csv(pl.DataFrame({"Name": ["Ada"] * len(values), "Note": values}), path)
+
+        written = pl.read_csv(path, infer_schema=False, empty_string_is_null=False)["Note"]
+        read = read_export(path, source="x", rank=0).rows["extras"]
+
+    assert not any(cell.startswith(("=", "+", "-", "@", "\t", "\r")) for cell in written)
+    assert [several[0]["value"] for several in read] == values

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -285,13 +287,19 @@ def test_a_row_with_the_id_of_a_merged_contact_is_the_contact_it_went_into(onefo
     assert (done.json["created"], done.json["clusters"]) == (0, 1)
 
 
-def test_help_takes_less_than_half_a_second(onefold: Onefold) -> None:
-    onefold("--help")
+def test_help_loads_nothing_heavy_and_takes_less_than_half_a_second(onefold: Onefold) -> None:
+    def quickest(work: Callable[[], object]) -> float:
+        times = []
+        for _ in range(4):
+            began = time.monotonic()
+            work()
+            times.append(time.monotonic() - began)
+        return min(times)
 
-    times = []
-    for _ in range(3):
-        began = time.monotonic()
-        assert onefold("--help").code == 0
-        times.append(time.monotonic() - began)
+    asked = "import sys, flows.cli; print([one for one in ('prefect', 'polars', 'httpx') if one in sys.modules])"
+    loaded = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
+    bare = quickest(lambda: subprocess.run([sys.executable, "-c", "import typer"], check=True))
 
-    assert min(times) < 0.5
+    assert loaded.stdout == "[]\n"
+    assert onefold("--help").code == 0
+    assert quickest(lambda: onefold("--help")) < max(0.5, 5 * bare)  # the machine may be busy with other things

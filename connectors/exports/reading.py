@@ -21,6 +21,7 @@ from connectors.exports.cards import cards, is_cards
 from connectors.exports.containers import Part, parts
 from connectors.exports.decoding import decoded
 from connectors.exports.formats import normalised
+from connectors.exports.guards import unguarded
 from connectors.exports.layout import how_many_known, layout, no_column
 from connectors.exports.lines import Line, Piece, pieces, rows
 from transforms.errors import InputError
@@ -29,8 +30,6 @@ from transforms.schema import REJECTS, ROWS, conform
 DELIMITERS = ",;\t|"
 HEADER_WITHIN = 20
 """A header is looked for in this many first rows: some exports put text above it."""
-DEFUSED = r"^'([=+\-@\t\r])"
-"""What writers, ours among them, put before a text that a spreadsheet would take for a formula."""
 
 
 @dataclass(frozen=True)
@@ -187,7 +186,7 @@ def _read_table(name: str, header: Line, several: Iterable[Piece], wanted: Wante
         if len(wrong):
             rejects.append(conform(wrong.with_columns(**where), REJECTS))
             lines = lines.filter(pl.col("reason").is_null())
-        lines = lines.with_columns(_without_guard(lines[at]) for at in map(str, places.wanted))
+        lines = lines.with_columns(unguarded(lines[at]) for at in map(str, places.wanted))
         for at in places.wanted:
             column = places.columns[at]
             if column not in examples and (filled := _first_filled(lines[str(at)])):
@@ -244,10 +243,6 @@ def _first_filled(cells: pl.Series) -> str | None:
     """The first cell with anything in it."""
     filled = cells.str.contains(r"\S").arg_max()
     return str(cells[filled]).strip() or None if filled is not None else None
-
-
-def _without_guard(cells: pl.Series) -> pl.Series:
-    return cells.str.replace(DEFUSED, "$1") if cells.str.starts_with("'").any() else cells
 
 
 def _read_cards(name: str, lines: Iterator[str], wanted: Wanted, encoding: str) -> Reading:

@@ -9,11 +9,10 @@ import polars as pl
 import vobject
 
 from connectors.contacts import Contact, contact_rows
+from connectors.exports.guards import guarded
 from transforms.errors import UsageError
 from transforms.schema import Address, Email, Info, Phone
 
-FORMULA = r"^([=+\-@\t\r])"
-"""What a spreadsheet would take for a formula."""
 TABLE = (
     "contact_id", "revision", "is_member", "first", "last", "company", "job_title", "birthdate", "locale", "created",
     "updated", "email_status", "emails", "phones", "addresses", "labels", "extras",
@@ -55,7 +54,7 @@ def check_suffix(path: Path) -> None:
 def write_csv(table: pl.DataFrame, path: Path) -> None:
     """CSV that spreadsheets open as it is: with a byte-order mark, and no cell taken for a formula."""
     texts = [name for name, kind in table.schema.items() if kind == pl.String]
-    table.with_columns(pl.col(texts).str.replace(FORMULA, "'$1")).write_csv(path, include_bom=True)
+    table.with_columns(guarded(pl.col(texts))).write_csv(path, include_bom=True)
 
 
 def _table(contacts: Sequence[Contact]) -> pl.DataFrame:

@@ -1,0 +1,25 @@
+"""Cells that a spreadsheet would take for a formula: marked when they are written, unmarked when they are read."""
+
+from __future__ import annotations
+
+import polars as pl
+
+_LIVE = r"^('*[=+\-@\t\r])"
+_GUARDED = r"^'('*[=+\-@\t\r])"
+_NUMBER = r"^[+-]?\d+(?:[.,]\d+)?$"
+
+
+def guarded(cells: pl.Expr, *, numbers: bool = True) -> pl.Expr:
+    """Texts with a mark before what would be a formula; `unguarded` gives them back.
+
+    Args:
+        cells: texts.
+        numbers: whether a number with a sign gets the mark too: a phone keeps its plus by it, an id does not need it.
+    """
+    marked = cells.str.replace(_LIVE, "'$1")
+    return marked if numbers else pl.when(cells.str.contains(_NUMBER)).then(cells).otherwise(marked)
+
+
+def unguarded(cells: pl.Series) -> pl.Series:
+    """Cells as they were before a writer, ours or another, put the mark before them."""
+    return cells.str.replace(_GUARDED, "$1") if cells.str.starts_with("'").any() else cells
