@@ -657,3 +657,16 @@ def test_a_file_that_is_no_site_and_a_missing_one_are_one_sentence(tmp_path: Pat
         LocalSite(other)
     with pytest.raises(UsageError, match="There is no embedded site"):
         LocalSite(tmp_path / "missing.db")
+
+
+async def test_a_contact_planted_twice_is_reached_only_by_what_it_holds_now() -> None:
+    with LocalSite(":memory:", create=True) as site:
+        first = await site.create(Info(first="Ada", emails=(Email(email="old@x.example"),)))
+    newer = first.model_copy(update={"info": Info(first="Ada", emails=(Email(email="new@x.example"),))})
+    with LocalSite(":memory:", create=True) as site:
+        assert site.load([first, newer]) == 2
+
+        assert (await site.query()).total == 1
+        await site.create(Info(emails=(Email(email="old@x.example"),)))
+        with pytest.raises(Duplicate):
+            await site.create(Info(emails=(Email(email="new@x.example"),)))

@@ -60,6 +60,11 @@ Named = TypeVar("Named", Label, ExtendedField)
 Event = dict[str, Any]
 
 VERSION = 2
+_INDEXES = {
+    "contacts_created": "contacts (created, place)",
+    "contacts_updated": "contacts (updated)",
+    "reach_contact": "reach (contact)",
+}
 _TABLES = f"""
 CREATE TABLE IF NOT EXISTS contacts (
     place INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, revision INTEGER NOT NULL, created TEXT NOT NULL,
@@ -67,13 +72,10 @@ CREATE TABLE IF NOT EXISTS contacts (
     phone_subscription TEXT NOT NULL, source TEXT NOT NULL, app_id TEXT, activity TEXT NOT NULL, active TEXT,
     statuses TEXT
 ) STRICT;
-CREATE INDEX IF NOT EXISTS contacts_created ON contacts (created, place);
-CREATE INDEX IF NOT EXISTS contacts_updated ON contacts (updated);
 CREATE TABLE IF NOT EXISTS reach (
     kind TEXT NOT NULL, value TEXT NOT NULL, contact TEXT NOT NULL,
     PRIMARY KEY (kind, value, contact)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS reach_contact ON reach (contact);
 CREATE TABLE IF NOT EXISTS redirects (source TEXT PRIMARY KEY, target TEXT NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS labels (
     key TEXT PRIMARY KEY, display_name TEXT NOT NULL, type TEXT NOT NULL, created TEXT, updated TEXT
@@ -85,6 +87,7 @@ CREATE TABLE IF NOT EXISTS fields (
 CREATE TABLE IF NOT EXISTS jobs (place INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, job TEXT NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS outbox (sequence INTEGER PRIMARY KEY AUTOINCREMENT, event TEXT NOT NULL) STRICT;
+{"".join(f"CREATE INDEX IF NOT EXISTS {name} ON {columns};" for name, columns in _INDEXES.items())}
 PRAGMA user_version = {VERSION};
 """
 _COLUMNS = (
@@ -164,9 +167,15 @@ class LocalSite:
     def load(
         self, contacts: Iterable[Contact], labels: Iterable[Label] = (), fields: Iterable[ExtendedField] = ()
     ) -> int:
-        """Plants contacts as they are, with ids, revisions and memberships; returns how many. One transaction."""
+        """Plants contacts as they are, with ids, revisions and memberships; returns how many. One transaction.
+
+        A site that has no contacts yet gets its indexes behind them: that is quicker than keeping them up to date.
+        """
         count = 0
         with self._transaction():
+            empty = self._database.execute("SELECT 1 FROM contacts LIMIT 1").fetchone() is None
+            for index in _INDEXES if empty else ():
+                self._database.execute(f"DROP INDEX {index}")
             for one in labels:
                 self._put_label(one)
             for field in fields:
@@ -179,14 +188,26 @@ class LocalSite:
                     else one
                     for one in chunk
                 ]
-                self._database.executemany("DELETE FROM reach WHERE contact = ?", [(one.id,) for one in planted])
+                if not empty:
+                    self._database.executemany("DELETE FROM reach WHERE contact = ?", [(one.id,) for one in planted])
                 self._database.executemany(_WRITE, [_row(one, None) for one in planted])
                 self._database.executemany(
                     "INSERT OR IGNORE INTO reach VALUES (?, ?, ?)",
                     sorted(line for one in planted for line in _reach(one)),
                 )
                 count += len(planted)
+            if empty:
+                for index, columns in _INDEXES.items():
+                    self._database.execute(f"CREATE INDEX {index} ON {columns}")
+                if count > self._database.execute("SELECT count(*) FROM contacts").fetchone()[0]:
+                    self._forget_what_was_overwritten()
         return count
+
+    def _forget_what_was_overwritten(self) -> None:
+        """After some contacts were planted twice: each is reached only by what it holds now."""
+        self._database.execute("DELETE FROM reach")
+        for row in self._database.execute(f"SELECT {_READ} FROM contacts").fetchall():
+            self._database.executemany("INSERT OR IGNORE INTO reach VALUES (?, ?, ?)", _reach(_contact(row)))
 
     def redirect(self, redirects: Mapping[str, str]) -> None:
         """Notes contacts that were merged away elsewhere, with the contact each went into."""
