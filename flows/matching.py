@@ -13,8 +13,8 @@ from connectors.exports.guards import guarded
 from connectors.exports.reading import Reading, read_export
 from flows.pipeline import Stage, directly
 from transforms.errors import UsageError
-from transforms.matching import Matches, match
-from transforms.records import to_records
+from transforms.matching import match
+from transforms.records import Records, to_records
 
 
 def match_file(
@@ -46,9 +46,12 @@ def match_file(
     if not out.parent.is_dir():
         raise UsageError(f"There is no folder {out.parent} to write {out.name} to.")
     reading = stage("read", _read, file, list(match_on), region, id_column)
-    matches = stage("match", _match, reading)
-    numbers = reading.rows.select("row", id="source_key").with_columns(cluster=matches.clusters["cluster"])
-    rejected = reading.rejects.select(
+    numbers, rejects = reading.rows.select("row", id="source_key"), reading.rejects
+    tables = stage("normalise", _normalised, reading)
+    del reading
+    matches = stage("match", match, tables, explain=False)
+    numbers = numbers.with_columns(cluster=matches.clusters["cluster"])
+    rejected = rejects.select(
         "row", id=pl.lit(None, dtype=pl.String), cluster=pl.lit("row ") + pl.col("row").cast(pl.String)
     )
     rows = pl.concat([numbers, rejected]).sort("row")
@@ -72,7 +75,7 @@ def _read(file: Path, match_on: Sequence[str], region: str | None, id_column: st
     return read_export(file, source="file", rank=0, region=region, identifiers=match_on, key_column=id_column)
 
 
-def _match(reading: Reading) -> Matches:
+def _normalised(reading: Reading) -> Records:
     """Ids say nothing about who is who here: one that is repeated must not join its rows."""
-    anonymous = reading.rows.with_columns(source_key=pl.lit(None, dtype=pl.String))
-    return match(to_records(anonymous, everyone=True))
+    nothing = pl.lit(None, dtype=pl.String)
+    return to_records(reading.rows.with_columns(source_key=nothing, raw=nothing), everyone=True)

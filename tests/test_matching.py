@@ -195,19 +195,22 @@ def test_evidence_is_told_in_words(records: Callable[[str], Records]) -> None:
 
 def test_candidates_share_a_telling_key_and_come_once() -> None:
     keys = pl.DataFrame(
-        {"record": [0, 1, 0, 1, 2, 3, 4, 5, 6, 7], "key": [1, 1, 2, 2, 3, 3, 4, 4, 4, 4], "rule": "x"},
-        schema={"record": pl.UInt32, "key": pl.UInt64, "rule": pl.String},
+        {"record": [0, 1, 0, 1, 2, 3], "key": [1, 1, 2, 2, 3, 3], "held": 2},
+        schema={"record": pl.UInt32, "key": pl.UInt64, "held": pl.UInt32},
     )
 
-    pairs = candidate_pairs(keys, records=8, max_block=3)
+    pairs = candidate_pairs(keys, records=8)
 
     assert pairs.rows() == [(0, 1), (2, 3)]
 
 
-def test_everyone_has_a_key_who_has_anything(records: Callable[[str], Records]) -> None:
-    tables = records(people("Ada,Novak,,,,,,,", ",,a@postbox.example,,,,,,", ",,,212-555-0123,,,,,"))
+def test_a_key_is_one_that_some_others_have_but_not_everybody(records: Callable[[str], Records]) -> None:
+    anyone = [f"Ada,Novak,{mail},,,,,," for mail in ("a@x.example", "a@x.example", "b@x.example", "")]
 
-    assert blocking_keys(tables)["record"].unique().sort().to_list() == [0, 1, 2]
+    tables = records(people(*anyone, ",,,212-555-0123,,,,,", ",,,212-555-0123,,,,,", ",,,617-555-0111,,,,,"))
+
+    assert blocking_keys(tables, max_block=3)["record"].unique().sort().to_list() == [0, 1, 4, 5]
+    assert blocking_keys(tables)["held"].max() == 4
 
 
 @pytest.mark.parametrize("explanation", [PERSON, CHANCE, HOUSEHOLD, FIRM])

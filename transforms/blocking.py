@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import zlib
+from concurrent.futures import ThreadPoolExecutor
 
 import polars as pl
 
@@ -19,11 +21,15 @@ FEW = 1_000
 """Fewer records than this are weighed as if they were so many: among few, a shared value is no less telling."""
 
 
-def blocking_keys(tables: Records) -> pl.DataFrame:
-    """Every record's blocking keys: values in which two records of one person rarely all differ.
+def blocking_keys(tables: Records, *, max_block: int = MAX_BLOCK) -> pl.DataFrame:
+    """Every record's blocking keys that another record has too: values in which two of one person rarely all differ.
+
+    Args:
+        tables: the records.
+        max_block: keys held by more records than this are left out: they say nothing about identity.
 
     Returns:
-        `record` (u32), `key` (u64), `rule` (str); each key once a record.
+        `record` (u32), `key` (u64), `held` (u32, how many records hold it); each key once a record.
     """
     people = tables.records.select(
         "record", "first_key", "last_key", "company_key", "title_key", "birthdate"
@@ -60,15 +66,20 @@ def blocking_keys(tables: Records) -> pl.DataFrame:
         "house": (home, [house, street, pl.col("postal_key")]),
         "identifier": (tables.identifiers, [pl.col("name"), pl.col("value")]),
     }
-    parts = []
-    for rule, (frame, columns) in rules.items():
+
+    def held(rule: str) -> pl.DataFrame:
+        frame, columns = rules[rule]
         value = pl.concat_str(columns, separator="\x1f", ignore_nulls=False)
-        keyed = frame.select("record", value=pl.lit(rule) + "\x1e" + value).drop_nulls()
-        parts.append(keyed.select("record", key=pl.col("value").hash(seed=0), rule=pl.lit(rule)))
-    return pl.concat(parts).unique(["record", "key"], maintain_order=True)
+        keyed = frame.select("record", key=value.hash(seed=zlib.crc32(rule.encode())), there=value.is_not_null())
+        keyed = keyed.filter("there").select("record", "key").unique()
+        counts = keyed.group_by("key").agg(held=pl.len()).filter(pl.col("held").is_between(2, max_block))
+        return keyed.join(counts, on="key")
+
+    with ThreadPoolExecutor(pl.thread_pool_size()) as threads:
+        return pl.concat(threads.map(held, rules))
 
 
-def candidate_pairs(keys: pl.DataFrame, *, records: int, max_block: int = MAX_BLOCK) -> pl.DataFrame:
+def candidate_pairs(keys: pl.DataFrame, *, records: int) -> pl.DataFrame:
     """Pairs of records that share a rare key, or several less rare ones.
 
     A key held by `n` of `N` records is worth `log2(N / n)` bits; a pair is kept when its keys' worth together reaches
@@ -77,19 +88,22 @@ def candidate_pairs(keys: pl.DataFrame, *, records: int, max_block: int = MAX_BL
     Args:
         keys: as `blocking_keys` returns them.
         records: how many records there are.
-        max_block: keys held by more records than this are left out.
 
     Returns:
         `left`, `right` (u32, left < right), each pair once, in order.
     """
-    blocks = keys.group_by("key").agg("record").filter(pl.col("record").list.len().is_between(2, max_block))
     everyone = math.log2(max(records, FEW))
-    worth = (everyone - pl.col("record").list.len().cast(pl.Float64).log(2)).cast(pl.Float32)
-    members = blocks.select("key", worth=worth, record="record").explode("record")
+    worth = (everyone - pl.col("held").cast(pl.Float32).log(2)).cast(pl.Float32)
+    blocks = keys.group_by("key").agg("record", worth=worth.first())
     pairs = (
-        members.join(members.select("key", other="record"), on="key")
+        blocks.lazy()
+        .explode("record")
+        .join(blocks.lazy().select("key", other="record").explode("other"), on="key")
         .filter(pl.col("record") < pl.col("other"))
         .group_by(left="record", right="other")
         .agg(worth=pl.col("worth").sum())
+        .filter(pl.col("worth") >= ENOUGH * everyone)
+        .select("left", "right")
+        .collect()
     )
-    return pairs.filter(pl.col("worth") >= ENOUGH * everyone).select("left", "right").sort("left", "right")
+    return pairs.sort("left", "right")

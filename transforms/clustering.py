@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
+import numpy as np
 import polars as pl
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
 
 from transforms.records import Records
 from transforms.schema import CLUSTERS, conform
 
 BASE32 = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_THREE = [a + b + c for c in BASE32 for b in BASE32 for a in BASE32]
+"""Each number of 15 bits in base 32, its low digit first."""
 CONTRADICTED = 0.01
 """Two records less likely than this to be one person are never in one cluster, whatever lies between them."""
 TELLING = {"email": 3, "phone": 2, "birth": 2, "address": 3, "company": 2}
@@ -38,30 +43,32 @@ def _identifiers(pairs: pl.DataFrame) -> list[str]:
     return [name for name in pairs.columns if name.startswith("level_") and name not in known]
 
 
-def missing_pairs(pairs: pl.DataFrame, *, auto: float, most: int = 40) -> pl.DataFrame:
+def components(edges: pl.DataFrame, records: int) -> pl.Series:
+    """The number of each record's connected component under these edges (`left`, `right`)."""
+    ones = np.ones(len(edges), dtype=np.uint8)
+    graph = coo_matrix((ones, (edges["left"].to_numpy(), edges["right"].to_numpy())), shape=(records, records))
+    _, labels = connected_components(graph, directed=False)
+    return pl.Series("component", labels, dtype=pl.UInt32)
+
+
+def missing_pairs(pairs: pl.DataFrame, *, auto: float, records: int, most: int = 40) -> pl.DataFrame:
     """Pairs inside a would-be cluster that were no candidates: they may contradict the others.
 
     Args:
         pairs: scored pairs.
         auto: the probability from which a pair joins.
+        records: how many records there are.
         most: would-be clusters of more records than this are left as they are.
 
     Returns:
         `left`, `right`.
     """
     edges = pairs.filter(pl.col("probability") >= auto)
-    groups = _Groups()
-    for left, right in edges.select("left", "right").iter_rows():
-        groups.join(left, right)
-    wanted = [
-        (left, right)
-        for members in groups.members().values()
-        if 3 <= len(members) <= most
-        for index, left in enumerate(members)
-        for right in members[index + 1 :]
-    ]
-    frame = pl.DataFrame(wanted, schema={"left": pl.UInt32, "right": pl.UInt32}, orient="row")
-    return frame.join(pairs, on=["left", "right"], how="anti", maintain_order="left")
+    groups = components(edges, records).to_frame().with_row_index("record")
+    groups = groups.filter(pl.len().over("component").is_between(3, most))
+    inner = groups.join(groups, on="component", suffix="_other").filter(pl.col("record") < pl.col("record_other"))
+    wanted = inner.select(left="record", right="record_other")
+    return wanted.join(pairs, on=["left", "right"], how="anti").sort("left", "right")
 
 
 def cluster(
@@ -106,7 +113,14 @@ def cluster(
     edges = pairs.filter(pl.col("probability") >= auto, supported(pairs), ~contradicted(pairs)).sort(
         ["probability", "bits", "left", "right"], descending=[True, True, False, False]
     )
-    for left, right in edges.select("left", "right").iter_rows():
+    alike = pl.concat([edges.select("left", "right"), _pairs(groups)])
+    component = components(alike, len(people))
+    doubtful = _doubtful(component, against, members, cap)
+    for left, right in alike.filter(~component.gather(alike["left"]).is_in(doubtful.implode())).iter_rows():
+        groups.join(left, right)
+    for left, right in (
+        edges.filter(component.gather(edges["left"]).is_in(doubtful.implode())).select("left", "right").iter_rows()
+    ):
         one, two = groups.of(left), groups.of(right)
         if one is two or len(one) + len(two) > cap:
             continue
@@ -117,6 +131,24 @@ def cluster(
             continue
         groups.join(left, right)
     return _named(people, groups)
+
+
+def _pairs(groups: _Groups) -> pl.DataFrame:
+    """The groups as pairs of their first member with each other one."""
+    pairs = [(one[0], other) for one in groups.members().values() for other in one[1:]]
+    return pl.DataFrame(pairs, schema={"left": pl.UInt32, "right": pl.UInt32}, orient="row")
+
+
+def _doubtful(component: pl.Series, against: Mapping[int, set[int]], members: set[int], cap: int) -> pl.Series:
+    """The components in which a join may have to be refused: with a contradiction, two members, or too many records."""
+    apart = [
+        component[one] for one, others in against.items() if any(component[one] == component[other] for other in others)
+    ]
+    sizes = component.value_counts()
+    large = sizes.filter(pl.col("count") > cap)["component"]
+    protected = component.gather(sorted(members)).value_counts()
+    several = protected.filter(pl.col("count") > 1)["component"]
+    return pl.concat([pl.Series("component", apart, dtype=pl.UInt32), large, several]).unique()
 
 
 def _named(people: pl.DataFrame, groups: _Groups) -> pl.DataFrame:
@@ -132,7 +164,7 @@ def _named(people: pl.DataFrame, groups: _Groups) -> pl.DataFrame:
 def short_id(*parts: str) -> str:
     """A short stable id of these texts, in Crockford's base 32: 60 bits, twelve characters."""
     number = int.from_bytes(hashlib.sha256("\x1f".join(parts).encode()).digest()[:8], "big")
-    return "".join(BASE32[(number >> shift) & 31] for shift in range(0, 60, 5))
+    return "".join([_THREE[(number >> shift) & 0x7FFF] for shift in (0, 15, 30, 45)])
 
 
 class _Groups:

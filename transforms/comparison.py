@@ -1,12 +1,14 @@
 """How alike two records are: one level a field, the best of all their values, null-safe.
 
-Level 0 is *missing* and says nothing; the higher the level, the more alike. Equality is decided first; strings are
-compared once a distinct pair of values.
+Level 0 is *missing* and says nothing; the higher the level, the more alike. Equality is decided first, and what it
+decides is not compared by letters.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 
@@ -16,6 +18,7 @@ from rapidfuzz import process
 from rapidfuzz.distance import OSA, JaroWinkler
 from rapidfuzz.fuzz import token_set_ratio
 
+from transforms.rarity import rarities
 from transforms.records import Records
 
 Scorer = Callable[..., float]
@@ -38,41 +41,83 @@ LEVELS: dict[str, tuple[str, ...]] = {
 """The levels of each field, in words."""
 
 IDENTIFIER_LEVELS = ("missing", "other value", "similar value", "same value")
+AT_ONCE = 400_000
+"""Pairs that are compared at once."""
+JUST_LIKE = (0.6, 0.92)
+"""First names of this Jaro–Winkler similarity may differ by a typo; above it they are taken to."""
 FREE_MAIL_FANOUT = 40
 """A domain with more different mailboxes than this part of all is a provider's, not a company's (per mille)."""
 
 
-def compare(pairs: pl.DataFrame, tables: Records) -> pl.DataFrame:
+def compare(pairs: pl.DataFrame, prepared: Prepared) -> pl.DataFrame:
     """Levels of agreement for candidate pairs.
+
+    The pairs are compared some at a time, on all cores: what is held beside the levels does not grow with them.
 
     Args:
         pairs: `left`, `right`.
-        tables: the records.
+        prepared: the records' values, as `prepare` returns them.
 
     Returns:
-        The pairs with `level_<field>` (u8) for each field of `LEVELS` and each identifier, and `value_<field>` for
-        those whose agreement is worth more the rarer the value is.
+        The pairs with `level_<field>` (u8) for each field of `LEVELS` and each identifier, and `rarity_<field>` (f32)
+        for those whose agreement is worth more the rarer the value is: log2 of how likely another person has the value
+        the pair agrees on, null where it agrees on none.
     """
-    people = tables.records
-    names = _names(pairs, people)
+    if len(pairs) <= AT_ONCE:
+        return compared(pairs, prepared)
+    with ThreadPoolExecutor(pl.thread_pool_size()) as threads:
+        return pl.concat(threads.map(lambda some: compared(some, prepared), pairs.iter_slices(AT_ONCE)))
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What of the records is compared, with the rarity of each value."""
+
+    people: pl.DataFrame
+    mail: pl.DataFrame
+    phone: pl.DataFrame
+    home: pl.DataFrame
+    identifiers: dict[str, pl.DataFrame]
+
+
+def prepare(tables: Records) -> Prepared:
+    """The records' values as they are compared."""
+    with ThreadPoolExecutor(pl.thread_pool_size()) as threads:
+        parts = [threads.submit(work, tables) for work in (_people, _mail, _phone, _home)]
+        people, mail, phone, home = (part.result() for part in parts)
+    held = tables.identifiers.partition_by("name", as_dict=True, include_key=False)
+    return Prepared(people, mail, phone, home, {str(name): values for (name,), values in sorted(held.items())})
+
+
+def _people(tables: Records) -> pl.DataFrame:
+    people = tables.records.select(
+        "first_key", "middle_key", "last_key", "suffix_key", "birthday", "company_key", "title_key",
+        last=pl.col("last_key").str.replace_all(" ", "", literal=True),
+        born=pl.col("birthdate").dt.strftime("%Y%m%d"),
+        several_names=pl.col("last_key").str.contains(" ", literal=True),
+    )  # fmt: skip
+    told = {"first": "first_key", "last": "last", "birth": "born", "company": "company_key"}
+    return people.with_columns(
+        rarities(field, people[column], records=len(people)).alias(f"rarity_{field}") for field, column in told.items()
+    )
+
+
+def compared(pairs: pl.DataFrame, prepared: Prepared) -> pl.DataFrame:
+    """See `compare`: some pairs, at once."""
+    people = prepared.people
     frames = [
-        pairs,
-        names,
+        pairs.select("left", "right"),
+        _names(pairs, people),
         _suffix(pairs, people),
         _birth(pairs, people),
-        _emails(pairs, tables),
-        _phones(pairs, tables),
-        _addresses(pairs, tables),
-        _text(pairs, people, "company_key", "company"),
-        _equal(pairs, people, "title_key", "title"),
+        _emails(pairs, prepared.mail),
+        _phones(pairs, prepared.phone),
+        _addresses(pairs, prepared.home),
+        _company(pairs, people),
+        _title(pairs, people),
     ]
-    frames += [_identifier(pairs, tables, name) for name in identifier_names(tables)]
+    frames += [_identifier(pairs, name, held) for name, held in prepared.identifiers.items()]
     return pl.concat(frames, how="horizontal")
-
-
-def identifier_names(tables: Records) -> list[str]:
-    """The declared identifying columns, in order of name."""
-    return sorted(tables.identifiers["name"].unique())
 
 
 def _both(pairs: pl.DataFrame, people: pl.DataFrame, *columns: str) -> pl.DataFrame:
@@ -87,24 +132,19 @@ def _both(pairs: pl.DataFrame, people: pl.DataFrame, *columns: str) -> pl.DataFr
 
 
 def similarity(left: pl.Series, right: pl.Series, scorer: Scorer, *, where: pl.Series) -> pl.Series:
-    """The scorer's value for each pair of texts, computed once a distinct pair; 0 outside of `where`.
+    """The scorer's value for each pair of texts; 0 outside of `where`.
 
     Args:
         left, right: texts of equal length.
         scorer: a rapidfuzz scorer.
         where: which pairs to compare at all.
     """
-    frame = pl.DataFrame({"a": left, "b": right, "where": where & left.is_not_null() & right.is_not_null()})
-    frame = frame.with_columns(low=pl.min_horizontal("a", "b"), high=pl.max_horizontal("a", "b"))
-    wanted = frame.filter("where").select("low", "high").unique(maintain_order=True)
-    if wanted.is_empty():
-        return pl.Series("score", np.zeros(len(frame), dtype=np.float32))
-    scores = process.cpdist(
-        wanted["low"].to_list(), wanted["high"].to_list(), scorer=scorer, workers=-1, dtype=np.float32
-    )
-    scored = wanted.with_columns(score=pl.Series(scores))
-    joined = frame.join(scored, on=["low", "high"], how="left", maintain_order="left")
-    return joined.select(pl.when("where").then("score").otherwise(0.0).fill_null(0.0).alias("score")).to_series()
+    found = np.zeros(len(left), dtype=np.float32)
+    places = (where & left.is_not_null() & right.is_not_null()).fill_null(value=False).arg_true()
+    if len(places):
+        one, two = left.gather(places).to_list(), right.gather(places).to_list()
+        found[places.to_numpy()] = process.cpdist(one, two, scorer=scorer, dtype=np.float32)
+    return pl.Series("score", found)
 
 
 @cache
@@ -118,27 +158,57 @@ def nicknames() -> pl.DataFrame:
 
 
 def _names(pairs: pl.DataFrame, people: pl.DataFrame) -> pl.DataFrame:
-    compact = people.with_columns(last=pl.col("last_key").str.replace_all(" ", ""))
-    both = _both(pairs, compact, "first_key", "middle_key", "last", "last_key")
+    """Names that are equal are told at once; only the others are looked at closely."""
+    both = _both(pairs, people, "first_key", "last", "middle_key")
+    one, two = pl.col("first_key"), pl.col("first_key_other")
+    last, last_two = pl.col("last"), pl.col("last_other")
+    levels = both.select(
+        level_first=pl.when(one.is_null() | two.is_null()).then(0).when(one == two).then(5).otherwise(1).cast(pl.UInt8),
+        level_last=pl.when(last.is_null() | last_two.is_null())
+        .then(0).when(last == last_two).then(4).otherwise(1).cast(pl.UInt8),
+    )  # fmt: skip
+    unlike = ((levels["level_first"] < 5) | (levels["level_last"] < 4)).arg_true()
+    if len(unlike):
+        closer = _unlike_names(pairs[unlike], people)
+        levels = levels.with_columns(
+            levels["level_first"].scatter(unlike, closer["level_first"]),
+            levels["level_last"].scatter(unlike, closer["level_last"]),
+        )
+    m, m_two = pl.col("middle_key"), pl.col("middle_key_other")
+    agree = (m == m_two) | (m.str.head(1) == m_two.str.head(1)) & (
+        pl.min_horizontal(m.str.len_chars(), m_two.str.len_chars()) == 1
+    )
+    middle = pl.when(m.is_null() | m_two.is_null()).then(0).when(agree).then(2).otherwise(1).cast(pl.UInt8)
+    rare = {name: people[f"rarity_{name}"].gather(pairs["left"]) for name in ("first", "last")}
+    return levels.with_columns(
+        both.select(level_middle=middle)["level_middle"],
+        rarity_first=rare["first"].set(levels["level_first"] < 5, None),
+        rarity_last=rare["last"].set(levels["level_last"] < 4, None),
+    ).select("level_first", "level_middle", "level_last", "rarity_first", "rarity_last")
+
+
+def _unlike_names(pairs: pl.DataFrame, people: pl.DataFrame) -> pl.DataFrame:
+    """`level_first` and `level_last` of pairs whose names are not both equal."""
+    both = _both(pairs, people, "first_key", "middle_key", "last", "last_key", "several_names")
     a, b = both["first_key"], both["first_key_other"]
     x, y = both["last"], both["last_other"]
     close_first = similarity(a, b, JaroWinkler.normalized_similarity, where=(a != b))
-    typo_first = similarity(a, b, OSA.normalized_similarity, where=(a != b))
     close_last = similarity(x, y, JaroWinkler.normalized_similarity, where=(x != y))
-    typo_last = similarity(x, y, OSA.normalized_similarity, where=(x != y))
+    low, high = JUST_LIKE
+    typo_first = similarity(a, b, OSA.normalized_similarity, where=close_first.is_between(low, high))
+    typo_last = similarity(x, y, OSA.normalized_similarity, where=close_last.is_between(low, high))
+    other = (close_first < high) & (close_last < high)
+    crossed_first = similarity(a, y, JaroWinkler.normalized_similarity, where=other)
+    crossed_last = similarity(x, b, JaroWinkler.normalized_similarity, where=other & (crossed_first >= high))
     nick = both.select(
-        low=pl.min_horizontal("first_key", "first_key_other"),
-        high=pl.max_horizontal("first_key", "first_key_other"),
+        low=pl.min_horizontal("first_key", "first_key_other"), high=pl.max_horizontal("first_key", "first_key_other")
     )
     nick = nick.join(
-        nicknames().with_columns(nick=pl.lit(value=True)),
-        on=["low", "high"],
-        how="left",
-        maintain_order="left",
+        nicknames().with_columns(nick=pl.lit(value=True)), on=["low", "high"], how="left", maintain_order="left"
     )
     frame = both.with_columns(
         jw_first=close_first, osa_first=typo_first, jw_last=close_last, osa_last=typo_last,
-        nick=nick["nick"].fill_null(value=False),
+        like_crossed=(crossed_first >= high) & (crossed_last >= high), nick=nick["nick"].fill_null(value=False),
     )  # fmt: skip
     one, two = pl.col("first_key"), pl.col("first_key_other")
     last, last_two = pl.col("last"), pl.col("last_other")
@@ -152,37 +222,39 @@ def _names(pairs: pl.DataFrame, people: pl.DataFrame) -> pl.DataFrame:
     )
     first_level = (
         pl.when(swapped | glued).then(5)
+        .when("like_crossed").then(4)
         .when(one.is_null() | two.is_null()).then(0)
         .when(one == two).then(5)
-        .when((pl.col("jw_first") >= 0.92) | ((pl.col("osa_first") >= 0.75) & (shorter >= 4))).then(4)
+        .when((pl.col("jw_first") >= high) | ((pl.col("osa_first") >= 0.75) & (shorter >= 4))).then(4)
         .when(pl.col("nick") | contained | middles.fill_null(value=False)).then(3)
         .when(initial).then(2)
         .otherwise(1)
     )  # fmt: skip
-    words, words_two = pl.col("last_key").str.split(" "), pl.col("last_key_other").str.split(" ")
-    part = words.list.set_intersection(words_two).list.eval(pl.element().str.len_chars() >= 3).list.any()
     shorter_last = pl.min_horizontal(last.str.len_chars(), last_two.str.len_chars())
     short_last = (shorter_last == 1) & (last.str.head(1) == last_two.str.head(1))
     last_level = (
         pl.when(swapped | glued).then(4)
+        .when("like_crossed").then(3)
         .when(last.is_null() | last_two.is_null()).then(0)
         .when(last == last_two).then(4)
         .when((pl.col("jw_last") >= 0.93) | ((pl.col("osa_last") >= 0.75) & (shorter_last >= 4))).then(3)
-        .when(part | short_last).then(2)
+        .when(pl.Series(_share_a_surname(both)) | short_last).then(2)
         .otherwise(1)
     )  # fmt: skip
-    m, m_two = pl.col("middle_key"), pl.col("middle_key_other")
-    agree = (m == m_two) | (m.str.head(1) == m_two.str.head(1)) & (
-        pl.min_horizontal(m.str.len_chars(), m_two.str.len_chars()) == 1
+    return frame.select(level_first=first_level.cast(pl.UInt8), level_last=last_level.cast(pl.UInt8))
+
+
+def _share_a_surname(both: pl.DataFrame) -> pl.Series:
+    """Which pairs have one of several surnames in common."""
+    nobody = pl.Series([False]).new_from_index(0, len(both))
+    some = (both["several_names"] | both["several_names_other"]).fill_null(value=False).arg_true()
+    if some.is_empty():
+        return nobody
+    words = both[some].select(one=pl.col("last_key").str.split(" "), two=pl.col("last_key_other").str.split(" "))
+    common = words.select(
+        pl.col("one").list.set_intersection("two").list.eval(pl.element().str.len_chars() >= 3).list.any()
     )
-    middle_level = pl.when(m.is_null() | m_two.is_null()).then(0).when(agree).then(2).otherwise(1)
-    return frame.select(
-        level_first=first_level.cast(pl.UInt8),
-        level_middle=middle_level.cast(pl.UInt8),
-        level_last=last_level.cast(pl.UInt8),
-        value_first=pl.when(first_level == 5).then(one),
-        value_last=pl.when(last_level == 4).then(last),
-    )
+    return nobody.scatter(some, common.to_series().fill_null(value=False))
 
 
 def _suffix(pairs: pl.DataFrame, people: pl.DataFrame) -> pl.DataFrame:
@@ -197,8 +269,7 @@ def _suffix(pairs: pl.DataFrame, people: pl.DataFrame) -> pl.DataFrame:
 
 
 def _birth(pairs: pl.DataFrame, people: pl.DataFrame) -> pl.DataFrame:
-    dated = people.with_columns(born=pl.col("birthdate").dt.strftime("%Y%m%d"))
-    both = _both(pairs, dated, "born", "birthday")
+    both = _both(pairs, people, "born", "birthday")
     typo = similarity(both["born"], both["born_other"], OSA.distance, where=(both["born"] != both["born_other"]))
     one, two = pl.col("born"), pl.col("born_other")
     swapped = (
@@ -215,27 +286,74 @@ def _birth(pairs: pl.DataFrame, people: pl.DataFrame) -> pl.DataFrame:
         .when(swapped | (pl.col("typo") <= 1)).then(2)
         .otherwise(1)
     )  # fmt: skip
-    return both.with_columns(typo=typo).select(
-        level_birth=level.cast(pl.UInt8), value_birth=pl.when(one == two).then(one)
+    found = both.with_columns(typo=typo).select(level_birth=level.cast(pl.UInt8))
+    rare = people["rarity_birth"].gather(pairs["left"])
+    return found.with_columns(rarity_birth=rare.set(found["level_birth"] < 4, None))
+
+
+@dataclass(frozen=True)
+class _Crossed:
+    """Every value of a pair's left record beside every value of its right one.
+
+    `frame` has `pair` and both records' columns; its first `alone` rows are of pairs that have no other row.
+    """
+
+    frame: pl.DataFrame
+    alone: int
+
+
+def _crossed(pairs: pl.DataFrame, values: pl.DataFrame) -> _Crossed:
+    columns = [name for name in values.columns if name != "record"]
+    records = values["record"].to_numpy()
+    left, right = pairs["left"].to_numpy(), pairs["right"].to_numpy()
+    most = 1 + max(int(one.max(initial=0)) for one in (left, right, records))
+    held = np.bincount(records, minlength=most)
+    place = np.zeros(most, dtype=np.uint32)
+    place[records] = np.arange(len(records), dtype=np.uint32)
+    product = held[left] * held[right]
+    alone = np.flatnonzero(product == 1)
+    single = pl.DataFrame(
+        {
+            "pair": pl.Series(alone, dtype=pl.UInt32),
+            **{name: values[name].gather(place[left[alone]]) for name in columns},
+            **{f"{name}_other": values[name].gather(place[right[alone]]) for name in columns},
+        }
     )
-
-
-def _crossed(pairs: pl.DataFrame, values: pl.DataFrame) -> pl.DataFrame:
-    """Every value of a pair's left record beside every value of its right one: `pair` and both records' columns."""
-    numbered = pairs.select("left", "right").with_row_index("pair")
-    return numbered.join(values, left_on="left", right_on="record", maintain_order="left").join(
+    more = np.flatnonzero(product > 1)
+    several = pl.DataFrame({"pair": pl.Series(more, dtype=pl.UInt32), "left": left[more], "right": right[more]})
+    joined = several.join(values, left_on="left", right_on="record", maintain_order="left").join(
         values, left_on="right", right_on="record", suffix="_other", maintain_order="left"
     )
+    return _Crossed(pl.concat([single, joined.select(single.columns)]), len(alone))
 
 
-def _best(pairs: pl.DataFrame, crossed: pl.DataFrame, level: str, value: str | None = None) -> pl.DataFrame:
-    """The highest level of each pair over all of its values, 0 where one of the two has none."""
-    wanted = [pl.col(level).max()] + ([pl.col(value).sort_by(level).last()] if value else [])
-    best = crossed.group_by("pair").agg(wanted)
-    joined = pairs.select(pair=pl.int_range(pl.len(), dtype=pl.UInt32)).join(
-        best, on="pair", how="left", maintain_order="left"
-    )
-    return joined.select(pl.col(level).fill_null(0).cast(pl.UInt8), *([value] if value else []))
+def _best(pairs: pl.DataFrame, crossed: _Crossed, level: pl.Expr, field: str, *, rarity: bool = False) -> pl.DataFrame:
+    """The highest level of each pair over all of its values, 0 where one of the two has none.
+
+    Args:
+        pairs: the pairs.
+        crossed: their values.
+        level: the level of two values.
+        field: the field's name.
+        rarity: whether the rarity of the best value is wanted, where both have it.
+    """
+    wanted = {"level": level.cast(pl.UInt8)}
+    if rarity:
+        wanted["rarity"] = pl.when(pl.col("value") == pl.col("value_other")).then("rarity")
+    found = crossed.frame.select("pair", **wanted)
+    single, rest = found.head(crossed.alone), found.slice(crossed.alone)
+    if len(rest):
+        first = [pl.col("rarity").sort_by("level").last()] if rarity else []
+        rest = rest.group_by("pair", maintain_order=True).agg(pl.col("level").max(), *first)
+        single = pl.concat([single, rest.select(single.columns)])
+    levels = np.zeros(len(pairs), dtype=np.uint8)
+    levels[single["pair"].to_numpy()] = single["level"].to_numpy()
+    best = pl.DataFrame({f"level_{field}": levels})
+    if rarity:
+        rare = np.full(len(pairs), np.nan, dtype=np.float32)
+        rare[single["pair"].to_numpy()] = single["rarity"].fill_null(np.nan).to_numpy()
+        best = best.with_columns(pl.Series(f"rarity_{field}", rare).fill_nan(None))
+    return best
 
 
 def shared_values(values: pl.DataFrame, people: pl.DataFrame) -> pl.DataFrame:
@@ -246,140 +364,196 @@ def shared_values(values: pl.DataFrame, people: pl.DataFrame) -> pl.DataFrame:
         people: `RECORDS`.
 
     Returns:
-        `value`, `records` (how many hold it), `shared`.
+        `value`, `records` (how many hold it), `shared`; only values that more than two records hold.
     """
+    many = values.filter(pl.len().over("value") > 2)
     one, two = pl.col("first_key").str.head(1), pl.col("last_key").str.head(1)
     initials = people.select("record", initials=pl.concat_str(pl.min_horizontal(one, two), pl.max_horizontal(one, two)))
-    held = values.join(initials, on="record", how="left")
+    held = many.join(initials, on="record", how="left")
     return held.group_by("value").agg(
         records=pl.col("record").n_unique(), shared=pl.col("initials").drop_nulls().n_unique() >= 3
     )
 
 
-def _emails(pairs: pl.DataFrame, tables: Records) -> pl.DataFrame:
+def _mail(tables: Records) -> pl.DataFrame:
     mail = tables.emails.drop_nulls("match_key").select("record", "role", value="match_key")
-    mail = mail.join(shared_values(mail, tables.records).select("value", "shared"), on="value", how="left")
+    shared = shared_values(mail, tables.records).filter("shared")["value"]
+    parts = mail["value"].str.splitn("@", 2).struct
     mail = mail.with_columns(
-        local=pl.col("value").str.extract(r"^(.*)@"), domain=pl.col("value").str.extract(r"@([^@]*)$")
+        parts[0].alias("local"),
+        parts[1].alias("domain"),
+        shared=pl.col("value").is_in(shared.implode()) | pl.col("role"),
     )
     many = max(8, len(mail) * FREE_MAIL_FANOUT // 1000)
     popular = mail.group_by("domain").agg(company=pl.col("value").n_unique() <= many)
-    mail = mail.join(popular, on="domain", how="left").with_columns(shared=pl.col("shared") | pl.col("role"))
-    crossed = _crossed(pairs, mail.select("record", "value", "shared", "local", "domain", "company"))
-    close = similarity(
-        crossed["value"],
-        crossed["value_other"],
-        OSA.distance,
-        where=crossed["value"] != crossed["value_other"],
-    )
+    mail = mail.join(popular, on="domain", how="left", maintain_order="left")
+    return mail.select(
+        "record", "value", "shared", "local", "domain", "company",
+        named=_is_the_name(mail, tables.records),
+        plain=pl.col("local").str.replace_many([".", "_", "-"], ["", "", ""]),
+        numbers=pl.col("local").str.replace_all(r"\D", ""),
+        rarity=rarities("email", mail["value"], records=len(tables.records)),
+    )  # fmt: skip
+
+
+def _emails(pairs: pl.DataFrame, mail: pl.DataFrame) -> pl.DataFrame:
+    crossed = _crossed(pairs, mail)
+    frame = crossed.frame
+    same_domain = frame["domain"] == frame["domain_other"]
+    near = frame.select(
+        (pl.col("value") != pl.col("value_other"))
+        & (pl.col("numbers") == pl.col("numbers_other"))
+        & ~pl.col("shared")
+        & ((pl.col("local").str.len_bytes().cast(pl.Int32) - pl.col("local_other").str.len_bytes()).abs() <= 2)
+        & (pl.Series(same_domain) | (pl.col("local").str.head(3) == pl.col("local_other").str.head(3)))
+    ).to_series()
+    close = similarity(frame["value"], frame["value_other"], OSA.distance, where=near)
     one, two = pl.col("value"), pl.col("value_other")
-    plain = pl.col("local").str.replace_all("[^a-z0-9]", "")
-    same_local = (plain == pl.col("local_other").str.replace_all("[^a-z0-9]", "")) & (plain.str.len_chars() >= 5)
-    numbers, numbers_two = (pl.col(name).str.replace_all(r"\D", "") for name in ("local", "local_other"))
-    typo = (pl.col("close") <= 2) & (pl.col("local").str.len_chars() >= 6) & (numbers == numbers_two)
+    same_local = (pl.col("plain") == pl.col("plain_other")) & (pl.col("plain").str.len_chars() >= 5)
+    typo = pl.col("near") & (pl.col("close") <= 2) & (pl.col("local").str.len_chars() >= 6)
     level = (
         pl.when((one == two) & pl.col("shared")).then(5)
         .when(one == two).then(6)
+        .when(same_local & (pl.col("named") & pl.col("named_other"))).then(0)  # namesakes have such addresses too
         .when(same_local & ~pl.col("shared")).then(4)
-        .when(typo & ~pl.col("shared")).then(3)
+        .when(typo).then(3)
         .when((pl.col("domain") == pl.col("domain_other")) & pl.col("company")).then(2)
         .otherwise(1)
     )  # fmt: skip
-    crossed = crossed.with_columns(close=close).with_columns(
-        level_email=level, value_email=pl.when(one == two).then(one)
+    return _best(
+        pairs, _Crossed(frame.with_columns(near=near, close=close), crossed.alone), level, "email", rarity=True
     )
-    return _best(pairs, crossed, "level_email", "value_email")
 
 
-def _phones(pairs: pl.DataFrame, tables: Records) -> pl.DataFrame:
-    phone = tables.phones.filter(pl.col("phone").is_not_null()).select(
-        "record", value=pl.coalesce("e164", pl.col("phone").str.replace_all(r"\D", "").replace({"": None}))
+def _is_the_name(mail: pl.DataFrame, people: pl.DataFrame) -> pl.Series:
+    """Which addresses say no more before the `@` than the name of their record (`j.roe`): `record`, `local`."""
+    last = people["last_key"].str.replace_all(" ", "", literal=True)
+    names = pl.DataFrame(
+        {
+            "first": people["first_key"].gather(mail["record"]),
+            "last": last.gather(mail["record"]),
+            "local": mail["local"],
+        }
     )
-    phone = phone.drop_nulls().join(
-        shared_values(phone, tables.records).select("value", "shared"), on="value", how="left"
+    first, last_name = pl.col("first"), pl.col("last")
+    letters = pl.col("local").str.replace_many([".", "_", "-"], ["", "", ""])
+    spellings = [
+        (first, last_name), (last_name, first), (first.str.head(1), last_name), (last_name, first.str.head(1)),
+        (first, last_name.str.head(1)), (first, pl.lit("")), (last_name, pl.lit("")),
+    ]  # fmt: skip
+    return names.select(
+        pl.any_horizontal(letters == pl.concat_str(*parts) for parts in spellings).fill_null(value=False)
+    ).to_series()
+
+
+def _phone(tables: Records) -> pl.DataFrame:
+    digits = pl.col("phone").str.replace_all(r"\D", "").replace({"": None})
+    phone = tables.phones.select("record", value=pl.coalesce("e164", digits)).drop_nulls()
+    shared = shared_values(phone, tables.records).filter("shared")["value"]
+    return phone.with_columns(
+        shared=pl.col("value").is_in(shared.implode()),
+        digits=pl.col("value").str.replace_all("+", "", literal=True).str.tail(10),
+        tail=pl.when(pl.col("value").str.len_chars() >= 8).then(pl.col("value").str.tail(8)),
+        rarity=rarities("phone", phone["value"], records=len(tables.records)),
     )
+
+
+def _phones(pairs: pl.DataFrame, phone: pl.DataFrame) -> pl.DataFrame:
     crossed = _crossed(pairs, phone)
-    digits = crossed.select(
-        a=pl.col("value").str.replace_all(r"\D", "").str.tail(10),
-        b=pl.col("value_other").str.replace_all(r"\D", "").str.tail(10),
-    )
-    close = similarity(digits["a"], digits["b"], OSA.distance, where=crossed["value"] != crossed["value_other"])
+    frame = crossed.frame
     one, two = pl.col("value"), pl.col("value_other")
-    long = pl.min_horizontal(one.str.len_chars(), two.str.len_chars()) >= 8
-    tails = long & (one.str.tail(8) == two.str.tail(8))
+    long = pl.col("tail").is_not_null() & pl.col("tail_other").is_not_null()
+    near = frame.select((one != two) & long).to_series()
+    close = similarity(frame["digits"], frame["digits_other"], OSA.distance, where=near)
+    same = (one == two) | (pl.col("tail") == pl.col("tail_other")).fill_null(value=False)
     level = (
-        pl.when(((one == two) | tails) & pl.col("shared")).then(3)
-        .when((one == two) | tails).then(4)
-        .when(long & (pl.col("close") <= 1)).then(2)
+        pl.when(same & pl.col("shared")).then(3)
+        .when(same).then(4)
+        .when(pl.col("near") & (pl.col("close") <= 1)).then(2)
         .otherwise(1)
     )  # fmt: skip
-    crossed = crossed.with_columns(close=close).with_columns(
-        level_phone=level, value_phone=pl.when(one == two).then(one)
+    return _best(
+        pairs, _Crossed(frame.with_columns(near=near, close=close), crossed.alone), level, "phone", rarity=True
     )
-    return _best(pairs, crossed, "level_phone", "value_phone")
 
 
-def _addresses(pairs: pl.DataFrame, tables: Records) -> pl.DataFrame:
-    home = tables.addresses.select("record", "street_key", "city_key", "postal_key").filter(
-        pl.any_horizontal(pl.col("street_key", "city_key", "postal_key").is_not_null())
-    )
-    crossed = _crossed(pairs, home)
-    street = similarity(
-        crossed["street_key"], crossed["street_key_other"], token_set_ratio,
-        where=crossed["street_key"] != crossed["street_key_other"],
+def _home(tables: Records) -> pl.DataFrame:
+    compact = pl.col("street_key").str.replace_all(" ", "", literal=True)
+    return (
+        tables.addresses.filter(pl.any_horizontal(pl.col("street_key", "city_key", "postal_key").is_not_null()))
+        .select(
+            "record", "street_key", "postal_key", compact=compact, house=pl.col("street_key").str.extract(r"(\d+)"),
+            city=pl.col("city_key").str.replace_all(" ", "", literal=True),
+        )
     )  # fmt: skip
-    house, house_two = (pl.col(name).str.extract(r"(\d+)") for name in ("street_key", "street_key_other"))
-    same_street = pl.col("street_key") == pl.col("street_key_other")
-    like_street = (pl.col("close") >= 80) & ((house == house_two) | house.is_null() | house_two.is_null())
+
+
+def _addresses(pairs: pl.DataFrame, home: pl.DataFrame) -> pl.DataFrame:
+    crossed = _crossed(pairs, home)
+    frame = crossed.frame
+    differ = frame["compact"] != frame["compact_other"]
+    words = similarity(frame["street_key"], frame["street_key_other"], token_set_ratio, where=differ)
+    letters = similarity(
+        frame["compact"], frame["compact_other"], OSA.normalized_similarity, where=differ & (words < 80)
+    )
+    towns = similarity(
+        frame["city"], frame["city_other"], OSA.normalized_similarity, where=frame["city"] != frame["city_other"]
+    )
+    codes = similarity(
+        frame["postal_key"],
+        frame["postal_key_other"],
+        OSA.distance,
+        where=frame["postal_key"] != frame["postal_key_other"],
+    )
+    same_house = (pl.col("house") == pl.col("house_other")).fill_null(value=False)
+    houseless = pl.col("house").is_null() | pl.col("house_other").is_null()
+    same_street = pl.col("compact") == pl.col("compact_other")
+    alike = (pl.col("words") >= 80) | (pl.col("letters") >= 0.8)
+    like_street = alike & (same_house | houseless)
     postal = pl.col("postal_key") == pl.col("postal_key_other")
-    city = pl.col("city_key") == pl.col("city_key_other")
+    city = (pl.col("city") == pl.col("city_other")) | (pl.col("towns") >= 0.8)
     place = (postal | city).fill_null(value=False)
-    placeless = pl.col("postal_key").is_null() & pl.col("city_key").is_null()
+    like_code = (pl.col("postal_key") != pl.col("postal_key_other")).fill_null(value=False) & (pl.col("codes") <= 1)
+    placeless = pl.col("postal_key").is_null() & pl.col("city").is_null()
     level = (
         pl.when(same_street & (place | placeless)).then(5)
         .when((like_street & place) | same_street).then(4)
-        .when(postal).then(3)
-        .when(city).then(2)
+        .when(postal | (like_street & same_house) | (alike & place)).then(3)
+        .when(city | like_code).then(2)
         .otherwise(1)
     )  # fmt: skip
-    crossed = crossed.with_columns(close=street).with_columns(level_address=level)
-    return _best(pairs, crossed, "level_address")
+    told = frame.with_columns(words=words, letters=letters, towns=towns, codes=codes)
+    return _best(pairs, _Crossed(told, crossed.alone), level, "address")
 
 
-def _text(pairs: pl.DataFrame, people: pl.DataFrame, column: str, field: str) -> pl.DataFrame:
-    both = _both(pairs, people, column)
-    one, two = both[column], both[f"{column}_other"]
+def _company(pairs: pl.DataFrame, people: pl.DataFrame) -> pl.DataFrame:
+    both = _both(pairs, people, "company_key")
+    one, two = both["company_key"], both["company_key_other"]
     close = similarity(one, two, token_set_ratio, where=one != two)
-    typo = similarity(one, two, JaroWinkler.normalized_similarity, where=one != two)
-    a, b = pl.col(column), pl.col(f"{column}_other")
+    typo = similarity(one, two, JaroWinkler.normalized_similarity, where=(one != two) & (close < 90))
+    a, b = pl.col("company_key"), pl.col("company_key_other")
     level = (
         pl.when(a.is_null() | b.is_null()).then(0)
         .when(a == b).then(3)
         .when((pl.col("close") >= 90) | (pl.col("typo") >= 0.92)).then(2)
         .otherwise(1)
     )  # fmt: skip
-    return both.with_columns(close=close, typo=typo).select(
-        level.cast(pl.UInt8).alias(f"level_{field}"), pl.when(a == b).then(a).alias(f"value_{field}")
-    )
+    found = both.with_columns(close=close, typo=typo).select(level_company=level.cast(pl.UInt8))
+    rare = people["rarity_company"].gather(pairs["left"])
+    return found.with_columns(rarity_company=rare.set(found["level_company"] < 3, None))
 
 
-def _equal(pairs: pl.DataFrame, people: pl.DataFrame, column: str, field: str) -> pl.DataFrame:
-    a, b = pl.col(column), pl.col(f"{column}_other")
+def _title(pairs: pl.DataFrame, people: pl.DataFrame) -> pl.DataFrame:
+    a, b = pl.col("title_key"), pl.col("title_key_other")
     level = pl.when(a.is_null() | b.is_null()).then(0).when(a == b).then(2).otherwise(1)
-    return _both(pairs, people, column).select(level.cast(pl.UInt8).alias(f"level_{field}"))
+    return _both(pairs, people, "title_key").select(level_title=level.cast(pl.UInt8))
 
 
-def _identifier(pairs: pl.DataFrame, tables: Records, name: str) -> pl.DataFrame:
-    held = tables.identifiers.filter(pl.col("name") == name).select("record", "value")
+def _identifier(pairs: pl.DataFrame, name: str, held: pl.DataFrame) -> pl.DataFrame:
     crossed = _crossed(pairs, held)
-    close = similarity(
-        crossed["value"],
-        crossed["value_other"],
-        OSA.distance,
-        where=crossed["value"] != crossed["value_other"],
-    )
+    frame = crossed.frame
+    close = similarity(frame["value"], frame["value_other"], OSA.distance, where=frame["value"] != frame["value_other"])
     one, two = pl.col("value"), pl.col("value_other")
     long = pl.min_horizontal(one.str.len_chars(), two.str.len_chars()) >= 5
     level = pl.when(one == two).then(3).when(long & (pl.col("close") <= 1)).then(2).otherwise(1)
-    field = f"level_{name}"
-    return _best(pairs, crossed.with_columns(close=close).with_columns(level.alias(field)), field)
+    return _best(pairs, _Crossed(frame.with_columns(close=close), crossed.alone), level, name)

@@ -8,13 +8,15 @@ from dataclasses import dataclass
 import polars as pl
 
 from transforms.blocking import blocking_keys, candidate_pairs
-from transforms.clustering import cluster, missing_pairs
-from transforms.comparison import compare
+from transforms.clustering import cluster, components, missing_pairs
+from transforms.comparison import compare, prepare
 from transforms.records import Records
-from transforms.scoring import Model, learn, reasons, weigh
+from transforms.scoring import Model, learn, probabilities, reasons, weigh
 
 AUTO = 0.90
 REVIEW = 0.50
+HOPELESS = 0.001
+"""A pair less likely than this to be one person is forgotten, unless it stands within a would-be cluster."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,12 @@ class Matches:
 
 
 def match(
-    tables: Records, *, auto: float = AUTO, review: float = REVIEW, together: Iterable[tuple[int, int]] = ()
+    tables: Records,
+    *,
+    auto: float = AUTO,
+    review: float = REVIEW,
+    together: Iterable[tuple[int, int]] = (),
+    explain: bool = True,
 ) -> Matches:
     """Finds the records that are one person.
 
@@ -36,16 +43,26 @@ def match(
         auto: the probability from which two records are joined.
         review: the probability from which a person should look at two records that are not joined.
         together: pairs of records known to be one person, besides those their source has merged itself.
+        explain: whether the evidence is told in words.
     """
     candidates = candidate_pairs(blocking_keys(tables), records=len(tables.records))
-    levels = compare(candidates, tables)
-    model = learn(levels, tables)
-    pairs = weigh(levels, tables, model)
-    inner = missing_pairs(pairs, auto=auto)
+    prepared = prepare(tables)
+    levels = compare(candidates, prepared)
+    model = learn(levels, prepared)
+    levels = _worth_keeping(levels, probabilities(levels, model), auto=auto, records=len(tables.records))
+    pairs = weigh(levels, model)
+    inner = missing_pairs(pairs, auto=auto, records=len(tables.records))
     if len(inner):
-        pairs = pl.concat([pairs, weigh(compare(inner, tables), tables, model)]).sort("left", "right")
+        pairs = pl.concat([pairs, weigh(compare(inner, prepared), model)]).sort("left", "right")
     clusters = cluster(pairs, tables, auto=auto, together=[*together, *told_by_sources(tables.records)])
-    return Matches(explained(pairs, model, least=review), clusters, model)
+    return Matches(explained(pairs, model, least=review if explain else 2.0), clusters, model)
+
+
+def _worth_keeping(levels: pl.DataFrame, probability: pl.Series, *, auto: float, records: int) -> pl.DataFrame:
+    """Pairs that could be one person, or that stand within a would-be cluster and may speak against it."""
+    group = components(levels.filter(probability >= auto), records)
+    inside = group.gather(levels["left"]) == group.gather(levels["right"])
+    return levels.filter((probability >= HOPELESS) | inside)
 
 
 def told_by_sources(records: pl.DataFrame) -> list[tuple[int, int]]:

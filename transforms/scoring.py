@@ -19,8 +19,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from transforms.comparison import IDENTIFIER_LEVELS, LEVELS, compare, identifier_names
-from transforms.records import Records
+from transforms.comparison import IDENTIFIER_LEVELS, LEVELS, Prepared, compare
+from transforms.rarity import FEW
 
 Floats = NDArray[np.float64]
 
@@ -80,18 +80,13 @@ EXPECTED = {"person": 0.5, "household": 0.1, "firm": 0.5}
 """Pairs of each kind to expect, per record, before looking."""
 RANGE = {"person": (0.02, 4.0), "household": (0.1, 2.0), "firm": (0.1, 10.0)}
 
-UNIQUE = {"email": 0.02, "phone": 0.1}
-"""How many *other* people are to be expected behind a value that only one person should have."""
-
-SMOOTHING = 200
-"""A value's frequency is taken as if so many more records had been seen, of usual frequency."""
-FEW = 100
-"""Fewer records than this have the prior of so many."""
-
 PRIOR_PAIRS = 400.0
 ROUNDS = 8
 SAMPLE = 60_000
 SEED = 20_240_229
+LEARNED_FROM = 300_000
+"""Pairs that the model is learned from at most: a sample of so many tells as much as all."""
+LEVELS_AT_MOST = 7
 
 
 @dataclass(frozen=True)
@@ -104,41 +99,48 @@ class Model:
     records: int
 
 
-def learn(levels: pl.DataFrame, tables: Records) -> Model:
+def learn(levels: pl.DataFrame, prepared: Prepared) -> Model:
     """The model of these records: chance from random pairs, persons by expectation-maximisation over the candidates."""
-    identifiers = identifier_names(tables)
+    identifiers = tuple(prepared.identifiers)
     fields = (*LEVELS, *identifiers)
     person = PERSON | dict.fromkeys(identifiers, IDENTIFIER_PERSON)
     chance = CHANCE | dict.fromkeys(identifiers, IDENTIFIER_CHANCE)
-    records = max(len(tables.records), FEW)
+    records = max(len(prepared.people), FEW)
     start = {kind: share * records for kind, share in EXPECTED.items()}
     model = Model(fields, {"person": person, "household": HOUSEHOLD, "firm": FIRM, "chance": chance}, start, records)
-    random = compare(_random_pairs(len(tables.records)), tables)
+    random = compare(_random_pairs(len(prepared.people)), prepared)
     if len(random):
-        by_chance = _posteriors(random, _rarities(random, tables, records), model)[:, 3]
+        by_chance = _posteriors(random, _rarities(random), model)[:, 3]
         chance = {field: _share(random, field, by_chance, chance[field], PRIOR_PAIRS * 5) for field in fields}
         model = Model(fields, {**model.tables, "chance": chance}, start, records)
-    rarities = _rarities(levels, tables, records)
+    some = levels if len(levels) <= LEARNED_FROM else levels.sample(LEARNED_FROM, seed=SEED)
+    scale = len(levels) / max(len(some), 1)
+    rarities = _rarities(some)
     for _ in range(ROUNDS if len(levels) else 0):
-        found = _posteriors(levels, rarities, model)
+        found = _posteriors(some, rarities, model)
         persons = found[:, 0]
-        strength = max(PRIOR_PAIRS, 0.5 * float(persons.sum()))
+        strength = max(PRIOR_PAIRS / scale, 0.5 * float(persons.sum()))
         learned = {
-            field: person[field] if field in GIVEN else _share(levels, field, persons, person[field], strength)
+            field: person[field] if field in GIVEN else _share(some, field, persons, person[field], strength)
             for field in fields
         }
         expected = {}
         for column, kind in enumerate(EXPLANATIONS[:3]):
             low, high = RANGE[kind]
-            total = float(found[:, column].sum()) + EXPECTED[kind] * min(records, PRIOR_PAIRS)
+            total = scale * float(found[:, column].sum()) + EXPECTED[kind] * min(records, PRIOR_PAIRS)
             expected[kind] = float(np.clip(total, low * records, high * records))
         model = Model(fields, {**model.tables, "person": learned}, expected, records)
     return model
 
 
-def weigh(levels: pl.DataFrame, tables: Records, model: Model) -> pl.DataFrame:
+def probabilities(levels: pl.DataFrame, model: Model) -> pl.Series:
+    """How likely each pair is one person under a model."""
+    return pl.Series("probability", _posteriors(levels, _rarities(levels), model)[:, 0])
+
+
+def weigh(levels: pl.DataFrame, model: Model) -> pl.DataFrame:
     """The pairs' probabilities, weights in bits and strongest other explanations under a model."""
-    rarities = _rarities(levels, tables, model.records)
+    rarities = _rarities(levels)
     parts = {kind: _likelihoods(levels, rarities, model, kind) for kind in EXPLANATIONS}
     totals = np.stack([_prior(model, kind) + sum(parts[kind].values()) for kind in EXPLANATIONS], axis=1)
     others = totals[:, 1:].argmax(axis=1)
@@ -190,13 +192,35 @@ def _prior(model: Model, kind: str) -> float:
 
 
 def _posteriors(levels: pl.DataFrame, rarities: Mapping[str, Floats], model: Model) -> Floats:
-    """P(explanation | levels) for each pair: one row a pair, one column an explanation."""
-    totals = np.stack(
-        [_prior(model, kind) + sum(_likelihoods(levels, rarities, model, kind).values()) for kind in EXPLANATIONS],
-        axis=1,
-    )
+    """P(explanation | levels) for each pair: one row a pair, one column an explanation.
+
+    Added up once a pattern of levels, of which there are few, and then corrected for the rarity of values.
+    """
+    columns = [levels[f"level_{field}"].to_numpy() for field in model.fields]
+    pattern = np.zeros(len(levels), dtype=np.uint64)
+    for column in columns:
+        pattern = pattern * np.uint64(LEVELS_AT_MOST) + column
+    _, first, which = np.unique(pattern, return_index=True, return_inverse=True)
+    totals = np.empty((len(levels), len(EXPLANATIONS)))
+    for at, kind in enumerate(EXPLANATIONS):
+        own = model.tables[kind]
+        tables = {field: _logarithms(own.get(field) or model.tables["chance"][field]) for field in model.fields}
+        each = np.full(len(first), _prior(model, kind))
+        for field, column in zip(model.fields, columns, strict=True):
+            each += tables[field][column[first]]
+        totals[:, at] = each[which]
+        for field, column in zip(model.fields, columns, strict=True):
+            if field in rarities and (kind == "chance" or field not in own):
+                known = np.flatnonzero(~np.isnan(rarities[field]))
+                totals[known, at] += rarities[field][known] - tables[field][column[known]]
     shares: Floats = np.exp2(totals - np.logaddexp2.reduce(totals, axis=1)[:, None])
     return shares
+
+
+def _logarithms(shares: tuple[float, ...]) -> Floats:
+    """log2 of each level's share; a missing value says nothing."""
+    logarithms: Floats = np.log2(np.array([1.0, *shares]))
+    return logarithms
 
 
 def _likelihoods(levels: pl.DataFrame, rarities: Mapping[str, Floats], model: Model, kind: str) -> dict[str, Floats]:
@@ -204,7 +228,7 @@ def _likelihoods(levels: pl.DataFrame, rarities: Mapping[str, Floats], model: Mo
     found: dict[str, Floats] = {}
     for field in model.fields:
         own = model.tables[kind].get(field)
-        table = np.log2(np.array([1.0, *(own or model.tables["chance"][field])]))
+        table = _logarithms(own or model.tables["chance"][field])
         level = levels[f"level_{field}"].to_numpy()
         likelihood: Floats = table[level]
         if (own is None or kind == "chance") and field in rarities:
@@ -214,35 +238,10 @@ def _likelihoods(levels: pl.DataFrame, rarities: Mapping[str, Floats], model: Mo
     return found
 
 
-def _rarities(levels: pl.DataFrame, tables: Records, records: int) -> dict[str, Floats]:
-    """log2 of `_frequency` for each field whose agreement is worth more the rarer the value is."""
-    telling = [name.removeprefix("value_") for name in levels.columns if name.startswith("value_")]
-    return {field: np.log2(_frequency(levels, tables, field, records)) for field in telling}
-
-
-def _frequency(levels: pl.DataFrame, tables: Records, field: str, records: int) -> Floats:
-    """How likely another person has the very value a pair agrees on; NaN where it does not agree on one."""
-    values = levels.select(value=pl.col(f"value_{field}"))
-    people = tables.records
-    held = {
-        "first": lambda: people.select(value="first_key"),
-        "last": lambda: people.select(value=pl.col("last_key").str.replace_all(" ", "")),
-        "birth": lambda: people.select(value=pl.col("birthdate").dt.strftime("%Y%m%d")),
-        "company": lambda: people.select(value="company_key"),
-        "email": lambda: tables.emails.select(value="match_key"),
-        "phone": lambda: tables.phones.select(value=pl.coalesce("e164", pl.col("phone").str.replace_all(r"\D", ""))),
-    }[field]()
-    counts = held.drop_nulls().group_by("value").agg(count=pl.len())
-    known = max(int(held["value"].is_not_null().sum()), 1)
-    joined = values.join(counts, on="value", how="left", maintain_order="left")
-    if field in UNIQUE:
-        excess = (pl.col("count").cast(pl.Float64) - 8).clip(UNIQUE[field]) / records
-        return (
-            joined.select(pl.when(pl.col("value").is_not_null()).then(excess)).to_series().cast(pl.Float64).to_numpy()
-        )
-    usual = CHANCE[field][-1]
-    share = (pl.col("count").cast(pl.Float64) + usual * SMOOTHING) / (known + SMOOTHING)
-    return joined.select(pl.when(pl.col("value").is_not_null()).then(share)).to_series().cast(pl.Float64).to_numpy()
+def _rarities(levels: pl.DataFrame) -> dict[str, Floats]:
+    """log2 of how likely another person has the very value a pair agrees on; NaN where it agrees on none."""
+    names = [name for name in levels.columns if name.startswith("rarity_")]
+    return {name.removeprefix("rarity_"): levels[name].fill_null(np.nan).to_numpy() for name in names}
 
 
 def level_words(field: str) -> tuple[str, ...]:
