@@ -151,9 +151,11 @@ def _people(world: World, count: int) -> pl.DataFrame:
     return pl.DataFrame(
         {
             "first": first, "last": last, "suffix": suffix, "mail": mail, "phone": phone, "mobile": mobile,
-            "company": names[employer], "employer": employer, "title": world.random.choice(_TITLES, count).astype(object),
-            "street": street, "town": towns[town], "state": np.array(_STATES, dtype=object)[town % len(_STATES)],
-            "postcode": (10_000 + town * 17 % 89_000).astype(str).astype(object), "born": born.astype(str).astype(object),
+            "company": names[employer], "employer": employer, "street": street, "town": towns[town],
+            "title": world.random.choice(_TITLES, count).astype(object),
+            "state": np.array(_STATES, dtype=object)[town % len(_STATES)],
+            "postcode": (10_000 + town * 17 % 89_000).astype(str).astype(object),
+            "born": born.astype(str).astype(object),
         }
     ).with_columns(pl.col("first").str.to_titlecase())  # fmt: skip
 

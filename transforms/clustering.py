@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 import numpy as np
 import polars as pl
@@ -97,68 +97,73 @@ def cluster(
         run to run.
     """
     people = tables.records
-    groups = _Groups()
-    members = set(people.filter("is_member")["record"])
     row_again = ["source", "source_key", "first_key", "last_key"]
-    same_key = people.drop_nulls("source_key").group_by(row_again, maintain_order=True).agg("record")
-    for row in same_key.filter(pl.col("record").list.len() > 1)["record"].to_list():
-        for other in row[1:]:
-            groups.join(row[0], other)
-    for left, right in together:
-        groups.join(left, right)
-    against: dict[int, set[int]] = {}
-    for left, right in pairs.filter(contradicted(pairs)).select("left", "right").iter_rows():
-        against.setdefault(left, set()).add(right)
-        against.setdefault(right, set()).add(left)
+    same_key = people.drop_nulls("source_key").select("record", *row_again)
+    same_key = same_key.with_columns(left=pl.col("record").first().over(row_again)).filter(
+        pl.col("record") != pl.col("left")
+    )
+    told = pl.DataFrame(list(together), schema={"left": pl.UInt32, "right": pl.UInt32}, orient="row")
+    known = pl.concat([same_key.select("left", right="record"), told])
     edges = pairs.filter(pl.col("probability") >= auto, supported(pairs), ~contradicted(pairs)).sort(
         ["probability", "bits", "left", "right"], descending=[True, True, False, False]
     )
-    alike = pl.concat([edges.select("left", "right"), _pairs(groups)])
-    component = components(alike, len(people))
-    doubtful = _doubtful(component, against, members, cap)
-    for left, right in alike.filter(~component.gather(alike["left"]).is_in(doubtful.implode())).iter_rows():
+    component = components(pl.concat([known, edges.select("left", "right")]), len(people))
+    against = pairs.filter(contradicted(pairs)).select("left", "right")
+    against = against.filter(component.gather(against["left"]) == component.gather(against["right"]))
+    members = people.filter("is_member")["record"]
+    doubtful = _doubtful(component, against, members, cap).implode()
+    refined = _refined(
+        known.filter(component.gather(known["left"]).is_in(doubtful)),
+        edges.select("left", "right").filter(component.gather(edges["left"]).is_in(doubtful)),
+        against,
+        set(members),
+        cap,
+    )
+    among = component.is_in(doubtful)
+    behind = len(people)  # there are not so many components
+    group = component.zip_with(~among, pl.int_range(len(people), dtype=pl.UInt32, eager=True) + behind)
+    if refined:
+        group = group.scatter(list(refined), [behind + first for first in refined.values()])
+    return _named(people, group)
+
+
+def _doubtful(component: pl.Series, against: pl.DataFrame, members: pl.Series, cap: int) -> pl.Series:
+    """The components in which a join may have to be refused: with a contradiction, two members, or too many records."""
+    large = component.value_counts().filter(pl.col("count") > cap)["component"]
+    several = component.gather(members).value_counts().filter(pl.col("count") > 1)["component"]
+    return pl.concat([component.gather(against["left"]), large, several]).unique()
+
+
+def _refined(
+    known: pl.DataFrame, edges: pl.DataFrame, against: pl.DataFrame, members: set[int], cap: int
+) -> dict[int, int]:
+    """The records of doubtful components, joined from the most certain on, each with the first record of its group."""
+    groups = _Groups()
+    for left, right in known.iter_rows():
         groups.join(left, right)
-    for left, right in (
-        edges.filter(component.gather(edges["left"]).is_in(doubtful.implode())).select("left", "right").iter_rows()
-    ):
+    apart: dict[int, set[int]] = {}
+    for left, right in against.iter_rows():
+        apart.setdefault(left, set()).add(right)
+        apart.setdefault(right, set()).add(left)
+    for left, right in edges.iter_rows():
         one, two = groups.of(left), groups.of(right)
         if one is two or len(one) + len(two) > cap:
             continue
         if sum(record in members for record in (*one, *two)) > 1:
             continue
         smaller, larger = sorted((one, two), key=len)
-        if any(not against[record].isdisjoint(larger) for record in smaller if record in against):
+        if any(not apart[record].isdisjoint(larger) for record in smaller if record in apart):
             continue
         groups.join(left, right)
-    return _named(people, groups)
+    return {record: first for first, group in groups.members().items() for record in group}
 
 
-def _pairs(groups: _Groups) -> pl.DataFrame:
-    """The groups as pairs of their first member with each other one."""
-    pairs = [(one[0], other) for one in groups.members().values() for other in one[1:]]
-    return pl.DataFrame(pairs, schema={"left": pl.UInt32, "right": pl.UInt32}, orient="row")
-
-
-def _doubtful(component: pl.Series, against: Mapping[int, set[int]], members: set[int], cap: int) -> pl.Series:
-    """The components in which a join may have to be refused: with a contradiction, two members, or too many records."""
-    apart = [
-        component[one] for one, others in against.items() if any(component[one] == component[other] for other in others)
-    ]
-    sizes = component.value_counts()
-    large = sizes.filter(pl.col("count") > cap)["component"]
-    protected = component.gather(sorted(members)).value_counts()
-    several = protected.filter(pl.col("count") > 1)["component"]
-    return pl.concat([pl.Series("component", apart, dtype=pl.UInt32), large, several]).unique()
-
-
-def _named(people: pl.DataFrame, groups: _Groups) -> pl.DataFrame:
-    ids = people["record_id"].to_list()
-    names: dict[int, str] = {}
-    for group in groups.members().values():
-        name = short_id(*sorted(ids[record] for record in group))
-        names |= dict.fromkeys(group, name)
-    named = [names.get(record) or short_id(ids[record]) for record in range(len(ids))]
-    return conform(people.select("record", "record_id", cluster=pl.Series(named, dtype=pl.String)), CLUSTERS)
+def _named(people: pl.DataFrame, group: pl.Series) -> pl.DataFrame:
+    """Each record with its cluster, which is called by its records' ids."""
+    named = people.select("record", "record_id", group=group)
+    ids = named.sort("record_id").group_by("group").agg(ids=pl.col("record_id").str.join("\x1f"))
+    names = ids.select("group", cluster=pl.Series([short_id(text) for text in ids["ids"]], dtype=pl.String))
+    return conform(named.join(names, on="group", how="left", maintain_order="left"), CLUSTERS)
 
 
 def short_id(*parts: str) -> str:

@@ -97,9 +97,13 @@ def _people(tables: Records) -> pl.DataFrame:
         several_names=pl.col("last_key").str.contains(" ", literal=True),
     )  # fmt: skip
     told = {"first": "first_key", "last": "last", "birth": "born", "company": "company_key"}
-    return people.with_columns(
-        rarities(field, people[column], records=len(people)).alias(f"rarity_{field}") for field, column in told.items()
-    )
+    rare = [
+        rarities(field, people[column], records=len(people)).rename(
+            {"rarity": f"rarity_{field}", "code": f"code_{field}"}
+        )
+        for field, column in told.items()
+    ]
+    return pl.concat([people, *rare], how="horizontal")
 
 
 def compared(pairs: pl.DataFrame, prepared: Prepared) -> pl.DataFrame:
@@ -189,59 +193,105 @@ def _names(pairs: pl.DataFrame, people: pl.DataFrame) -> pl.DataFrame:
 
 def _unlike_names(pairs: pl.DataFrame, people: pl.DataFrame) -> pl.DataFrame:
     """`level_first` and `level_last` of pairs whose names are not both equal."""
-    both = _both(pairs, people, "first_key", "middle_key", "last", "last_key", "several_names")
+    both = _both(
+        pairs, people, "first_key", "middle_key", "last", "last_key", "several_names", "code_first", "code_last"
+    )
+    first_alone = _once_a_pair(both, "code_first", _alike_firsts)
+    last_alone = _once_a_pair(both, "code_last", _alike_lasts)
+    one, two = pl.col("first_key"), pl.col("first_key_other")
+    last, last_two = pl.col("last"), pl.col("last_other")
+    both = both.with_columns(first_alone=first_alone, last_alone=last_alone)
+    crossing = both.select(
+        (pl.col("first_alone") < 4) & (pl.col("last_alone") < 3)
+        & (one.str.head(1) == last_two.str.head(1)) & (last.str.head(1) == two.str.head(1))
+    ).to_series()  # fmt: skip
+    crossed = [
+        similarity(both[a], both[b], JaroWinkler.normalized_similarity, where=crossing) >= JUST_LIKE[1]
+        for a, b in (("first_key", "last_other"), ("last", "first_key_other"))
+    ]
+    swapped = ((one == last_two) & (two == last)).fill_null(value=False)
+    glued = (pl.concat_str(one, last) == pl.concat_str(two, last_two)).fill_null(value=False)
+    middles = pl.when(pl.col("middle_key").is_not_null() | pl.col("middle_key_other").is_not_null()).then(
+        (one == pl.col("middle_key_other").str.extract(r"^(\w+)")).fill_null(value=False)
+        | (two == pl.col("middle_key").str.extract(r"^(\w+)")).fill_null(value=False)
+    )
+    first_level = (
+        pl.when(swapped | glued).then(5)
+        .when("like_crossed").then(4)
+        .when((pl.col("first_alone") < 3) & (pl.col("first_alone") > 0) & middles).then(3)
+        .otherwise("first_alone")
+    )  # fmt: skip
+    last_level = (
+        pl.when(swapped | glued).then(4)
+        .when("like_crossed").then(3)
+        .when((pl.col("last_alone") == 1) & _share_a_surname(both)).then(2)
+        .otherwise("last_alone")
+    )  # fmt: skip
+    frame = both.with_columns(like_crossed=crossed[0] & crossed[1])
+    return frame.select(level_first=first_level.cast(pl.UInt8), level_last=last_level.cast(pl.UInt8))
+
+
+def _once_a_pair(both: pl.DataFrame, code: str, work: Callable[[pl.DataFrame], pl.Series]) -> pl.Series:
+    """What `work` makes of two values, done once for each pair of them; 0 where one is missing.
+
+    Args:
+        both: pairs with the codes of their values, `<code>` and `<code>_other`.
+        code: the column of the codes.
+        work: from rows of `both` to their levels.
+    """
+    one, two = both[code], both[f"{code}_other"]
+    there = (one.is_not_null() & two.is_not_null()).arg_true()
+    key = one.gather(there).to_numpy().astype(np.uint64) << np.uint64(32) | two.gather(there).to_numpy()
+    _, first, which = np.unique(key, return_index=True, return_inverse=True)
+    levels = np.zeros(len(both), dtype=np.uint8)
+    if len(first):
+        levels[there.to_numpy()] = work(both[there.to_numpy()[first]]).to_numpy()[which]
+    return pl.Series("level", levels)
+
+
+def _alike_firsts(both: pl.DataFrame) -> pl.Series:
+    """The level of two first names by themselves."""
     a, b = both["first_key"], both["first_key_other"]
-    x, y = both["last"], both["last_other"]
-    close_first = similarity(a, b, JaroWinkler.normalized_similarity, where=(a != b))
-    close_last = similarity(x, y, JaroWinkler.normalized_similarity, where=(x != y))
     low, high = JUST_LIKE
-    typo_first = similarity(a, b, OSA.normalized_similarity, where=close_first.is_between(low, high))
-    typo_last = similarity(x, y, OSA.normalized_similarity, where=close_last.is_between(low, high))
-    other = (close_first < high) & (close_last < high)
-    crossed_first = similarity(a, y, JaroWinkler.normalized_similarity, where=other)
-    crossed_last = similarity(x, b, JaroWinkler.normalized_similarity, where=other & (crossed_first >= high))
+    close = similarity(a, b, JaroWinkler.normalized_similarity, where=(a != b))
+    typo = similarity(a, b, OSA.normalized_similarity, where=close.is_between(low, high))
     nick = both.select(
         low=pl.min_horizontal("first_key", "first_key_other"), high=pl.max_horizontal("first_key", "first_key_other")
     )
     nick = nick.join(
         nicknames().with_columns(nick=pl.lit(value=True)), on=["low", "high"], how="left", maintain_order="left"
     )
-    frame = both.with_columns(
-        jw_first=close_first, osa_first=typo_first, jw_last=close_last, osa_last=typo_last,
-        like_crossed=(crossed_first >= high) & (crossed_last >= high), nick=nick["nick"].fill_null(value=False),
-    )  # fmt: skip
     one, two = pl.col("first_key"), pl.col("first_key_other")
-    last, last_two = pl.col("last"), pl.col("last_other")
-    swapped = ((one == last_two) & (two == last)).fill_null(value=False)
-    glued = (pl.concat_str(one, last) == pl.concat_str(two, last_two)).fill_null(value=False)
     shorter = pl.min_horizontal(one.str.len_chars(), two.str.len_chars())
     initial = (shorter == 1) & (one.str.head(1) == two.str.head(1))
     contained = (shorter >= 3) & (one.str.starts_with(two) | two.str.starts_with(one))
-    middles = (one == pl.col("middle_key_other").str.extract(r"^(\w+)")) | (
-        two == pl.col("middle_key").str.extract(r"^(\w+)")
-    )
-    first_level = (
-        pl.when(swapped | glued).then(5)
-        .when("like_crossed").then(4)
-        .when(one.is_null() | two.is_null()).then(0)
-        .when(one == two).then(5)
-        .when((pl.col("jw_first") >= high) | ((pl.col("osa_first") >= 0.75) & (shorter >= 4))).then(4)
-        .when(pl.col("nick") | contained | middles.fill_null(value=False)).then(3)
+    level = (
+        pl.when(one == two).then(5)
+        .when((pl.col("close") >= high) | ((pl.col("typo") >= 0.75) & (shorter >= 4))).then(4)
+        .when(pl.col("nick") | contained).then(3)
         .when(initial).then(2)
         .otherwise(1)
     )  # fmt: skip
-    shorter_last = pl.min_horizontal(last.str.len_chars(), last_two.str.len_chars())
-    short_last = (shorter_last == 1) & (last.str.head(1) == last_two.str.head(1))
-    last_level = (
-        pl.when(swapped | glued).then(4)
-        .when("like_crossed").then(3)
-        .when(last.is_null() | last_two.is_null()).then(0)
-        .when(last == last_two).then(4)
-        .when((pl.col("jw_last") >= 0.93) | ((pl.col("osa_last") >= 0.75) & (shorter_last >= 4))).then(3)
-        .when(pl.Series(_share_a_surname(both)) | short_last).then(2)
+    told = both.with_columns(close=close, typo=typo, nick=nick["nick"].fill_null(value=False))
+    return told.select(level=level.cast(pl.UInt8)).to_series()
+
+
+def _alike_lasts(both: pl.DataFrame) -> pl.Series:
+    """The level of two surnames by themselves."""
+    x, y = both["last"], both["last_other"]
+    low, high = JUST_LIKE
+    close = similarity(x, y, JaroWinkler.normalized_similarity, where=(x != y))
+    typo = similarity(x, y, OSA.normalized_similarity, where=close.is_between(low, high))
+    last, last_two = pl.col("last"), pl.col("last_other")
+    shorter = pl.min_horizontal(last.str.len_chars(), last_two.str.len_chars())
+    initial = (shorter == 1) & (last.str.head(1) == last_two.str.head(1))
+    level = (
+        pl.when(last == last_two).then(4)
+        .when((pl.col("close") >= 0.93) | ((pl.col("typo") >= 0.75) & (shorter >= 4))).then(3)
+        .when(initial).then(2)
         .otherwise(1)
     )  # fmt: skip
-    return frame.select(level_first=first_level.cast(pl.UInt8), level_last=last_level.cast(pl.UInt8))
+    return both.with_columns(close=close, typo=typo).select(level=level.cast(pl.UInt8)).to_series()
 
 
 def _share_a_surname(both: pl.DataFrame) -> pl.Series:
@@ -392,7 +442,7 @@ def _mail(tables: Records) -> pl.DataFrame:
         named=_is_the_name(mail, tables.records),
         plain=pl.col("local").str.replace_many([".", "_", "-"], ["", "", ""]),
         numbers=pl.col("local").str.replace_all(r"\D", ""),
-        rarity=rarities("email", mail["value"], records=len(tables.records)),
+        rarity=rarities("email", mail["value"], records=len(tables.records))["rarity"],
     )  # fmt: skip
 
 
@@ -454,7 +504,7 @@ def _phone(tables: Records) -> pl.DataFrame:
         shared=pl.col("value").is_in(shared.implode()),
         digits=pl.col("value").str.replace_all("+", "", literal=True).str.tail(10),
         tail=pl.when(pl.col("value").str.len_chars() >= 8).then(pl.col("value").str.tail(8)),
-        rarity=rarities("phone", phone["value"], records=len(tables.records)),
+        rarity=rarities("phone", phone["value"], records=len(tables.records))["rarity"],
     )
 
 
@@ -490,14 +540,14 @@ def _home(tables: Records) -> pl.DataFrame:
 
 def _addresses(pairs: pl.DataFrame, home: pl.DataFrame) -> pl.DataFrame:
     crossed = _crossed(pairs, home)
+    city, city_two = pl.col("city"), pl.col("city_other")
+    ends = (city.str.head(2) == city_two.str.head(2)) | (city.str.tail(3) == city_two.str.tail(3))
     frame = crossed.frame
-    differ = frame["compact"] != frame["compact_other"]
-    words = similarity(frame["street_key"], frame["street_key_other"], token_set_ratio, where=differ)
-    letters = similarity(
-        frame["compact"], frame["compact_other"], OSA.normalized_similarity, where=differ & (words < 80)
-    )
     towns = similarity(
-        frame["city"], frame["city_other"], OSA.normalized_similarity, where=frame["city"] != frame["city_other"]
+        frame["city"],
+        frame["city_other"],
+        OSA.normalized_similarity,
+        where=frame.select((city != city_two) & ends).to_series(),
     )
     codes = similarity(
         frame["postal_key"],
@@ -508,39 +558,45 @@ def _addresses(pairs: pl.DataFrame, home: pl.DataFrame) -> pl.DataFrame:
     same_house = (pl.col("house") == pl.col("house_other")).fill_null(value=False)
     houseless = pl.col("house").is_null() | pl.col("house_other").is_null()
     same_street = pl.col("compact") == pl.col("compact_other")
+    postal = pl.col("postal_key") == pl.col("postal_key_other")
+    same_city = (city == city_two) | (pl.col("towns") >= 0.8)
+    place = (postal | same_city).fill_null(value=False)
+    frame = frame.with_columns(towns=towns, codes=codes)
+    telling = frame.select(~same_street & (same_house | houseless | place)).to_series()
+    words = similarity(frame["street_key"], frame["street_key_other"], token_set_ratio, where=telling)
+    letters = similarity(
+        frame["compact"], frame["compact_other"], OSA.normalized_similarity, where=telling & (words < 80)
+    )
     alike = (pl.col("words") >= 80) | (pl.col("letters") >= 0.8)
     like_street = alike & (same_house | houseless)
-    postal = pl.col("postal_key") == pl.col("postal_key_other")
-    city = (pl.col("city") == pl.col("city_other")) | (pl.col("towns") >= 0.8)
-    place = (postal | city).fill_null(value=False)
     like_code = (pl.col("postal_key") != pl.col("postal_key_other")).fill_null(value=False) & (pl.col("codes") <= 1)
-    placeless = pl.col("postal_key").is_null() & pl.col("city").is_null()
+    placeless = pl.col("postal_key").is_null() & city.is_null()
     level = (
         pl.when(same_street & (place | placeless)).then(5)
         .when((like_street & place) | same_street).then(4)
         .when(postal | (like_street & same_house) | (alike & place)).then(3)
-        .when(city | like_code).then(2)
+        .when(same_city | like_code).then(2)
         .otherwise(1)
     )  # fmt: skip
-    told = frame.with_columns(words=words, letters=letters, towns=towns, codes=codes)
-    return _best(pairs, _Crossed(told, crossed.alone), level, "address")
+    return _best(pairs, _Crossed(frame.with_columns(words=words, letters=letters), crossed.alone), level, "address")
 
 
 def _company(pairs: pl.DataFrame, people: pl.DataFrame) -> pl.DataFrame:
-    both = _both(pairs, people, "company_key")
+    both = _both(pairs, people, "company_key", "code_company")
+    level = _once_a_pair(both, "code_company", _alike_companies)
+    rare = people["rarity_company"].gather(pairs["left"])
+    return pl.DataFrame({"level_company": level, "rarity_company": rare.set(level < 3, None)})
+
+
+def _alike_companies(both: pl.DataFrame) -> pl.Series:
+    """The level of two companies' names."""
     one, two = both["company_key"], both["company_key_other"]
     close = similarity(one, two, token_set_ratio, where=one != two)
     typo = similarity(one, two, JaroWinkler.normalized_similarity, where=(one != two) & (close < 90))
     a, b = pl.col("company_key"), pl.col("company_key_other")
-    level = (
-        pl.when(a.is_null() | b.is_null()).then(0)
-        .when(a == b).then(3)
-        .when((pl.col("close") >= 90) | (pl.col("typo") >= 0.92)).then(2)
-        .otherwise(1)
-    )  # fmt: skip
-    found = both.with_columns(close=close, typo=typo).select(level_company=level.cast(pl.UInt8))
-    rare = people["rarity_company"].gather(pairs["left"])
-    return found.with_columns(rarity_company=rare.set(found["level_company"] < 3, None))
+    alike = (pl.col("close") >= 90) | (pl.col("typo") >= 0.92)
+    level = pl.when(a == b).then(3).when(alike).then(2).otherwise(1).cast(pl.UInt8)
+    return both.with_columns(close=close, typo=typo).select(level=level).to_series()
 
 
 def _title(pairs: pl.DataFrame, people: pl.DataFrame) -> pl.DataFrame:

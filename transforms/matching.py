@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import polars as pl
@@ -45,8 +46,10 @@ def match(
         together: pairs of records known to be one person, besides those their source has merged itself.
         explain: whether the evidence is told in words.
     """
-    candidates = candidate_pairs(blocking_keys(tables), records=len(tables.records))
-    prepared = prepare(tables)
+    with ThreadPoolExecutor(1) as beside:
+        preparing = beside.submit(prepare, tables)
+        candidates = candidate_pairs(blocking_keys(tables), records=len(tables.records))
+        prepared = preparing.result()
     levels = compare(candidates, prepared)
     model = learn(levels, prepared)
     levels = _worth_keeping(levels, probabilities(levels, model), auto=auto, records=len(tables.records))
@@ -78,8 +81,8 @@ def told_by_sources(records: pl.DataFrame) -> list[tuple[int, int]]:
 
 def explained(pairs: pl.DataFrame, model: Model, *, least: float) -> pl.DataFrame:
     """The pairs with `why`, their evidence in words, from a probability on; below it is left null."""
-    why = [
-        reasons(pair, model.fields) if float(pair["probability"]) >= least else None
-        for pair in pairs.iter_rows(named=True)
-    ]
-    return pairs.with_columns(why=pl.Series(why, dtype=pl.String))
+    likely = (pairs["probability"] >= least).arg_true()
+    why = pl.Series("why", [None], dtype=pl.String).new_from_index(0, len(pairs))
+    if len(likely):
+        why = why.scatter(likely, [reasons(pair, model.fields) for pair in pairs[likely].iter_rows(named=True)])
+    return pairs.with_columns(why)

@@ -16,13 +16,16 @@ EXPECTED = 8
 """A value that one person should have may be there so often for that person alone."""
 
 
-def rarities(field: str, values: pl.Series, *, records: int) -> pl.Series:
-    """For each value log2 of how likely another person has it; null where there is none.
+def rarities(field: str, values: pl.Series, *, records: int) -> pl.DataFrame:
+    """How rare each value is, and a number that is the same for the same value.
 
     Args:
         field: one of `USUAL` or `UNIQUE`.
         values: the field's value of each record or, for e-mails and phones, each of their values.
         records: how many records there are.
+
+    Returns:
+        `rarity`: log2 of how likely another person has the value, and `code` (u32); both null where there is none.
     """
     counts = values.alias("value").to_frame().group_by("value").agg(count=pl.len().cast(pl.Float64))
     if field in UNIQUE:
@@ -30,5 +33,6 @@ def rarities(field: str, values: pl.Series, *, records: int) -> pl.Series:
     else:
         known = max(len(values) - values.null_count(), 1)
         share = (pl.col("count") + USUAL[field] * SMOOTHING) / (known + SMOOTHING)
-    shares = counts.drop_nulls("value").select("value", share=share.log(2).cast(pl.Float32))
-    return values.alias("value").to_frame().join(shares, on="value", how="left", maintain_order="left")["share"]
+    told = counts.drop_nulls("value").with_row_index("code").with_columns(rarity=share.log(2).cast(pl.Float32))
+    frame = values.alias("value").to_frame()
+    return frame.join(told, on="value", how="left", maintain_order="left").select("rarity", "code")

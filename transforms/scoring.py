@@ -23,6 +23,7 @@ from transforms.comparison import IDENTIFIER_LEVELS, LEVELS, Prepared, compare
 from transforms.rarity import FEW
 
 Floats = NDArray[np.float64]
+Levels = NDArray[np.uint8]
 
 EXPLANATIONS = ("person", "household", "firm", "chance")
 
@@ -87,6 +88,8 @@ SEED = 20_240_229
 LEARNED_FROM = 300_000
 """Pairs that the model is learned from at most: a sample of so many tells as much as all."""
 LEVELS_AT_MOST = 7
+FIELDS_TOGETHER = 4
+AT_ONCE = 250_000
 
 
 @dataclass(frozen=True)
@@ -192,29 +195,45 @@ def _prior(model: Model, kind: str) -> float:
 
 
 def _posteriors(levels: pl.DataFrame, rarities: Mapping[str, Floats], model: Model) -> Floats:
-    """P(explanation | levels) for each pair: one row a pair, one column an explanation.
+    """P(explanation | levels) for each pair: one row a pair, one column an explanation."""
+    columns = {field: levels[f"level_{field}"].to_numpy() for field in model.fields}
+    found = np.empty((len(levels), len(EXPLANATIONS)), dtype=np.float64)
+    for start in range(0, len(levels), AT_ONCE):
+        some = slice(start, start + AT_ONCE)
+        parts = {field: column[some] for field, column in columns.items()}
+        totals = _totals(parts, {field: rare[some] for field, rare in rarities.items()}, model)
+        found[some] = np.exp2(totals - np.logaddexp2.reduce(totals, axis=1)[:, None])
+    return found
 
-    Added up once a pattern of levels, of which there are few, and then corrected for the rarity of values.
+
+def _totals(columns: Mapping[str, Levels], rarities: Mapping[str, Floats], model: Model) -> Floats:
+    """log2 P(explanation, levels) for each pair.
+
+    The levels of a few fields together are one number, for which the sum is made once; where a value's rarity is known,
+    that takes the place of what its level says.
     """
-    columns = [levels[f"level_{field}"].to_numpy() for field in model.fields]
-    pattern = np.zeros(len(levels), dtype=np.uint64)
-    for column in columns:
-        pattern = pattern * np.uint64(LEVELS_AT_MOST) + column
-    _, first, which = np.unique(pattern, return_index=True, return_inverse=True)
-    totals = np.empty((len(levels), len(EXPLANATIONS)))
+    totals = np.zeros((len(next(iter(columns.values()))), len(EXPLANATIONS)))
+    for start in range(0, len(model.fields), FIELDS_TOGETHER):
+        fields = model.fields[start : start + FIELDS_TOGETHER]
+        sums = np.zeros((1, len(EXPLANATIONS)))
+        key = np.zeros(len(totals), dtype=np.uint32)
+        for field in fields:
+            shares = np.zeros((LEVELS_AT_MOST, len(EXPLANATIONS)))
+            for at, kind in enumerate(EXPLANATIONS):
+                table = _logarithms(model.tables[kind].get(field) or model.tables["chance"][field])
+                shares[: len(table), at] = table
+            sums = (sums[:, None, :] + shares[None, :, :]).reshape(-1, len(EXPLANATIONS))
+            key = key * LEVELS_AT_MOST + columns[field]
+        totals += sums[key]
     for at, kind in enumerate(EXPLANATIONS):
-        own = model.tables[kind]
-        tables = {field: _logarithms(own.get(field) or model.tables["chance"][field]) for field in model.fields}
-        each = np.full(len(first), _prior(model, kind))
-        for field, column in zip(model.fields, columns, strict=True):
-            each += tables[field][column[first]]
-        totals[:, at] = each[which]
-        for field, column in zip(model.fields, columns, strict=True):
-            if field in rarities and (kind == "chance" or field not in own):
-                known = np.flatnonzero(~np.isnan(rarities[field]))
-                totals[known, at] += rarities[field][known] - tables[field][column[known]]
-    shares: Floats = np.exp2(totals - np.logaddexp2.reduce(totals, axis=1)[:, None])
-    return shares
+        totals[:, at] += _prior(model, kind)
+        for field, rare in rarities.items():
+            own = model.tables[kind].get(field)
+            if kind == "chance" or own is None:
+                table = _logarithms(own or model.tables["chance"][field])
+                known = np.flatnonzero(~np.isnan(rare))
+                totals[known, at] += rare[known] - table[columns[field][known]]
+    return totals
 
 
 def _logarithms(shares: tuple[float, ...]) -> Floats:

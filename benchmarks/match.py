@@ -1,0 +1,90 @@
+"""Onefold and, where it is installed, Splink on the same file in one run: how well, how fast, how much memory.
+
+    python benchmarks/match.py FOLDER [--splink PYTHON]
+
+FOLDER holds `people.csv` and `truth.csv`, as `benchmarks/people.py ROWS FOLDER` makes them. PYTHON is an interpreter
+that has `splink` and `duckdb` (default: this one, when it has them). Each runs in a process of its own, from file to
+clusters.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import polars as pl
+
+HERE = Path(__file__).parent
+
+
+class Cost(NamedTuple):
+    """What a run took: seconds by the clock, seconds of both cores, and the most memory, in GB."""
+
+    wall: float
+    cpu: float
+    memory: float
+
+
+def main() -> None:
+    """Prints a table with one line for each."""
+    reading = argparse.ArgumentParser()
+    reading.add_argument("folder", type=Path)
+    reading.add_argument("--splink", default=sys.executable, metavar="PYTHON")
+    given = reading.parse_args()
+    people, truth = given.folder / "people.csv", pl.read_csv(given.folder / "truth.csv", infer_schema=False)
+    print(f"{len(truth):,} rows, {_pairs(truth, 'entity'):,.0f} true pairs")
+    print("who      pairs        pairwise P / R / F1       B-cubed P / R / F1        wall s  cpu s  GB")
+    onefold = Path(sys.executable).with_name("onefold")
+    out = given.folder / "onefold.csv"
+    command = [str(onefold), "match", str(people), "--out", str(out), "--id", "Record ID", "--region", "US", "--json"]
+    cost, told = _run(command)
+    clusters = pl.read_csv(out, infer_schema=False)
+    _say("onefold", told.partition('"pairs": ')[2].partition(",")[0], truth, clusters, cost)
+    if subprocess.run([given.splink, "-c", "import splink"], capture_output=True, check=False).returncode:
+        print(f"splink   is not installed for {given.splink}")
+        return
+    out = given.folder / "splink.csv"
+    cost, told = _run([given.splink, str(HERE / "splink_peer.py"), str(people), str(out)])
+    _say("splink", told.strip().rpartition("\n")[2], truth, pl.read_csv(out, infer_schema=False), cost)
+
+
+def _run(command: Sequence[str]) -> tuple[Cost, str]:
+    began = time.perf_counter()
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    assert process.stdout is not None
+    told = process.stdout.read()
+    _, status, used = os.wait4(process.pid, 0)
+    if status:
+        raise SystemExit(f"{' '.join(command)} failed.")
+    return Cost(time.perf_counter() - began, used.ru_utime + used.ru_stime, used.ru_maxrss / 1e6), told
+
+
+def _pairs(frame: pl.DataFrame, *keys: str) -> float:
+    sizes = frame.group_by(*keys).len()["len"].cast(pl.Float64)
+    return float((sizes * (sizes - 1) / 2).sum())
+
+
+def _say(who: str, pairs: str, truth: pl.DataFrame, clusters: pl.DataFrame, cost: Cost) -> None:
+    """One line: precision, recall and F1 over pairs, and B-cubed: the mean over records."""
+    both = truth.join(clusters, on="id", validate="1:1")
+    assert len(both) == len(truth)
+    right, found, true = _pairs(both, "entity", "cluster_id"), _pairs(both, "cluster_id"), _pairs(both, "entity")
+    sizes = both.with_columns(
+        same=pl.len().over("entity", "cluster_id"), cluster=pl.len().over("cluster_id"), person=pl.len().over("entity")
+    )
+    precision, recall = sizes.select(
+        p=(pl.col("same") / pl.col("cluster")).mean(), r=(pl.col("same") / pl.col("person")).mean()
+    ).row(0)
+    pairwise = f"{right / found:.4f} / {right / true:.4f} / {2 * right / (found + true):.4f}"
+    cubed = f"{precision:.4f} / {recall:.4f} / {2 * precision * recall / (precision + recall):.4f}"
+    print(f"{who:<8} {int(pairs):>10,}  {pairwise}   {cubed}   {cost.wall:6.1f} {cost.cpu:6.1f}  {cost.memory:.2f}")
+
+
+if __name__ == "__main__":
+    main()
