@@ -17,6 +17,9 @@ ENOUGH = 0.35
 """A pair must share keys worth this part of what telling all records apart takes (see `candidate_pairs`)."""
 
 
+LESS_TELLING = {"surname and title": 0.2, "joined name": 0.3, "email name": 0.4, "phone": 0.5}
+"""Keys that strangers share more often: of these only blocks of this part of the size are looked at."""
+
 FEW = 1_000
 """Fewer records than this are weighed as if they were so many: among few, a shared value is no less telling."""
 
@@ -51,7 +54,7 @@ def blocking_keys(tables: Records, *, max_block: int = MAX_BLOCK) -> pl.DataFram
         "email name": (mail.filter(~pl.col("role"), local.str.len_chars() >= 6), [local]),
         "phone": (phone, [pl.col("number").str.tail(8)]),
         "name": (people, [pl.min_horizontal(first, last), pl.max_horizontal(first, last)]),
-        "joined name": (people, [pl.concat_str(first, last).str.head(10)]),
+        "joined name": (people, [pl.concat_str(first, last).str.head(14)]),
         "initial, surname and company": (people, [first.str.head(1), last, pl.col("company_key")]),
         "first name and company": (people, [first, pl.col("company_key")]),
         "surname and title": (people, [last, pl.col("title_key")]),
@@ -72,7 +75,8 @@ def blocking_keys(tables: Records, *, max_block: int = MAX_BLOCK) -> pl.DataFram
         value = pl.concat_str(columns, separator="\x1f", ignore_nulls=False)
         keyed = frame.select("record", key=value.hash(seed=zlib.crc32(rule.encode())), there=value.is_not_null())
         keyed = keyed.filter("there").select("record", "key").unique()
-        counts = keyed.group_by("key").agg(held=pl.len()).filter(pl.col("held").is_between(2, max_block))
+        most = max(2, round(max_block * LESS_TELLING.get(rule, 1)))
+        counts = keyed.group_by("key").agg(held=pl.len()).filter(pl.col("held").is_between(2, most))
         return keyed.join(counts, on="key")
 
     with ThreadPoolExecutor(pl.thread_pool_size()) as threads:
