@@ -38,7 +38,7 @@ def main() -> None:
     reading.add_argument("--splink", default=sys.executable, metavar="PYTHON")
     given = reading.parse_args()
     people, truth = given.folder / "people.csv", pl.read_csv(given.folder / "truth.csv", infer_schema=False)
-    print(f"{len(truth):,} rows, {_pairs(truth, 'entity'):,.0f} true pairs")
+    print(f"{len(truth):,} rows, {pairs_of(truth, 'entity'):,.0f} true pairs")
     print("who      pairs        pairwise P / R / F1       B-cubed P / R / F1        wall s  cpu s  GB")
     onefold = Path(sys.executable).with_name("onefold")
     out = given.folder / "onefold.csv"
@@ -65,7 +65,8 @@ def _run(command: Sequence[str]) -> tuple[Cost, str]:
     return Cost(time.perf_counter() - began, used.ru_utime + used.ru_stime, used.ru_maxrss / 1e6), told
 
 
-def _pairs(frame: pl.DataFrame, *keys: str) -> float:
+def pairs_of(frame: pl.DataFrame, *keys: str) -> float:
+    """How many pairs of rows agree on these columns."""
     sizes = frame.group_by(*keys).len()["len"].cast(pl.Float64)
     return float((sizes * (sizes - 1) / 2).sum())
 
@@ -74,7 +75,7 @@ def _say(who: str, pairs: str, truth: pl.DataFrame, clusters: pl.DataFrame, cost
     """One line: precision, recall and F1 over pairs, and B-cubed: the mean over records."""
     both = truth.join(clusters, on="id", validate="1:1")
     assert len(both) == len(truth)
-    right, found, true = _pairs(both, "entity", "cluster_id"), _pairs(both, "cluster_id"), _pairs(both, "entity")
+    right, found, true = pairs_of(both, "entity", "cluster_id"), pairs_of(both, "cluster_id"), pairs_of(both, "entity")
     sizes = both.with_columns(
         same=pl.len().over("entity", "cluster_id"), cluster=pl.len().over("cluster_id"), person=pl.len().over("entity")
     )

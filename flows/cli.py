@@ -200,6 +200,26 @@ def check(
     raise typer.Exit(0 if checked.is_sound else HELD)
 
 
+@app.command()
+def explain(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a planned run.")],
+    record: Annotated[str, typer.Argument(metavar="RECORD", help="A record: source:row or site:contact-id.")],
+    other: Annotated[
+        str | None, typer.Argument(metavar="[RECORD]", help="A second one: why the two are one person, or are not.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show the evidence for a pair of records, or what holds the cluster of one together."""
+    from flows.explaining import explain as explained
+    from flows.explaining import facts
+    from flows.runs import Run
+
+    told = explained(Run.opened(run), record, other)
+    _say(told.text())
+    if as_json:
+        print(json.dumps(facts(told)))
+
+
 @site_app.command("load")
 def site_load(
     file: Annotated[

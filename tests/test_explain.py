@@ -1,0 +1,81 @@
+"""`onefold explain` shows why records are one person, or are not."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from conftest import Ended, table
+
+PEOPLE = (
+    "First Name,Last Name,Email,Phone,Company\n"
+    "Robert,Whitaker,bob@postbox.example,212-555-0123,Maple & Main\n"
+    "Bob,Whitaker,BOB@postbox.example,,Maple & Main\n"
+    "Robert,Whitaker,,(212) 555-0123,\n"
+    "Clara,Finch,clara@quickmail.example,617-555-0111,\n"
+    "Walter,Hargrove,the.hargroves@postbox.example,212-555-0199,\n"
+    "Timothy,Hargrove,the.hargroves@postbox.example,212-555-0199,\n"
+)
+
+
+@pytest.fixture
+def run(onefold: Callable[..., Ended], tmp_path: Path) -> Path:
+    (tmp_path / "people.csv").write_text(PEOPLE)
+    assert onefold("plan", "people.csv", "--site", "local:new.db", "--run", "run").code == 0
+    return tmp_path / "run"
+
+
+def test_the_evidence_of_a_pair_adds_up_to_its_weight(onefold: Callable[..., Ended], run: Path) -> None:
+    told = json.loads(onefold("explain", run, "people:1", "people:2", "--json").out)
+
+    by_field = {one["field"]: one for one in told["evidence"]}
+    pair = table(run, "pairs").filter(left=0, right=1).row(0, named=True)
+    assert told["together"] is True
+    assert told["total"] == pytest.approx(pair["bits"])
+    assert told["start"] + sum(one["bits"] for one in told["evidence"]) == pytest.approx(told["total"])
+    assert by_field["email"]["values"] == ["bob@postbox.example", "bob@postbox.example"]
+    assert by_field["first"]["level"] == "nickname"
+    assert by_field["first"]["values"] == ["Robert", "Bob"]
+    assert "phone" not in by_field
+
+
+def test_a_pair_that_is_not_one_person_says_what_else_it_is(onefold: Callable[..., Ended], run: Path) -> None:
+    done = onefold("explain", run, "people:5", "people:6")
+
+    assert done.code == 0
+    assert "in different clusters" in done.err
+    assert "weighed against the strongest other explanation: household" in done.err
+    assert "other first name: Walter | Timothy" in done.err
+
+
+def test_a_cluster_names_its_weakest_link_and_what_it_would_be_without(
+    onefold: Callable[..., Ended], run: Path
+) -> None:
+    told = json.loads(onefold("explain", run, "people:3", "--json").out)
+
+    pairs = {(one["left"], one["right"]): one["probability"] for one in table(run, "pairs").iter_rows(named=True)}
+    assert sorted(told["records"]) == ["people:1", "people:2", "people:3"]
+    assert sorted(map(sorted, told["parts"])) == [["people:1", "people:2"], ["people:3"]]
+    assert told["weakest"]["records"] == ["people:1", "people:3"]
+    assert told["weakest"]["probability"] == pytest.approx(pairs[0, 2])
+    assert "nothing else is this person" in onefold("explain", run, "people:4").err
+
+
+@pytest.mark.parametrize(
+    ("records", "sentence"),
+    [
+        (["people:9"], "The run has no record 'people:9'"),
+        (["people:1", "people:4"], "nothing telling in common"),
+        (["people:1", "people:1"], "nothing telling in common"),
+    ],
+)
+def test_what_cannot_be_explained_is_one_sentence(
+    onefold: Callable[..., Ended], run: Path, records: list[str], sentence: str
+) -> None:
+    done = onefold("explain", run, *records)
+
+    assert done.code == 2
+    assert sentence in done.err
+    assert "Traceback" not in done.err
