@@ -17,6 +17,8 @@ ENOUGH = 0.35
 """A pair must share keys worth this part of what telling all records apart takes (see `candidate_pairs`)."""
 
 
+PARTS = 1024
+"""Bits are counted in whole parts of this size: such sums do not depend on the order of adding."""
 LESS_TELLING = {"surname and title": 0.2, "joined name": 0.3, "email name": 0.4, "phone": 0.5}
 """Keys that strangers share more often: of these only blocks of this part of the size are looked at."""
 
@@ -96,8 +98,8 @@ def candidate_pairs(keys: pl.DataFrame, *, records: int) -> pl.DataFrame:
     Returns:
         `left`, `right` (u32, left < right), each pair once, in order.
     """
-    everyone = math.log2(max(records, FEW))
-    worth = (everyone - pl.col("held").cast(pl.Float32).log(2)).cast(pl.Float32)
+    everyone = round(math.log2(max(records, FEW)) * PARTS)
+    worth = (everyone - (pl.col("held").cast(pl.Float64).log(2) * PARTS).round()).cast(pl.Int32)
     blocks = keys.group_by("key").agg("record", worth=worth.first())
     pairs = (
         blocks.lazy()

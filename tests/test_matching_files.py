@@ -1,0 +1,49 @@
+"""`onefold match` on a generated world of contacts: how well it does, and that it does the same everywhere."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import people
+import polars as pl
+import pytest
+from match import pairs_of
+
+ROWS = 4000
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, pl.DataFrame]:
+    folder = tmp_path_factory.mktemp("world")
+    table, truth = people.make(ROWS, seed=5)
+    table.write_csv(folder / "people.csv")
+    return folder / "people.csv", truth
+
+
+def clusters(file: Path, out: Path, *, cores: int) -> pl.DataFrame:
+    onefold = Path(sys.executable).with_name("onefold")
+    command = [onefold, "match", file, "--out", out, "--id", "Record ID", "--region", "US"]
+    subprocess.run(command, check=True, capture_output=True, env={**os.environ, "POLARS_MAX_THREADS": str(cores)})
+    return pl.read_csv(out)
+
+
+def test_a_world_of_contacts_is_matched_well(world: tuple[Path, pl.DataFrame], tmp_path: Path) -> None:
+    file, truth = world
+
+    both = truth.join(clusters(file, tmp_path / "c.csv", cores=2), on="id")
+
+    right = pairs_of(both, "entity", "cluster_id")
+    assert len(both) == ROWS
+    assert right / pairs_of(both, "cluster_id") >= 0.97
+    assert right / pairs_of(both, "entity") >= 0.93
+
+
+def test_the_number_of_cores_makes_no_difference(world: tuple[Path, pl.DataFrame], tmp_path: Path) -> None:
+    file, _ = world
+
+    one, two = (clusters(file, tmp_path / f"{cores}.csv", cores=cores) for cores in (1, 2))
+
+    assert one.equals(two)
