@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,7 @@ def match_file(
         raise UsageError(f"There is no file {file}.")
     if not out.parent.is_dir():
         raise UsageError(f"There is no folder {out.parent} to write {out.name} to.")
-    reading = stage("read", _read, file, list(match_on), region, id_column)
+    reading = _in_an_order_of_their_own(stage("read", _read, file, list(match_on), region, id_column))
     numbers, rejects = reading.rows.select("row", id="source_key"), reading.rejects
     tables = stage("normalise", _normalised, reading)
     del reading
@@ -75,7 +76,13 @@ def _read(file: Path, match_on: Sequence[str], region: str | None, id_column: st
     return read_export(file, source="file", rank=0, region=region, identifiers=match_on, key_column=id_column)
 
 
+def _in_an_order_of_their_own(reading: Reading) -> Reading:
+    """The rows ordered by what they say, so that the order of the file makes no difference to what is found."""
+    return replace(reading, rows=reading.rows.sort(pl.col("raw").hash(seed=0), "raw"))
+
+
 def _normalised(reading: Reading) -> Records:
-    """Ids say nothing about who is who here: one that is repeated must not join its rows."""
+    """Every row as a record. Ids, and what a source has merged or deleted, say nothing about who is who here."""
     nothing = pl.lit(None, dtype=pl.String)
-    return to_records(reading.rows.with_columns(source_key=nothing, raw=nothing), everyone=True)
+    unsaid = dict.fromkeys(("source_key", "merged_into", "deleted", "raw"), nothing)
+    return to_records(reading.rows.with_columns(**unsaid), everyone=True)
