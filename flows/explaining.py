@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -143,12 +144,13 @@ def _weakest(pairs: pl.DataFrame, records: int) -> tuple[list[list[int]], dict[s
 
 def _pair(run: Run, clusters: pl.DataFrame, pair: dict[str, Any]) -> PairExplained:
     left, right = int(pair["left"]), int(pair["right"])
+    tables = _tables(run, left, right)
     fields = [name.removeprefix("level_") for name in pair if name.startswith("level_")]
     told = [
         Evidence(
             field,
             level_words(field)[pair[f"level_{field}"]],
-            (_values(run, left, field), _values(run, right, field)),
+            (_values(tables, left, field), _values(tables, right, field)),
             float(pair[f"bits_{field}"]),
         )
         for field in fields
@@ -177,17 +179,22 @@ _SEVERAL = {
 }
 
 
-def _values(run: Run, record: int, field: str) -> str:
+def _tables(run: Run, *records: int) -> dict[str, pl.DataFrame]:
+    """What the run's tables hold of these records."""
+    names = ("records", "identifiers", *(table for table, _ in _SEVERAL.values()))
+    return {name: run.table(name).filter(pl.col("record").is_in(records)) for name in names}
+
+
+def _values(tables: Mapping[str, pl.DataFrame], record: int, field: str) -> str:
     """A record's values of a field, as they were compared, for a person to read."""
+    held = {name: table.filter(pl.col("record") == record) for name, table in tables.items()}
     if field in _SINGLE:
-        value = run.table("records")[_SINGLE[field]][record]
+        value = held["records"][_SINGLE[field]].item()
         return "" if value is None else str(value)
     if field not in _SEVERAL:
-        held = run.table("identifiers").filter(pl.col("record") == record, pl.col("name") == field)
-        return "; ".join(held["value"])
+        return "; ".join(held["identifiers"].filter(pl.col("name") == field)["value"])
     table, columns = _SEVERAL[field]
-    rows = run.table(table).filter(pl.col("record") == record).select(columns)
-    parts = [list(map(str, filter(None, row))) for row in rows.iter_rows()]
+    parts = [list(map(str, filter(None, row))) for row in held[table].select(columns).iter_rows()]
     return "; ".join((part[0] if table == "phones" else ", ".join(part)) for part in parts if part)
 
 

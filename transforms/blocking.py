@@ -15,8 +15,6 @@ MAX_BLOCK = 60
 
 ENOUGH = 0.35
 """A pair must share keys worth this part of what telling all records apart takes (see `candidate_pairs`)."""
-
-
 PARTS = 1024
 """Bits are counted in whole parts of this size: such sums do not depend on the order of adding."""
 LESS_TELLING = {"surname and title": 0.2, "joined name": 0.3, "email name": 0.4, "phone": 0.5}

@@ -406,41 +406,37 @@ def _best(pairs: pl.DataFrame, crossed: _Crossed, level: pl.Expr, field: str, *,
     return best
 
 
-def shared_values(values: pl.DataFrame, people: pl.DataFrame) -> pl.DataFrame:
+def shared_values(values: pl.DataFrame, people: pl.DataFrame) -> pl.Series:
     """Which values belong to several people: held under three or more different pairs of initials.
 
     Args:
         values: `record`, `value`.
         people: `RECORDS`.
-
-    Returns:
-        `value`, `records` (how many hold it), `shared`; only values that more than two records hold.
     """
     many = values.filter(pl.len().over("value") > 2)
     one, two = pl.col("first_key").str.head(1), pl.col("last_key").str.head(1)
     initials = people.select("record", initials=pl.concat_str(pl.min_horizontal(one, two), pl.max_horizontal(one, two)))
     held = many.join(initials, on="record", how="left")
-    return held.group_by("value").agg(
-        records=pl.col("record").n_unique(), shared=pl.col("initials").drop_nulls().n_unique() >= 3
-    )
+    several = held.group_by("value").agg(people=pl.col("initials").drop_nulls().n_unique())
+    return several.filter(pl.col("people") >= 3)["value"]
 
 
 def _mail(tables: Records) -> pl.DataFrame:
     mail = tables.emails.drop_nulls("match_key").select("record", "role", value="match_key")
-    shared = shared_values(mail, tables.records).filter("shared")["value"]
+    shared = shared_values(mail, tables.records)
     parts = mail["value"].str.splitn("@", 2).struct
     mail = mail.with_columns(
         parts[0].alias("local"),
         parts[1].alias("domain"),
+        parts[0].str.replace_many([".", "_", "-"], ["", "", ""]).alias("plain"),
         shared=pl.col("value").is_in(shared.implode()) | pl.col("role"),
     )
     many = max(8, len(mail) * FREE_MAIL_FANOUT // 1000)
     popular = mail.group_by("domain").agg(company=pl.col("value").n_unique() <= many)
     mail = mail.join(popular, on="domain", how="left", maintain_order="left")
     return mail.select(
-        "record", "value", "shared", "local", "domain", "company",
+        "record", "value", "shared", "local", "plain", "domain", "company",
         named=_is_the_name(mail, tables.records),
-        plain=pl.col("local").str.replace_many([".", "_", "-"], ["", "", ""]),
         numbers=pl.col("local").str.replace_all(r"\D", ""),
         rarity=rarities("email", mail["value"], records=len(tables.records))["rarity"],
     )  # fmt: skip
@@ -476,30 +472,29 @@ def _emails(pairs: pl.DataFrame, mail: pl.DataFrame) -> pl.DataFrame:
 
 
 def _is_the_name(mail: pl.DataFrame, people: pl.DataFrame) -> pl.Series:
-    """Which addresses say no more before the `@` than the name of their record (`j.roe`): `record`, `local`."""
+    """Which addresses say no more before the `@` than the name of their record (`j.roe`): `record`, `plain`."""
     last = people["last_key"].str.replace_all(" ", "", literal=True)
     names = pl.DataFrame(
         {
             "first": people["first_key"].gather(mail["record"]),
             "last": last.gather(mail["record"]),
-            "local": mail["local"],
+            "plain": mail["plain"],
         }
     )
     first, last_name = pl.col("first"), pl.col("last")
-    letters = pl.col("local").str.replace_many([".", "_", "-"], ["", "", ""])
     spellings = [
         (first, last_name), (last_name, first), (first.str.head(1), last_name), (last_name, first.str.head(1)),
         (first, last_name.str.head(1)), (first, pl.lit("")), (last_name, pl.lit("")),
     ]  # fmt: skip
     return names.select(
-        pl.any_horizontal(letters == pl.concat_str(*parts) for parts in spellings).fill_null(value=False)
+        pl.any_horizontal(pl.col("plain") == pl.concat_str(*parts) for parts in spellings).fill_null(value=False)
     ).to_series()
 
 
 def _phone(tables: Records) -> pl.DataFrame:
     digits = pl.col("phone").str.replace_all(r"\D", "").replace({"": None})
     phone = tables.phones.select("record", value=pl.coalesce("e164", digits)).drop_nulls()
-    shared = shared_values(phone, tables.records).filter("shared")["value"]
+    shared = shared_values(phone, tables.records)
     return phone.with_columns(
         shared=pl.col("value").is_in(shared.implode()),
         digits=pl.col("value").str.replace_all("+", "", literal=True).str.tail(10),

@@ -53,7 +53,7 @@ def problems(tables: Records) -> pl.DataFrame:
     role = mails.filter(pl.col("role")).select("record", what=pl.lit("e-mail: the mailbox of a task, not of a person"))
     fleeting = mails.filter(pl.col("disposable")).select("record", what=pl.lit("e-mail: one to be thrown away"))
     shared = shared_values(mails.drop_nulls("match_key").select("record", value="match_key"), tables.records)
-    several = mails.filter(pl.col("match_key").is_in(shared.filter(pl.col("shared"))["value"].implode()))
+    several = mails.filter(pl.col("match_key").is_in(shared.implode()))
     foreign = numbers.filter(pl.col("phone").is_not_null() & pl.col("e164").is_null())
     unread = tables.extras.filter(pl.col("name").is_in(["birth date", "locale"]) & ~pl.col("kept"))
     values = [

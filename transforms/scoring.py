@@ -88,8 +88,11 @@ SEED = 20_240_229
 LEARNED_FROM = 300_000
 """Pairs that the model is learned from at most: a sample of so many tells as much as all."""
 LEVELS_AT_MOST = 7
+"""Levels a field has, *missing* among them."""
 FIELDS_TOGETHER = 4
+"""Fields whose levels are added up in one step."""
 AT_ONCE = 250_000
+"""Pairs that are weighed at once."""
 
 
 @dataclass(frozen=True)
@@ -145,7 +148,7 @@ def weigh(levels: pl.DataFrame, model: Model) -> pl.DataFrame:
     """The pairs' probabilities, weights in bits and strongest other explanations under a model."""
     rarities = _rarities(levels)
     parts = {kind: _likelihoods(levels, rarities, model, kind) for kind in EXPLANATIONS}
-    totals = np.stack([_prior(model, kind) + sum(parts[kind].values()) for kind in EXPLANATIONS], axis=1)
+    totals = _totals(_columns(levels, model), rarities, model)
     others = totals[:, 1:].argmax(axis=1)
     rest = np.logaddexp2.reduce(totals[:, 1:], axis=1)
     bits = totals[:, 0] - rest
@@ -196,7 +199,7 @@ def _prior(model: Model, kind: str) -> float:
 
 def _posteriors(levels: pl.DataFrame, rarities: Mapping[str, Floats], model: Model) -> Floats:
     """P(explanation | levels) for each pair: one row a pair, one column an explanation."""
-    columns = {field: levels[f"level_{field}"].to_numpy() for field in model.fields}
+    columns = _columns(levels, model)
     found = np.empty((len(levels), len(EXPLANATIONS)), dtype=np.float64)
     for start in range(0, len(levels), AT_ONCE):
         some = slice(start, start + AT_ONCE)
@@ -204,6 +207,10 @@ def _posteriors(levels: pl.DataFrame, rarities: Mapping[str, Floats], model: Mod
         totals = _totals(parts, {field: rare[some] for field, rare in rarities.items()}, model)
         found[some] = np.exp2(totals - np.logaddexp2.reduce(totals, axis=1)[:, None])
     return found
+
+
+def _columns(levels: pl.DataFrame, model: Model) -> dict[str, Levels]:
+    return {field: levels[f"level_{field}"].to_numpy() for field in model.fields}
 
 
 def _totals(columns: Mapping[str, Levels], rarities: Mapping[str, Floats], model: Model) -> Floats:

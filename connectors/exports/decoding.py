@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import io
 from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from typing import BinaryIO, NamedTuple
 
 from charset_normalizer import from_bytes
@@ -31,20 +32,22 @@ class Text(NamedTuple):
 
     def lines(self) -> Generator[str]:
         """Its lines with the ends they have: a line feed, a carriage return, or both."""
-        self.file.seek(0)
-        text = io.TextIOWrapper(self.file, self.codec, errors="replace", newline="")
-        try:
+        with self._opened() as text:
             while line := text.readline():  # `yield from` would close the file with the generator
                 yield line
-        finally:
-            text.detach()
 
     def head(self, most: int = 1 << 16) -> str:
         """Its first characters."""
+        with self._opened() as text:
+            return text.read(most)
+
+    @contextmanager
+    def _opened(self) -> Iterator[io.TextIOWrapper]:
+        """The text from its beginning; the file stays open behind it."""
         self.file.seek(0)
         text = io.TextIOWrapper(self.file, self.codec, errors="replace", newline="")
         try:
-            return text.read(most)
+            yield text
         finally:
             text.detach()
 

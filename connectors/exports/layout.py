@@ -20,7 +20,7 @@ _TELLING = {"first", "last", "full_name", "emails", "phones"}
 _LISTS = ("emails", "phones", "addresses")
 _SINGLES = frozenset(
     name for name, kind in ROWS.items() if kind == pl.String and name not in ("source", "file", "region", "raw")
-)  # fmt: skip
+)
 _OWN_WORDS = {"ignore": IGNORED, "ignored": IGNORED, "skip": IGNORED, "keep": None, "extra": None}
 """What a person may call a place beside the headers that are known: `keep` makes a column one of no place."""
 
