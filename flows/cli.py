@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -65,6 +66,15 @@ Mapped = Annotated[
         help="Where a column goes, before what its format says: first name, emails.work, ignore, keep …; repeatable.",
     ),
 ]
+
+
+class Verdict(StrEnum):
+    """What a person may say of records."""
+
+    together = "together"
+    apart = "apart"
+
+
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Apply without asking.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object, and only that, on standard output.")]
 UsePrefect = Annotated[
@@ -159,12 +169,18 @@ def match(
         str | None,
         typer.Option("--region", metavar="XX", help="The country of phones without a country code."),
     ] = None,
+    decisions: Annotated[
+        Path | None,
+        typer.Option("--decisions", metavar="FILE", help="What people decided, with the ids of this file as records."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Find the duplicates of one file: every row, in order, with its cluster."""
     from flows.matching import match_file
 
-    summary = match_file(file, out, id_column=id_column, match_on=match_on or [], region=region, stage=_Shown())
+    summary = match_file(
+        file, out, id_column=id_column, match_on=match_on or [], region=region, decisions=decisions, stage=_Shown()
+    )
     _say(
         f"{summary['records']} rows are {summary['clusters']} people; {summary['duplicates']} are duplicates. "
         f"Written to {out}."
@@ -218,6 +234,24 @@ def explain(
     _say(told.text())
     if as_json:
         print(json.dumps(facts(told)))
+
+
+@app.command()
+def decide(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a planned run.")],
+    verdict: Annotated[Verdict, typer.Argument(metavar="together|apart", help="What they are.")],
+    records: Annotated[list[str], typer.Argument(metavar="RECORD", help="Two records or more.")],
+    note: Annotated[str, typer.Option("--note", metavar="TEXT", help="Why.")] = "",
+    by: Annotated[
+        str | None, typer.Option("--by", metavar="NAME", help="Who decided (default: who is logged in).")
+    ] = None,
+) -> None:
+    """Write down whether records are one person; every later plan honours it."""
+    from flows.deciding import decide as decided
+    from flows.runs import Run
+
+    path = decided(Run.opened(run), verdict.value, records, by=by, note=note)
+    _say(f"Written to {path}. Plan again to have it honoured.")
 
 
 @site_app.command("load")

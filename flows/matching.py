@@ -10,9 +10,11 @@ from typing import Any
 
 import polars as pl
 
+from connectors.decisions import read_decisions
 from connectors.exports.guards import guarded
 from connectors.exports.reading import Reading, read_export
 from flows.pipeline import Stage, directly
+from transforms.decisions import NONE, Verdicts, resolved
 from transforms.errors import UsageError
 from transforms.matching import match
 from transforms.records import Records, to_records
@@ -25,6 +27,7 @@ def match_file(
     id_column: str | None = None,
     match_on: Sequence[str] = (),
     region: str | None = None,
+    decisions: Path | None = None,
     stage: Stage = directly,
 ) -> dict[str, Any]:
     """Finds the duplicates of a file and writes `id,cluster_id` for every row, in order.
@@ -35,6 +38,7 @@ def match_file(
         id_column: the column whose value is the row's id; the row's number from 1 when not given.
         match_on: further columns that identify a person.
         region: the country of phones without a country code.
+        decisions: a file of what people decided, in which a record goes by its id here.
         stage: what runs a stage.
 
     Raises:
@@ -44,13 +48,17 @@ def match_file(
     began = time.monotonic()
     if not file.is_file():
         raise UsageError(f"There is no file {file}.")
+    if decisions is not None and not decisions.is_file():
+        raise UsageError(f"There is no file {decisions}.")
     if not out.parent.is_dir():
         raise UsageError(f"There is no folder {out.parent} to write {out.name} to.")
     reading = _in_an_order_of_their_own(stage("read", _read, file, list(match_on), region, id_column))
     numbers, rejects = reading.rows.select("row", id="source_key"), reading.rejects
     tables = stage("normalise", _normalised, reading)
     del reading
-    matches = stage("match", match, tables, explain=False)
+    row_id = pl.coalesce("id", pl.col("row").cast(pl.String)) if id_column else pl.col("row").cast(pl.String)
+    verdicts = _verdicts(decisions, numbers.select(row_id)) if decisions is not None else NONE
+    matches = stage("match", match, tables, verdicts=verdicts, explain=False)
     numbers = numbers.with_columns(cluster=matches.clusters["cluster"])
     rejected = rejects.select(
         "row", id=pl.lit(None, dtype=pl.String), cluster=pl.lit("row ") + pl.col("row").cast(pl.String)
@@ -58,8 +66,7 @@ def match_file(
     rows = pl.concat([numbers, rejected]).sort("row")
     order = rows.select("cluster").unique(maintain_order=True).with_row_index("cluster_id", offset=1)
     named = rows.join(order, on="cluster", maintain_order="left")
-    row_id = pl.coalesce("id", pl.col("row").cast(pl.String)) if id_column else pl.col("row")
-    named.select(id=guarded(row_id.cast(pl.String), numbers=False), cluster_id="cluster_id").write_csv(out)
+    named.select(id=guarded(row_id, numbers=False), cluster_id="cluster_id").write_csv(out)
     return {
         "file": str(file),
         "out": str(out),
@@ -70,6 +77,13 @@ def match_file(
         "pairs": len(matches.pairs),
         "seconds": round(time.monotonic() - began, 3),
     }
+
+
+def _verdicts(decisions: Path, ids: pl.DataFrame) -> Verdicts:
+    """What was decided about rows that go by these ids."""
+    name = pl.col(ids.columns[0])
+    known = ids.select(record_id=name, identity=name).with_row_index("record")
+    return resolved(read_decisions(decisions), known)
 
 
 def _read(file: Path, match_on: Sequence[str], region: str | None, id_column: str | None) -> Reading:

@@ -16,6 +16,7 @@ from typing import Any, ParamSpec, Protocol, TypeVar
 import polars as pl
 
 from connectors.contacts import Contact, contact_rows, named_contacts
+from connectors.decisions import read_decisions
 from connectors.exports.formats import normalised
 from connectors.exports.reading import Reading, read_file
 from connectors.journal import DONE, Journal
@@ -28,6 +29,7 @@ from flows.settings import Settings, SourceSettings
 from flows.sites import is_missing, memory_of, opened
 from transforms.audit import audit, tally
 from transforms.clustering import short_id
+from transforms.decisions import NONE, Verdicts, identities, resolved
 from transforms.errors import InputError, NotFound, RunError, UsageError
 from transforms.matching import Matches, match
 from transforms.planning import Plan, Policy, plan
@@ -78,9 +80,15 @@ def plan_run(settings: Settings, run: Run, stage: Stage = directly) -> dict[str,
     tables = stage("normalise", normalise, rows, settings)
     known = stage("follow what the site has merged", redirected, settings, contacts, exports)
     policy = settings.policy_for(run.name)
-    decided = stage("recall", recall, run, settings, tables, exports.rows, contacts)
-    matches, planned = stage("match and plan", settle, tables, contacts, exports.rows, decided, known, settings, policy)
-    stage("save", save, run, tables, exports.rejects, contacts, matches, planned)
+    decisions = stage("read the decisions", read_decisions, settings.decisions)
+    verdicts = stage(
+        "follow the decisions", resolved, decisions, identities(tables.records, exports.rows), _placed(settings)
+    )
+    decided = stage("recall", recall, run, settings, tables, exports.rows, contacts, verdicts)
+    matches, planned = stage(
+        "match and plan", settle, tables, contacts, exports.rows, decided, known, decisions, verdicts, settings, policy
+    )
+    stage("save", save, run, tables, exports, contacts, matches, planned)
     run.note(
         state="planned",
         planned_at=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -91,6 +99,7 @@ def plan_run(settings: Settings, run: Run, stage: Stage = directly) -> dict[str,
         files=exports.files,
         auto=settings.match.auto,
         review=settings.match.review,
+        decisions={"file": str(settings.decisions), "read": len(decisions), "of_nobody_here": verdicts.missing},
         plan_seconds=round(time.monotonic() - began, 3),
     )
     return stage("report", report, run)
@@ -276,6 +285,8 @@ def settle(
     exported: pl.DataFrame,
     decided: Mapping[str, str],
     known: Mapping[str, str],
+    decisions: pl.DataFrame,
+    verdicts: Verdicts,
     settings: Settings,
     policy: Policy,
 ) -> tuple[Matches, Plan]:
@@ -290,21 +301,23 @@ def settle(
         exported: the exports' rows.
         decided: records about which nothing has changed since an earlier run, with the contact each went to.
         known: records that carry the id of a contact of this site, with that contact.
+        decisions: `DECISIONS`.
+        verdicts: what they mean for these records.
         settings: all settings.
         policy: what decides.
     """
     index = dict(tables.records.select("record_id", "record").iter_rows())
     owners = {name: f"{SITE}:{contact}" for name, contact in {**known, **decided}.items() if contact != HELD}
-    together = {(index[name], index[owner]) for name, owner in owners.items() if name != owner and owner in index}
+    told = {(index[name], index[owner]) for name, owner in owners.items() if name != owner and owner in index}
     site = _infos(contacts)
     left_to_people = {name: contact == HELD for name, contact in decided.items()}
     for _ in range(PASSES):
-        matches = match(tables, auto=policy.auto, review=policy.review, together=sorted(together))
+        matches = match(tables, auto=policy.auto, review=policy.review, told=sorted(told), verdicts=verdicts)
         planned = plan(tables, matches, site, policy, decided=left_to_people)
-        links = _merged_next(matches, planned, contacts, exported, settings, policy)
-        if links <= together:
+        links = _merged_next(matches, planned, contacts, exported, decisions, settings, policy)
+        if links <= told:
             break
-        together |= links
+        told |= links
     return matches, planned
 
 
@@ -313,6 +326,7 @@ def _merged_next(
     planned: Plan,
     contacts: Sequence[Contact],
     exported: pl.DataFrame,
+    decisions: pl.DataFrame,
     settings: Settings,
     policy: Policy,
 ) -> set[tuple[int, int]]:
@@ -328,7 +342,12 @@ def _merged_next(
         for name, info in ((name, Info.model_validate_json(text)) for name, text in planned.outcome.iter_rows())
     ]
     again = normalise([_site_rows(settings, after), exported], settings)
-    found = match(again, auto=policy.auto, review=policy.review)
+    verdicts = NONE
+    if len(decisions):
+        went = _went_to(matches.clusters, planned.operations)
+        placed = identities(again.records, exported).join(went, on="record_id").select("identity", "contact")
+        verdicts = resolved(decisions, identities(again.records, exported), dict(placed.iter_rows()))
+    found = match(again, auto=policy.auto, review=policy.review, verdicts=verdicts)
     merges = plan(again, found, _infos(after), policy).operations.filter(
         pl.col("state") == "auto", pl.col("kind") == "merge"
     )
@@ -343,12 +362,34 @@ def _merged_next(
     return links
 
 
+def _went_to(clusters: pl.DataFrame, operations: pl.DataFrame) -> pl.DataFrame:
+    """The contact each record goes to under a plan, as an identity: `record_id`, `contact`.
+
+    A contact that is still to be created goes by the id of its operation.
+    """
+    auto = operations.filter(pl.col("state") == "auto")
+    target = pl.when(pl.col("kind") == "create").then("operation").otherwise("target")
+    contacts = auto.select("cluster", contact=pl.concat_str(pl.lit(f"{SITE}:"), target)).unique("cluster")
+    return clusters.join(contacts, on="cluster").select("record_id", "contact")
+
+
+def _placed(settings: Settings) -> dict[str, str]:
+    """The contacts to which records went that people decided about: identities of both."""
+    return {name: f"{SITE}:{contact}" for name, contact in memory_of(settings).placed().items()}
+
+
 def recall(
-    run: Run, settings: Settings, tables: Records, exported: pl.DataFrame, contacts: Sequence[Contact]
+    run: Run,
+    settings: Settings,
+    tables: Records,
+    exported: pl.DataFrame,
+    contacts: Sequence[Contact],
+    verdicts: Verdicts,
 ) -> dict[str, str]:
     """Records about which nothing has changed since an earlier run: the contact each went to, or `HELD`.
 
-    What each record is known by from run to run is saved in the run, to be remembered when it is applied.
+    What a person decided since then counts more than what was decided then. What each record is known by from run to
+    run is saved in the run, to be remembered when it is applied.
     """
     scope = _scope(settings)
     fingerprints = _fingerprints(scope, tables, exported, contacts)
@@ -361,11 +402,25 @@ def recall(
     run.note(scope=scope)
     known = memory_of(settings).recall(fingerprints.values())
     there = {one.id for one in contacts}
-    return {
-        name: known[one]
-        for name, one in fingerprints.items()
-        if one in known and (known[one] == HELD or known[one] in there)
-    }
+    index = dict(tables.records.select("record_id", "record").iter_rows())
+    spoken_of = {record for pair in (*verdicts.together, *verdicts.apart) for record in pair}
+
+    def still(name: str, contact: str) -> bool:
+        """Whether what was decided of a record holds."""
+        if contact == HELD:
+            return index[name] not in spoken_of
+        return contact in there and not _are_apart(index[name], index.get(f"{SITE}:{contact}"), verdicts)
+
+    decided = {name: known[one] for name, one in fingerprints.items() if one in known and still(name, known[one])}
+    names = tables.records["record_id"]
+    for one, other in sorted(verdicts.apart):  # both may have gone into one contact before they were set apart
+        if decided.get(names[one]) == decided.get(names[other]) != HELD:
+            decided.pop(names[other], None)
+    return decided
+
+
+def _are_apart(one: int, other: int | None, verdicts: Verdicts) -> bool:
+    return other is not None and (min(one, other), max(one, other)) in verdicts.apart
 
 
 def _scope(settings: Settings) -> str:
@@ -417,7 +472,14 @@ def remember(run: Run, settings: Settings) -> None:
     for contact, after in entries.filter(pl.col("state") == DONE).select("contact", "after").iter_rows():
         content = fingerprint(Info.model_validate_json(after))
         decisions[short_id(scope, contact, content)] = HELD if f"{SITE}:{contact}" in held else contact
-    memory_of(settings).remember(decisions)
+    decided = run.table("identities").join(records.select("record_id", "cluster"), on="record_id")
+    decided = decided.filter(pl.col("is_decided"), ~pl.col("cluster").is_in(list(failed)))
+    placed = {
+        one: existing[cluster]
+        for one, cluster in decided.select("identity", "cluster").iter_rows()
+        if cluster in existing
+    }
+    memory_of(settings).remember(decisions, placed)
 
 
 def _infos(contacts: Sequence[Contact]) -> pl.DataFrame:
@@ -430,7 +492,7 @@ def _infos(contacts: Sequence[Contact]) -> pl.DataFrame:
 def save(
     run: Run,
     tables: Records,
-    rejects: pl.DataFrame,
+    exports: Exports,
     contacts: Sequence[Contact],
     matches: Matches,
     planned: Plan,
@@ -439,7 +501,10 @@ def save(
     for name, table in tables.tables().items():
         if name != "rejects":
             run.save(name, table)
-    run.save("rejects", pl.concat([rejects, tables.rejects]).sort("source", "file", "line", nulls_last=True))
+    run.save("rejects", pl.concat([exports.rejects, tables.rejects]).sort("source", "file", "line", nulls_last=True))
+    spoken_of = {record for pair in matches.verdicts.told for record in pair} | matches.verdicts.contested
+    known = identities(tables.records, exports.rows)
+    run.save("identities", known.with_columns(is_decided=pl.col("record").is_in(list(spoken_of))))
     run.save("contacts", _infos(contacts))
     run.save("pairs", matches.pairs)
     run.save("clusters", matches.clusters)

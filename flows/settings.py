@@ -29,6 +29,7 @@ from transforms.planning import TIE_BREAKS, Policy
 from transforms.schema import SITE
 
 STATE = ".onefold"
+DECISIONS = "decisions.csv"
 
 TieBreak = Literal["member", "precedence", "most_complete", "most_recent", "oldest", "id"]
 Overwritable = Literal["first", "last", "company", "job_title", "birthdate", "locale"]
@@ -120,6 +121,8 @@ class Settings(BaseSettings):
     wix_base_url: str = Field(BASE_URL, validation_alias="WIX_BASE_URL")
     state: Path = Path(STATE)
     """The folder for what is remembered of sites that are not embedded."""
+    decisions: Path = Path(DECISIONS)
+    """What people decided about who is who; honoured where the file is there."""
 
     @classmethod
     def settings_customise_sources(
@@ -240,9 +243,12 @@ def load_settings(path: Path | None = None) -> Settings:
     sources = tuple(
         one.model_copy(update={"files": tuple(str(folder / file) for file in one.files)}) for one in settings.source
     )
-    given = settings.state == Path(values.get("state", STATE))  # in the file or not at all, so not in the environment
-    state = folder / settings.state if given else settings.state
-    return settings.model_copy(update={"site": site, "source": sources, "state": state})
+    paths = {}
+    for name, usual in (("state", STATE), ("decisions", DECISIONS)):
+        path = getattr(settings, name)
+        given = path == Path(values.get(name, usual))  # in the file or not at all, so not in the environment
+        paths[name] = folder / path if given else path
+    return settings.model_copy(update={"site": site, "source": sources, **paths})
 
 
 def _sentence(error: ValidationError) -> str:

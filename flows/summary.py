@@ -34,6 +34,13 @@ def plan_summary(run: Run) -> str:
             f"  # label  {planned['label']:>7,} contacts",
             f"  = same   {facts['site_contacts'] - planned['touched']:>7,} contacts",
         ]
+    decisions = facts.get("decisions", {})
+    if decisions.get("read"):
+        nobody = decisions["of_nobody_here"]
+        lines.append(
+            f"  decisions {decisions['read']:>6,} honoured"
+            + (f"; {nobody:,} are about records not here" if nobody else "")
+        )
     lines.append("")
     if planned["review"] or planned["blocked"]:
         lines.append(

@@ -76,20 +76,24 @@ def cluster(
     tables: Records,
     *,
     auto: float,
-    together: Iterable[tuple[int, int]] = (),
+    decided: Iterable[tuple[int, int]] = (),
+    told: Iterable[tuple[int, int]] = (),
+    apart: Iterable[tuple[int, int]] = (),
     cap: int = 200,
 ) -> pl.DataFrame:
     """Every record with its cluster.
 
-    Rows with the same id in the same source and the same name are one person. Pairs join from the most to the least
-    certain. A join is refused when the two sides hold a contradicted pair, or two members of the site, or would
-    together exceed the cap.
+    What people decided comes first. Rows with the same id in the same source and the same name are one person, and so
+    are those of which it is known. Then pairs join from the most to the least certain. A join is refused when the two
+    sides hold a contradicted pair, or two members of the site, or would together exceed the cap.
 
     Args:
         pairs: scored pairs (`left`, `right`, `probability`, levels).
         tables: the records; each one is in the result.
         auto: the probability from which a pair joins.
-        together: pairs of records known to be one person.
+        decided: pairs of records that people say are one person.
+        told: pairs of records known to be one person by what their source or an earlier run says.
+        apart: pairs of records that people say are not one person: no cluster holds both.
         cap: the most records a cluster may have.
 
     Returns:
@@ -102,19 +106,22 @@ def cluster(
     same_key = same_key.with_columns(left=pl.col("record").first().over(row_again)).filter(
         pl.col("record") != pl.col("left")
     )
-    told = pl.DataFrame(list(together), schema={"left": pl.UInt32, "right": pl.UInt32}, orient="row")
-    known = pl.concat([same_key.select("left", right="record"), told])
+    decided_pairs, told_pairs, never = _frame(decided), _frame(told), _frame(apart)
+    known = pl.concat([decided_pairs, same_key.select("left", right="record"), told_pairs])
     edges = pairs.filter(pl.col("probability") >= auto, supported(pairs), ~contradicted(pairs)).sort(
         ["probability", "bits", "left", "right"], descending=[True, True, False, False]
     )
     component = components(pl.concat([known, edges.select("left", "right")]), len(people))
     against = pairs.filter(contradicted(pairs)).select("left", "right")
-    against = against.filter(component.gather(against["left"]) == component.gather(against["right"]))
+    against, never = (
+        one.filter(component.gather(one["left"]) == component.gather(one["right"])) for one in (against, never)
+    )
     members = people.filter("is_member")["record"]
-    doubtful = _doubtful(component, against, members, cap).implode()
+    doubtful = _doubtful(component, pl.concat([against, never]), members, cap).implode()
     refined = _refined(
         known.filter(component.gather(known["left"]).is_in(doubtful)),
         edges.select("left", "right").filter(component.gather(edges["left"]).is_in(doubtful)),
+        never,
         against,
         set(members),
         cap,
@@ -127,6 +134,10 @@ def cluster(
     return _named(people, group)
 
 
+def _frame(pairs: Iterable[tuple[int, int]]) -> pl.DataFrame:
+    return pl.DataFrame(list(pairs), schema={"left": pl.UInt32, "right": pl.UInt32}, orient="row")
+
+
 def _doubtful(component: pl.Series, against: pl.DataFrame, members: pl.Series, cap: int) -> pl.Series:
     """The components in which a join may have to be refused: with a contradiction, two members, or too many records."""
     large = component.value_counts().filter(pl.col("count") > cap)["component"]
@@ -135,27 +146,51 @@ def _doubtful(component: pl.Series, against: pl.DataFrame, members: pl.Series, c
 
 
 def _refined(
-    known: pl.DataFrame, edges: pl.DataFrame, against: pl.DataFrame, members: set[int], cap: int
+    known: pl.DataFrame, edges: pl.DataFrame, never: pl.DataFrame, against: pl.DataFrame, members: set[int], cap: int
 ) -> dict[int, int]:
-    """The records of doubtful components, joined from the most certain on, each with the first record of its group."""
+    """The records of doubtful components, joined from the most certain on, each with the first record of its group.
+
+    Args:
+        known: pairs that are one person, whatever speaks `against` them.
+        edges: pairs that join, the most certain first.
+        never: pairs of which no group holds both.
+        against: pairs that no edge brings into one group.
+        members: records that are members of the site.
+        cap: the most records that edges bring into one group.
+    """
     groups = _Groups()
+    apart = _Apart(never)
     for left, right in known.iter_rows():
-        groups.join(left, right)
-    apart: dict[int, set[int]] = {}
-    for left, right in against.iter_rows():
-        apart.setdefault(left, set()).add(right)
-        apart.setdefault(right, set()).add(left)
+        if apart.allows(groups.of(left), groups.of(right)):
+            groups.join(left, right)
+    apart.add(against)
     for left, right in edges.iter_rows():
         one, two = groups.of(left), groups.of(right)
         if one is two or len(one) + len(two) > cap:
             continue
         if sum(record in members for record in (*one, *two)) > 1:
             continue
-        smaller, larger = sorted((one, two), key=len)
-        if any(not apart[record].isdisjoint(larger) for record in smaller if record in apart):
-            continue
-        groups.join(left, right)
+        if apart.allows(one, two):
+            groups.join(left, right)
     return {record: first for first, group in groups.members().items() for record in group}
+
+
+class _Apart:
+    """Pairs of records that must not be in one group."""
+
+    def __init__(self, pairs: pl.DataFrame) -> None:
+        self._apart: dict[int, set[int]] = {}
+        self.add(pairs)
+
+    def add(self, pairs: pl.DataFrame) -> None:
+        for left, right in pairs.iter_rows():
+            self._apart.setdefault(left, set()).add(right)
+            self._apart.setdefault(right, set()).add(left)
+
+    def allows(self, one: list[int], two: list[int]) -> bool:
+        """Whether two groups may become one."""
+        smaller, larger = sorted((one, two), key=len)
+        return all(self._apart[record].isdisjoint(larger) for record in smaller if record in self._apart)
 
 
 def _named(people: pl.DataFrame, group: pl.Series) -> pl.DataFrame:

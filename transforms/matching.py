@@ -11,6 +11,7 @@ import polars as pl
 from transforms.blocking import blocking_keys, candidate_pairs
 from transforms.clustering import cluster, components, missing_pairs
 from transforms.comparison import compare, prepare
+from transforms.decisions import NONE, Verdicts
 from transforms.records import Records
 from transforms.scoring import Model, learn, probabilities, reasons, weigh
 
@@ -22,11 +23,12 @@ HOPELESS = 0.001
 
 @dataclass(frozen=True)
 class Matches:
-    """Scored pairs (`PAIRS` with levels and bits), the cluster of every record, and the model behind them."""
+    """Scored pairs (`PAIRS` with levels and bits), the cluster of every record, the model behind them, and verdicts."""
 
     pairs: pl.DataFrame
     clusters: pl.DataFrame
     model: Model
+    verdicts: Verdicts = NONE
 
 
 def match(
@@ -34,7 +36,8 @@ def match(
     *,
     auto: float = AUTO,
     review: float = REVIEW,
-    together: Iterable[tuple[int, int]] = (),
+    told: Iterable[tuple[int, int]] = (),
+    verdicts: Verdicts = NONE,
     explain: bool = True,
 ) -> Matches:
     """Finds the records that are one person.
@@ -43,29 +46,46 @@ def match(
         tables: the records.
         auto: the probability from which two records are joined.
         review: the probability from which a person should look at two records that are not joined.
-        together: pairs of records known to be one person, besides those their source has merged itself.
+        told: pairs of records known to be one person, besides those their source has merged itself.
+        verdicts: what people decided about the records: honoured, and learned from.
         explain: whether the evidence is told in words.
     """
     with ThreadPoolExecutor(1) as beside:
         preparing = beside.submit(prepare, tables)
         candidates = candidate_pairs(blocking_keys(tables), records=len(tables.records))
         prepared = preparing.result()
+    decided = verdicts.decided()
+    if len(decided):
+        candidates = pl.concat([candidates, decided.select("left", "right")]).unique().sort("left", "right")
     levels = compare(candidates, prepared)
-    model = learn(levels, prepared)
-    levels = _worth_keeping(levels, probabilities(levels, model), auto=auto, records=len(tables.records))
+    taught = levels.join(decided, on=["left", "right"], maintain_order="left")
+    model = learn(levels, prepared, taught)
+    levels = _worth_keeping(levels, probabilities(levels, model), decided, auto=auto, records=len(tables.records))
     pairs = weigh(levels, model)
     inner = missing_pairs(pairs, auto=auto, records=len(tables.records))
     if len(inner):
         pairs = pl.concat([pairs, weigh(compare(inner, prepared), model)]).sort("left", "right")
-    clusters = cluster(pairs, tables, auto=auto, together=[*together, *told_by_sources(tables.records)])
-    return Matches(explained(pairs, model, least=review if explain else 2.0), clusters, model)
+    clusters = cluster(
+        pairs,
+        tables,
+        auto=auto,
+        decided=sorted(verdicts.together),
+        told=[*told, *told_by_sources(tables.records)],
+        apart=sorted(verdicts.apart),
+    )
+    return Matches(explained(pairs, model, least=review if explain else 2.0), clusters, model, verdicts)
 
 
-def _worth_keeping(levels: pl.DataFrame, probability: pl.Series, *, auto: float, records: int) -> pl.DataFrame:
-    """Pairs that could be one person, or that stand within a would-be cluster and may speak against it."""
+def _worth_keeping(
+    levels: pl.DataFrame, probability: pl.Series, decided: pl.DataFrame, *, auto: float, records: int
+) -> pl.DataFrame:
+    """Pairs that could be one person, were decided, or stand within a would-be cluster and may speak against it."""
     group = components(levels.filter(probability >= auto), records)
     inside = group.gather(levels["left"]) == group.gather(levels["right"])
-    return levels.filter((probability >= HOPELESS) | inside)
+    kept = (probability >= HOPELESS) | inside
+    if len(decided):
+        kept |= levels.join(decided, on=["left", "right"], how="left", maintain_order="left")["is_same"].is_not_null()
+    return levels.filter(kept)
 
 
 def told_by_sources(records: pl.DataFrame) -> list[tuple[int, int]]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from transforms.clustering import short_id
+from transforms.clustering import components, short_id
 from transforms.matching import AUTO, REVIEW, Matches
 from transforms.names import company_keys
 from transforms.records import Records
@@ -31,6 +31,8 @@ SOURCES_A_CALL = 5
 """The site merges at most this many contacts into one in a call."""
 
 TIE_BREAKS = ("member", "precedence", "most_complete", "most_recent", "oldest", "id")
+
+TWO_MEMBERS = "both are members of the site, and it never merges those"
 
 Row = dict[str, Any]
 
@@ -126,18 +128,26 @@ def plan(
     doubts = _doubts(matches, people, policy)
     evidence = _evidence(matches, people)
     contradicted = _birth_conflicts(matches, people)
+    decided_by = _decided_by(matches, people)
+    contested = set(people.filter(pl.col("record").is_in(list(matches.verdicts.contested)))["cluster"])
     reach = _reach(people)
     drafts: list[_Draft] = []
     outcome = dict(infos)
     for cluster, group in _clusters(people):
         existing = sorted((row for row in group if row["contact_id"]), key=lambda row: _tie_breaks(row, policy))
         rows = [row for row in group if not row["contact_id"]]
-        draft = _Draft(cluster, [row["record_id"] for row in group], evidence.get(cluster, ""))
+        draft = _Draft(
+            cluster, [row["record_id"] for row in group], decided_by.get(cluster) or evidence.get(cluster, "")
+        )
         if cluster in contradicted and (len(existing) > 1 or rows):
             draft.state, draft.reason = "review", "birth dates of its records differ"
         doubt = doubts.get(cluster)
         if doubt and not existing:
             draft.state, draft.reason = "review", doubt
+        if cluster in contested:
+            draft.state, draft.reason = "review", "decisions about its records contradict each other"
+        if sum(row["is_member"] for row in existing) > 1:
+            draft.state, draft.reason = "blocked", TWO_MEMBERS
         before = [decided.get(row["record_id"]) for row in group]
         settled = None not in before
         if settled and any(before) and draft.state == "auto":
@@ -325,13 +335,8 @@ def _tie_breaks(row: Row, policy: Policy) -> tuple[object, ...]:
 
 def _evidence(matches: Matches, people: pl.DataFrame) -> dict[str, str]:
     """For each cluster, why it is one: the weakest of the best links of its records."""
-    owner = people.select("record", "record_id", "cluster")
-    inner = (
-        matches.pairs.drop_nulls("why")
-        .join(owner, left_on="left", right_on="record")
-        .join(owner, left_on="right", right_on="record", suffix="_other")
-        .filter(pl.col("cluster") == pl.col("cluster_other"))
-    )
+    inner = _beside(matches.pairs.drop_nulls("why"), people.select("record", "record_id", "cluster"))
+    inner = inner.filter(pl.col("cluster") == pl.col("cluster_other"))
     ends = pl.concat(
         [inner.select("cluster", "bits", "why", "record_id", "record_id_other", end=side) for side in ("left", "right")]
     )
@@ -348,15 +353,37 @@ def _evidence(matches: Matches, people: pl.DataFrame) -> dict[str, str]:
 
 
 def _outer(matches: Matches, people: pl.DataFrame, policy: Policy) -> pl.DataFrame:
-    """Pairs that look alike but were not joined, the likeliest first."""
+    """Pairs that look alike but were not joined, the likeliest first; without those whom a person has set apart."""
     owner = people.select("record", "record_id", "cluster", "contact_id", "is_member", "source_rank", "row")
+    alike = _beside(matches.pairs.filter(pl.col("probability") >= policy.review), owner)
+    apart = pl.DataFrame(
+        sorted(matches.verdicts.apart), schema=dict.fromkeys(("left", "right"), pl.UInt32), orient="row"
+    )
+    answered = _beside(apart, people.select("record", "cluster")).select("cluster", "cluster_other")
+    both_ways = pl.concat([answered, answered.select(cluster="cluster_other", cluster_other="cluster")])
     return (
-        matches.pairs.filter(pl.col("probability") >= policy.review)
-        .join(owner, left_on="left", right_on="record")
-        .join(owner, left_on="right", right_on="record", suffix="_other")
-        .filter(pl.col("cluster") != pl.col("cluster_other"))
+        alike.filter(pl.col("cluster") != pl.col("cluster_other"))
+        .join(both_ways, on=["cluster", "cluster_other"], how="anti")
         .sort("bits", "record_id", "record_id_other", descending=[True, False, False])
     )
+
+
+def _beside(pairs: pl.DataFrame, owner: pl.DataFrame) -> pl.DataFrame:
+    """Pairs with what is known of the left record and, as `<column>_other`, of the right one."""
+    return pairs.join(owner, left_on="left", right_on="record").join(
+        owner, left_on="right", right_on="record", suffix="_other"
+    )
+
+
+def _decided_by(matches: Matches, people: pl.DataFrame) -> dict[str, str]:
+    """Clusters in which records were said to be one person, with who said so."""
+    cluster, names = people["cluster"], people["record_id"]
+    told: dict[str, str] = {}
+    for left, right in sorted(matches.verdicts.together & set(matches.verdicts.told)):
+        if cluster[left] == cluster[right]:
+            by = matches.verdicts.told[left, right]
+            told.setdefault(cluster[left], f"{names[left]} – {names[right]}: decided by a person ({by})")
+    return told
 
 
 def _doubts(matches: Matches, people: pl.DataFrame, policy: Policy) -> dict[str, str]:
@@ -376,12 +403,14 @@ def _doubts(matches: Matches, people: pl.DataFrame, policy: Policy) -> dict[str,
 
 
 def _birth_conflicts(matches: Matches, people: pl.DataFrame) -> set[str]:
-    owner = people.select("record", "cluster")
-    inner = (
-        matches.pairs.filter(pl.col("level_birth") == 1)
-        .join(owner, left_on="left", right_on="record")
-        .join(owner, left_on="right", right_on="record", suffix="_other")
+    """Clusters in which birth dates differ, unless people said that just these records are one person."""
+    together = pl.DataFrame(
+        sorted(matches.verdicts.together), schema=dict.fromkeys(("left", "right"), pl.UInt32), orient="row"
     )
+    group = components(together, len(people))
+    differing = matches.pairs.filter(pl.col("level_birth") == 1)
+    differing = differing.filter(group.gather(differing["left"]) != group.gather(differing["right"]))
+    inner = _beside(differing.select("left", "right"), people.select("record", "cluster"))
     return set(inner.filter(pl.col("cluster") == pl.col("cluster_other"))["cluster"])
 
 
@@ -401,9 +430,7 @@ def _held_pairs(matches: Matches, people: pl.DataFrame, policy: Policy) -> list[
                 "step": 0,
                 "kind": "merge",
                 "state": "blocked" if members else "review",
-                "reason": "both are members of the site, and it never merges those"
-                if members
-                else f"may be the same person ({pair['probability']:.0%})",
+                "reason": TWO_MEMBERS if members else f"may be the same person ({pair['probability']:.0%})",
                 "target": pair["contact_id"],
                 "sources": [pair["contact_id_other"]],
                 "records": records,

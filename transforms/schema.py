@@ -227,6 +227,25 @@ CONTACTS: Schema = {"contact_id": pl.String, "info": pl.String}
 
 FINGERPRINTS: Schema = {"record_id": pl.String, "fingerprint": pl.String}
 
+IDENTITIES: Schema = {
+    # What a record is known by from export to export, when its row stands elsewhere.
+    "record": pl.UInt32,
+    "record_id": pl.String,
+    "identity": pl.String,
+}
+
+DECISIONS: Schema = {
+    # What people decided about records: `verdict` is together or apart, of all of them with each other. Where
+    # `identities` are given they tell which records are meant, else `records`, by their ids.
+    "kind": pl.String,
+    "verdict": pl.String,
+    "records": pl.List(pl.String),
+    "identities": pl.List(pl.String),
+    "by": pl.String,
+    "decided_at": pl.String,
+    "note": pl.String,
+}
+
 LOSSES: Schema = {
     # Every value that would be visible nowhere after the plan.
     "cluster": pl.String,

@@ -87,6 +87,8 @@ SAMPLE = 60_000
 SEED = 20_240_229
 LEARNED_FROM = 300_000
 """Pairs that the model is learned from at most: a sample of so many tells as much as all."""
+TAUGHT = 10.0
+"""Pairs that a person's decision about one counts for."""
 LEVELS_AT_MOST = 7
 """Levels a field has, *missing* among them."""
 FIELDS_TOGETHER = 4
@@ -105,8 +107,15 @@ class Model:
     records: int
 
 
-def learn(levels: pl.DataFrame, prepared: Prepared) -> Model:
-    """The model of these records: chance from random pairs, persons by expectation-maximisation over the candidates."""
+def learn(levels: pl.DataFrame, prepared: Prepared, taught: pl.DataFrame) -> Model:
+    """The model of these records: chance from random pairs, persons by expectation-maximisation over the candidates.
+
+    Args:
+        levels: the candidates' levels.
+        prepared: the records' values.
+        taught: levels of pairs of which people said whether they are one person (`is_same`): each counts as `TAUGHT`
+            pairs of which it is certain.
+    """
     identifiers = tuple(prepared.identifiers)
     fields = (*LEVELS, *identifiers)
     person = PERSON | dict.fromkeys(identifiers, IDENTIFIER_PERSON)
@@ -120,10 +129,14 @@ def learn(levels: pl.DataFrame, prepared: Prepared) -> Model:
         chance = {field: _share(random, field, by_chance, chance[field], PRIOR_PAIRS * 5) for field in fields}
         model = Model(fields, {**model.tables, "chance": chance}, start, records)
     some = levels if len(levels) <= LEARNED_FROM else levels.sample(LEARNED_FROM, seed=SEED)
-    scale = len(levels) / max(len(some), 1)
+    scale = max(len(levels), 1) / max(len(some), 1)
+    some = pl.concat([some, taught.select(some.columns)])
+    counted = np.concatenate([np.ones(len(some) - len(taught)), np.full(len(taught), TAUGHT / scale)])
     rarities = _rarities(some)
     for _ in range(ROUNDS if len(levels) else 0):
         found = _posteriors(some, rarities, model)
+        found[len(some) - len(taught) :] = _certain(found[len(some) - len(taught) :], taught["is_same"])
+        found *= counted[:, None]
         persons = found[:, 0]
         strength = max(PRIOR_PAIRS / scale, 0.5 * float(persons.sum()))
         learned = {
@@ -137,6 +150,14 @@ def learn(levels: pl.DataFrame, prepared: Prepared) -> Model:
             expected[kind] = float(np.clip(total, low * records, high * records))
         model = Model(fields, {**model.tables, "person": learned}, expected, records)
     return model
+
+
+def _certain(found: Floats, is_same: pl.Series) -> Floats:
+    """P(explanation) of pairs of which people said whether they are one person: that one, or any of the others."""
+    others = np.maximum(found[:, 1:], 1e-12)
+    others /= others.sum(axis=1, keepdims=True)
+    same = is_same.to_numpy()[:, None]
+    return np.hstack([same.astype(np.float64), np.where(same, 0.0, others)])
 
 
 def probabilities(levels: pl.DataFrame, model: Model) -> pl.Series:
