@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
+from itertools import accumulate
 from typing import Any
 
 import polars as pl
@@ -39,8 +40,18 @@ class PairExplained:
     other_explanation: str
     together: bool
 
+    def steps(self) -> list[tuple[str, str, float, float]]:
+        """As a waterfall: what each step is called, what it says, and from which sum of bits to which it leads."""
+        told = [("before looking", "", self.start)]
+        told += [
+            (one.field, f"{one.level}: {one.values[0] or '–'} | {one.values[1] or '–'}", one.bits)
+            for one in self.evidence
+        ]
+        sums = list(accumulate(bits for _, _, bits in told))
+        return [(name, what, total - bits, total) for (name, what, bits), total in zip(told, sums, strict=True)]
+
     def text(self) -> str:
-        """As a waterfall."""
+        """For a terminal, a bar for each step."""
         widest = max([abs(self.start), abs(self.total), *(abs(one.bits) for one in self.evidence)]) or 1.0
         names = max([len("before looking"), *(len(one.field) for one in self.evidence)])
         lines = [
@@ -97,7 +108,7 @@ def explain(run: Run, record: str, other: str | None = None) -> PairExplained | 
         pair = pairs.filter(pl.col("left") == min(first, second), pl.col("right") == max(first, second))
         if first == second or pair.is_empty():
             raise UsageError(f"{record} and {other} have nothing telling in common: they were not compared to the end.")
-        return _pair(run, clusters, pair.row(0, named=True))
+        return _pair(_Values(run, pl.Series([first, second])), clusters, pair.row(0, named=True))
     name = clusters["cluster"][first]
     members = clusters.filter(pl.col("cluster") == name)
     inside = pairs.filter(
@@ -106,7 +117,7 @@ def explain(run: Run, record: str, other: str | None = None) -> PairExplained | 
     parts, link = _weakest(inside.sort("probability", "bits", descending=True), len(clusters))
     ids = dict(members.select("record", "record_id").iter_rows())
     shown = tuple(tuple(ids[one] for one in part if one in ids) for part in parts)
-    weakest = _pair(run, clusters, link) if link else None
+    weakest = _pair(_Values(run, members["record"]), clusters, link) if link else None
     return ClusterExplained(str(name), tuple(ids.values()), weakest, shown)
 
 
@@ -142,15 +153,31 @@ def _weakest(pairs: pl.DataFrame, records: int) -> tuple[list[list[int]], dict[s
     return sides.group_by("component", maintain_order=True).agg("record")["record"].to_list(), link
 
 
-def _pair(run: Run, clusters: pl.DataFrame, pair: dict[str, Any]) -> PairExplained:
+def explained_links(run: Run, links: Iterable[Sequence[str]]) -> dict[tuple[str, ...], PairExplained]:
+    """The evidence of many pairs of records, by their ids; a pair that was not compared to the end has none."""
+    wanted = pl.DataFrame(
+        sorted({tuple(link) for link in links}), schema=dict.fromkeys(("one", "two"), pl.String), orient="row"
+    )
+    clusters, pairs = run.table("clusters"), run.table("pairs")
+    places = clusters.select("record_id", "record")
+    found = (
+        wanted.join(places, left_on="one", right_on="record_id")
+        .join(places, left_on="two", right_on="record_id", suffix="_two")
+        .with_columns(left=pl.min_horizontal("record", "record_two"), right=pl.max_horizontal("record", "record_two"))
+        .join(pairs, on=["left", "right"])
+    )
+    values = _Values(run, pl.concat([found["left"], found["right"]]).unique())
+    return {(pair["one"], pair["two"]): _pair(values, clusters, pair) for pair in found.iter_rows(named=True)}
+
+
+def _pair(values: _Values, clusters: pl.DataFrame, pair: dict[str, Any]) -> PairExplained:
     left, right = int(pair["left"]), int(pair["right"])
-    tables = _tables(run, left, right)
     fields = [name.removeprefix("level_") for name in pair if name.startswith("level_")]
     told = [
         Evidence(
             field,
             level_words(field)[pair[f"level_{field}"]],
-            (_values(tables, left, field), _values(tables, right, field)),
+            (values.of(left, field), values.of(right, field)),
             float(pair[f"bits_{field}"]),
         )
         for field in fields
@@ -179,23 +206,30 @@ _SEVERAL = {
 }
 
 
-def _tables(run: Run, *records: int) -> dict[str, pl.DataFrame]:
-    """What the run's tables hold of these records."""
-    names = ("records", "identifiers", *(table for table, _ in _SEVERAL.values()))
-    return {name: run.table(name).filter(pl.col("record").is_in(records)) for name in names}
+class _Values:
+    """What some records of a run hold, as it was compared, for a person to read."""
 
+    def __init__(self, run: Run, records: pl.Series) -> None:
+        def held(name: str) -> pl.DataFrame:
+            return run.table(name).filter(pl.col("record").is_in(records.implode()))
 
-def _values(tables: Mapping[str, pl.DataFrame], record: int, field: str) -> str:
-    """A record's values of a field, as they were compared, for a person to read."""
-    held = {name: table.filter(pl.col("record") == record) for name, table in tables.items()}
-    if field in _SINGLE:
-        value = held["records"][_SINGLE[field]].item()
-        return "" if value is None else str(value)
-    if field not in _SEVERAL:
-        return "; ".join(held["identifiers"].filter(pl.col("name") == field)["value"])
-    table, columns = _SEVERAL[field]
-    parts = [list(map(str, filter(None, row))) for row in held[table].select(columns).iter_rows()]
-    return "; ".join((part[0] if table == "phones" else ", ".join(part)) for part in parts if part)
+        people = held("records")
+        self._held: dict[str, dict[int, list[str]]] = {
+            field: {record: [str(value)] for record, value in people.select("record", column).drop_nulls().iter_rows()}
+            for field, column in _SINGLE.items()
+        }
+        for field, (table, columns) in _SEVERAL.items():
+            several: dict[int, list[str]] = self._held.setdefault(field, {})
+            for record, *parts in held(table).select("record", *columns).iter_rows():
+                there = [str(part) for part in parts if part]
+                if there:
+                    several.setdefault(record, []).append(there[0] if table == "phones" else ", ".join(there))
+        for record, name, value in held("identifiers").select("record", "name", "value").iter_rows():
+            self._held.setdefault(name, {}).setdefault(record, []).append(value)
+
+    def of(self, record: int, field: str) -> str:
+        """A record's values of a field; empty where it has none."""
+        return "; ".join(self._held.get(field, {}).get(record, []))
 
 
 def _bar(bits: float, widest: float) -> str:

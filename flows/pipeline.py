@@ -22,8 +22,9 @@ from connectors.exports.reading import Reading, read_file
 from connectors.journal import DONE, Journal
 from connectors.journal import SCHEMA as JOURNAL
 from connectors.memory import HELD
-from connectors.report.writer import write_report
+from connectors.report.writer import MOST_ROWS, write_report
 from flows.applying import apply_plan
+from flows.explaining import explained_links
 from flows.runs import Run
 from flows.settings import Settings, SourceSettings
 from flows.sites import is_missing, memory_of, opened
@@ -546,6 +547,9 @@ def report(run: Run) -> dict[str, Any]:
         "seconds": round(facts.get("plan_seconds", 0.0) + facts.get("apply_seconds", 0.0), 3),
         "report": str(run.folder / "report.html"),
     }
+    shown = rows.select("operation").head(MOST_ROWS).join(planned.select("operation", "link"), on="operation")
+    links = dict(shown.filter(pl.col("link").list.len() == 2).iter_rows())
+    evidence = explained_links(run, links.values())
     write_report(
         run.folder,
         facts=facts,
@@ -555,6 +559,11 @@ def report(run: Run) -> dict[str, Any]:
         rejects=run.table("rejects"),
         records=records,
         planned=counts(planned),
+        waterfalls={
+            operation: (f"{told.probability:.1%}", told.other_explanation, told.steps())
+            for operation, link in links.items()
+            if (told := evidence.get(tuple(link))) is not None
+        },
     )
     return summary
 

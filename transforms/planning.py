@@ -35,6 +35,8 @@ TIE_BREAKS = ("member", "precedence", "most_complete", "most_recent", "oldest", 
 TWO_MEMBERS = "both are members of the site, and it never merges those"
 
 Row = dict[str, Any]
+Told = tuple[str, list[str]]
+"""A reason in words, and the two records it is about."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,7 @@ class _Draft:
     cluster: str
     records: list[str]
     evidence: str
+    link: list[str]
     state: str = "auto"
     reason: str = ""
     operations: list[Row] = field(default_factory=list)
@@ -94,6 +97,7 @@ class _Draft:
                 "reason": self.reason,
                 "records": self.records,
                 "evidence": self.evidence,
+                "link": self.link,
                 "allow_duplicates": True,
                 **more,
             }
@@ -136,14 +140,13 @@ def plan(
     for cluster, group in _clusters(people):
         existing = sorted((row for row in group if row["contact_id"]), key=lambda row: _tie_breaks(row, policy))
         rows = [row for row in group if not row["contact_id"]]
-        draft = _Draft(
-            cluster, [row["record_id"] for row in group], decided_by.get(cluster) or evidence.get(cluster, "")
-        )
+        told, link = decided_by.get(cluster) or evidence.get(cluster, ("", []))
+        draft = _Draft(cluster, [row["record_id"] for row in group], told, link)
         if cluster in contradicted and (len(existing) > 1 or rows):
             draft.state, draft.reason = "review", "birth dates of its records differ"
         doubt = doubts.get(cluster)
         if doubt and not existing:
-            draft.state, draft.reason = "review", doubt
+            draft.state, (draft.reason, draft.link) = "review", doubt
         if cluster in contested:
             draft.state, draft.reason = "review", "decisions about its records contradict each other"
         if sum(row["is_member"] for row in existing) > 1:
@@ -333,8 +336,8 @@ def _tie_breaks(row: Row, policy: Policy) -> tuple[object, ...]:
     return tuple(orders[name] for name in (*policy.target, "id"))
 
 
-def _evidence(matches: Matches, people: pl.DataFrame) -> dict[str, str]:
-    """For each cluster, why it is one: the weakest of the best links of its records."""
+def _evidence(matches: Matches, people: pl.DataFrame) -> dict[str, Told]:
+    """For each cluster, why it is one: the weakest of the best links of its records, and whom that links."""
     inner = _beside(matches.pairs.drop_nulls("why"), people.select("record", "record_id", "cluster"))
     inner = inner.filter(pl.col("cluster") == pl.col("cluster_other"))
     ends = pl.concat(
@@ -345,7 +348,7 @@ def _evidence(matches: Matches, people: pl.DataFrame) -> dict[str, str]:
     )
     weakest = best.sort("bits", "record_id", "record_id_other").unique("cluster", keep="first", maintain_order=True)
     return {
-        cluster: f"weakest link {one} – {two}: {why} ({bits:.0f} bits)"
+        cluster: (f"weakest link {one} – {two}: {why} ({bits:.0f} bits)", [one, two])
         for cluster, bits, why, one, two in weakest.select(
             "cluster", "bits", "why", "record_id", "record_id_other"
         ).iter_rows()
@@ -375,30 +378,32 @@ def _beside(pairs: pl.DataFrame, owner: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _decided_by(matches: Matches, people: pl.DataFrame) -> dict[str, str]:
-    """Clusters in which records were said to be one person, with who said so."""
+def _decided_by(matches: Matches, people: pl.DataFrame) -> dict[str, Told]:
+    """Clusters in which records were said to be one person, with who said so of whom."""
     cluster, names = people["cluster"], people["record_id"]
-    told: dict[str, str] = {}
+    told: dict[str, Told] = {}
     for left, right in sorted(matches.verdicts.together & set(matches.verdicts.told)):
         if cluster[left] == cluster[right]:
-            by = matches.verdicts.told[left, right]
-            told.setdefault(cluster[left], f"{names[left]} – {names[right]}: decided by a person ({by})")
+            link = [names[left], names[right]]
+            by = f"{' – '.join(link)}: decided by a person ({matches.verdicts.told[left, right]})"
+            told.setdefault(cluster[left], (by, link))
     return told
 
 
-def _doubts(matches: Matches, people: pl.DataFrame, policy: Policy) -> dict[str, str]:
-    """Clusters without a contact that may be one person with another cluster, and why that is in doubt.
+def _doubts(matches: Matches, people: pl.DataFrame, policy: Policy) -> dict[str, Told]:
+    """Clusters without a contact that may be one person with another cluster: why that is in doubt, and who is alike.
 
     Of two such clusters without a contact, only the less trusted one waits.
     """
     ordered = people.sort("source_rank", "row", "record").with_row_index("place")
     first = ordered.group_by("cluster").agg(new=pl.col("contact_id").is_null().all(), place=pl.col("place").min())
     place = {cluster: (new, number) for cluster, new, number in first.iter_rows()}
-    doubts: dict[str, str] = {}
+    doubts: dict[str, Told] = {}
     for pair in _outer(matches, people, policy).iter_rows(named=True):
         one, two = pair["cluster"], pair["cluster_other"]
         later, other = (two, pair["record_id"]) if place[one] < place[two] else (one, pair["record_id_other"])
-        doubts.setdefault(later, f"may be the same person as {other} ({pair['probability']:.0%}): {pair['why']}")
+        doubt = f"may be the same person as {other} ({pair['probability']:.0%}): {pair['why']}"
+        doubts.setdefault(later, (doubt, [pair["record_id"], pair["record_id_other"]]))
     return doubts
 
 
@@ -435,6 +440,7 @@ def _held_pairs(matches: Matches, people: pl.DataFrame, policy: Policy) -> list[
                 "sources": [pair["contact_id_other"]],
                 "records": records,
                 "evidence": pair["why"],
+                "link": records,
             }
         )
     return held

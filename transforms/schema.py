@@ -221,6 +221,8 @@ PLAN: Schema = {
     "after": pl.String,
     "changes": pl.List(pl.String),
     "evidence": pl.String,
+    # The two records whose likeness the operation rests on, or that are in doubt.
+    "link": pl.List(pl.String),
 }
 
 CONTACTS: Schema = {"contact_id": pl.String, "info": pl.String}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,10 @@ from markupsafe import Markup
 
 from connectors.exports.writing import write_csv
 
+Waterfall = tuple[str, str, Sequence[tuple[str, str, float, float]]]
+"""How likely two records are one person, what else they could be, and the steps to it: name, what it says, from, to."""
+WIDTH = 220
+"""Of a waterfall, in pixels."""
 MOST_ROWS = 2_000
 """A table on the page shows at most this many rows; the files beside it hold all of them."""
 
@@ -29,6 +33,7 @@ def write_report(
     losses: pl.DataFrame,
     rejects: pl.DataFrame,
     records: pl.DataFrame,
+    waterfalls: Mapping[str, Waterfall],
 ) -> None:
     """Writes `report.html`, `audit.csv`, `audit.parquet`, `losses.csv` and `rejects.csv` into the run's folder.
 
@@ -41,6 +46,7 @@ def write_report(
         losses: `LOSSES`.
         rejects: `REJECTS`.
         records: `RECORDS`, for counting by source.
+        waterfalls: the evidence an operation rests on, by operation.
     """
     audit.write_parquet(folder / "audit.parquet")
     for name, table in (("audit", audit), ("losses", losses), ("rejects", rejects)):
@@ -68,8 +74,29 @@ def write_report(
         opted_out=int(records["opted_out"].sum()),
         audit_count=len(audit),
         loss_count=len(losses),
+        waterfalls={operation: _drawn(*told) for operation, told in waterfalls.items()},
+        width=WIDTH,
     )
     (folder / "report.html").write_text(html, "utf-8")
+
+
+def _drawn(likely: str, instead: str, steps: Sequence[tuple[str, str, float, float]]) -> dict[str, Any]:
+    """A waterfall with the place and width of each bar, in pixels."""
+    ends = [0.0, *(end for _, _, *both in steps for end in both)]
+    low = min(ends)
+    scale = WIDTH / ((max(ends) - low) or 1.0)
+    bars = [
+        {
+            "name": name,
+            "what": what,
+            "bits": f"{to - start:+.1f}",
+            "x": round((min(start, to) - low) * scale, 1),
+            "width": max(round(abs(to - start) * scale, 1), 1),
+            "side": "for" if to >= start else "against",
+        }
+        for name, what, start, to in steps
+    ]
+    return {"likely": likely, "instead": instead, "bars": bars, "zero": round(-low * scale, 1)}
 
 
 def _rows(frame: pl.DataFrame) -> list[dict[str, Any]]:
