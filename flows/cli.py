@@ -254,6 +254,27 @@ def decide(
     _say(f"Written to {path}. Plan again to have it honoured.")
 
 
+@app.command()
+def calibrate(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a planned run.")],
+    precision: Annotated[
+        float, typer.Option("--precision", min=0.5, max=1, help="Wanted of the pairs that are joined.")
+    ] = 0.99,
+    recall: Annotated[
+        float, typer.Option("--recall", min=0, max=1, help="Wanted of the pairs that are joined or looked at.")
+    ] = 0.99,
+    as_json: AsJson = False,
+) -> None:
+    """Show what to expect at each threshold, by the model and by what people decided, and propose thresholds."""
+    from flows.calibrating import calibrate as calibrated
+    from flows.runs import Run
+
+    told = calibrated(Run.opened(run), precision=precision, recall=recall)
+    _say(told.text())
+    if as_json:
+        print(json.dumps(told.facts()))
+
+
 @site_app.command("load")
 def site_load(
     file: Annotated[
