@@ -173,18 +173,31 @@ def match(
         Path | None,
         typer.Option("--decisions", metavar="FILE", help="What people decided, with the ids of this file as records."),
     ] = None,
+    index: Annotated[
+        Path | None,
+        typer.Option("--index", metavar="DIR", help="Match against known records kept here, and add these to them."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Find the duplicates of one file: every row, in order, with its cluster."""
     from flows.matching import match_file
 
     summary = match_file(
-        file, out, id_column=id_column, match_on=match_on or [], region=region, decisions=decisions, stage=_Shown()
+        file,
+        out,
+        id_column=id_column,
+        match_on=match_on or [],
+        region=region,
+        decisions=decisions,
+        index=index,
+        stage=_Shown(),
     )
     _say(
         f"{summary['records']} rows are {summary['clusters']} people; {summary['duplicates']} are duplicates. "
         f"Written to {out}."
     )
+    for stays, gone in summary.get("joined", []):
+        _say(f"The known clusters {stays} and {gone} are one person: {gone} is {stays} from now on.")
     if as_json:
         print(json.dumps(summary))
 

@@ -13,6 +13,8 @@ import polars as pl
 from connectors.decisions import read_decisions
 from connectors.exports.guards import guarded
 from connectors.exports.reading import Reading, read_export
+from connectors.index import Index
+from flows.indexing import match_against
 from flows.pipeline import Stage, directly
 from transforms.decisions import NONE, Verdicts, resolved
 from transforms.errors import UsageError
@@ -28,6 +30,7 @@ def match_file(
     match_on: Sequence[str] = (),
     region: str | None = None,
     decisions: Path | None = None,
+    index: Path | None = None,
     stage: Stage = directly,
 ) -> dict[str, Any]:
     """Finds the duplicates of a file and writes `id,cluster_id` for every row, in order.
@@ -39,6 +42,8 @@ def match_file(
         match_on: further columns that identify a person.
         region: the country of phones without a country code.
         decisions: a file of what people decided, in which a record goes by its id here.
+        index: the folder of an index of known records: the rows are matched against it and added to it. The clusters'
+            numbers are then those of the index.
         stage: what runs a stage.
 
     Raises:
@@ -48,6 +53,10 @@ def match_file(
     began = time.monotonic()
     if not file.is_file():
         raise UsageError(f"There is no file {file}.")
+    if decisions is not None and index is not None:
+        raise UsageError(
+            "Decisions are honoured where all records are matched, not against an index. Give one of them."
+        )
     if decisions is not None and not decisions.is_file():
         raise UsageError(f"There is no file {decisions}.")
     if not out.parent.is_dir():
@@ -57,24 +66,35 @@ def match_file(
     tables = stage("normalise", _normalised, reading)
     del reading
     row_id = pl.coalesce("id", pl.col("row").cast(pl.String)) if id_column else pl.col("row").cast(pl.String)
-    verdicts = _verdicts(decisions, numbers.select(row_id)) if decisions is not None else NONE
-    matches = stage("match", match, tables, verdicts=verdicts, explain=False)
-    numbers = numbers.with_columns(cluster=matches.clusters["cluster"])
-    rejected = rejects.select(
-        "row", id=pl.lit(None, dtype=pl.String), cluster=pl.lit("row ") + pl.col("row").cast(pl.String)
-    )
-    rows = pl.concat([numbers, rejected]).sort("row")
-    order = rows.select("cluster").unique(maintain_order=True).with_row_index("cluster_id", offset=1)
-    named = rows.join(order, on="cluster", maintain_order="left")
+    rejected = rejects.select("row", id=pl.lit(None, dtype=pl.String))
+    joined: Sequence[tuple[int, int]] = []
+    if index is None:
+        verdicts = _verdicts(decisions, numbers.select(row_id)) if decisions is not None else NONE
+        matches = stage("match", match, tables, verdicts=verdicts, explain=False)
+        numbers = numbers.with_columns(cluster=matches.clusters["cluster"])
+        rejected = rejected.with_columns(cluster=pl.lit("row ") + pl.col("row").cast(pl.String))
+        pairs = len(matches.pairs)
+        rows = pl.concat([numbers, rejected]).sort("row")
+        order = rows.select("cluster").unique(maintain_order=True).with_row_index("cluster_id", offset=1)
+        named = rows.join(order, on="cluster", maintain_order="left")
+    else:
+        known = Index(index)
+        found = stage("match", match_against, known, tables, match_on=match_on, region=region, spare=len(rejected))
+        pairs, joined = found.pairs, found.joined
+        beyond = pl.int_range(1, len(rejected) + 1, dtype=pl.UInt32, eager=True) + found.last
+        rows = pl.concat([numbers.with_columns(cluster_id=found.clusters), rejected.with_columns(cluster_id=beyond)])
+        named = rows.sort("row")
     named.select(id=guarded(row_id, numbers=False), cluster_id="cluster_id").write_csv(out)
+    clusters = named["cluster_id"].n_unique()
     return {
         "file": str(file),
         "out": str(out),
-        "records": len(rows),
+        "records": len(named),
         "rejected": len(rejected),
-        "clusters": len(order),
-        "duplicates": len(rows) - len(order),
-        "pairs": len(matches.pairs),
+        "clusters": clusters,
+        "duplicates": len(named) - clusters,
+        "pairs": pairs,
+        **({"joined": joined, "known": known.facts["records"] - len(numbers)} if index is not None else {}),
         "seconds": round(time.monotonic() - began, 3),
     }
 
@@ -92,11 +112,12 @@ def _read(file: Path, match_on: Sequence[str], region: str | None, id_column: st
 
 def _in_an_order_of_their_own(reading: Reading) -> Reading:
     """The rows ordered by what they say, so that the order of the file makes no difference to what is found."""
-    return replace(reading, rows=reading.rows.sort(pl.col("raw").hash(seed=0), "raw"))
+    rows = reading.rows.sort(pl.col("raw").hash(seed=0), "raw")
+    return replace(reading, rows=rows.with_columns(raw=pl.lit(None, dtype=pl.String)))
 
 
 def _normalised(reading: Reading) -> Records:
     """Every row as a record. Ids, and what a source has merged or deleted, say nothing about who is who here."""
     nothing = pl.lit(None, dtype=pl.String)
-    unsaid = dict.fromkeys(("source_key", "merged_into", "deleted", "raw"), nothing)
+    unsaid = dict.fromkeys(("source_key", "merged_into", "deleted"), nothing)
     return to_records(reading.rows.with_columns(**unsaid), everyone=True)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import people as generated
 import polars as pl
 import pytest
 
-from transforms.blocking import blocking_keys, candidate_pairs
+from transforms.blocking import blocking_keys, blocks, candidate_pairs
 from transforms.clustering import short_id
 from transforms.matching import match
 from transforms.records import Records
@@ -61,6 +62,35 @@ def test_twins_are_two_people(joined: Joined) -> None:
             people(
                 "Nora,Lindqvist,,212-555-0123,,12 Elm Street,Boston,02134,2001-05-06",
                 "Felix,Lindqvist,,212-555-0123,,12 Elm Street,Boston,02134,2001-05-06",
+            )
+        )
+        == []
+    )
+
+
+def test_colleagues_who_share_a_mailbox(joined: Joined) -> None:
+    """Nothing in its name says that it is shared; three people with it do."""
+    assert (
+        joined(
+            people(
+                "Ada,Novak,bluefin.analytics@postbox.example,,Bluefin Analytics,,,,",
+                "Bruno,Petrov,bluefin.analytics@postbox.example,,Bluefin Analytics,,,,",
+                "Clara,Quintero,bluefin.analytics@postbox.example,,Bluefin Analytics,,,,",
+            )
+        )
+        == []
+    )
+
+
+def test_colleagues_behind_a_switchboard(joined: Joined) -> None:
+    """Two of them have the same surname, too."""
+    assert (
+        joined(
+            people(
+                "Ada,Novak,ada@bluefin.example,312-555-0100,Bluefin Analytics,1 Dock Road,Chicago,60606,",
+                "Bruno,Novak,bruno@bluefin.example,312-555-0100,Bluefin Analytics,1 Dock Road,Chicago,60606,",
+                "Clara,Quintero,,312-555-0100,Bluefin Analytics,1 Dock Road,Chicago,60606,",
+                "Diego,Ramsey,d.ramsey@bluefin.example,312-555-0100,Bluefin Analytics,1 Dock Road,Chicago,60606,",
             )
         )
         == []
@@ -194,23 +224,41 @@ def test_evidence_is_told_in_words(records: Callable[[str], Records]) -> None:
 
 
 def test_candidates_share_a_telling_key_and_come_once() -> None:
-    keys = pl.DataFrame(
-        {"record": [0, 1, 0, 1, 2, 3], "key": [1, 1, 2, 2, 3, 3], "held": 2},
-        schema={"record": pl.UInt32, "key": pl.UInt64, "held": pl.UInt32},
+    shared = pl.DataFrame({"held": [[0, 1], [1, 0], [3, 2]]}, schema={"held": pl.List(pl.UInt32)})
+
+    assert candidate_pairs(shared, records=8).rows() == [(0, 1), (2, 3)]
+
+
+def test_a_key_is_one_that_some_others_have_but_not_everybody(
+    records: Callable[[str], Records], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    anyone = [f"Ada,Novak,{mail},,,,,," for mail in ("a@x.example", "a@x.example", "b@x.example", "")]
+    keys = list(
+        blocking_keys(records(people(*anyone, ",,,212-555-0123,,,,,", ",,,212-555-0123,,,,,", ",,,617-555-0111,,,,,")))
     )
 
-    pairs = candidate_pairs(keys, records=8)
+    def held() -> set[tuple[int, ...]]:
+        return {tuple(sorted(block)) for block in blocks(keys)["held"]}
 
-    assert pairs.rows() == [(0, 1), (2, 3)]
+    assert held() == {(0, 1), (4, 5), (0, 1, 2, 3)}
+    monkeypatch.setattr("transforms.blocking.MAX_BLOCK", 3)
+    assert held() == {(0, 1), (4, 5)}
 
 
-def test_a_key_is_one_that_some_others_have_but_not_everybody(records: Callable[[str], Records]) -> None:
-    anyone = [f"Ada,Novak,{mail},,,,,," for mail in ("a@x.example", "a@x.example", "b@x.example", "")]
+def test_pairs_looked_at_some_at_a_time_are_the_same_pairs(
+    records: Callable[[str], Records], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table, _ = generated.make(600, seed=3)
+    tables = records(table.write_csv())
 
-    tables = records(people(*anyone, ",,,212-555-0123,,,,,", ",,,212-555-0123,,,,,", ",,,617-555-0111,,,,,"))
+    shared = blocks(blocking_keys(tables))
+    whole, found = candidate_pairs(shared, records=600), match(tables)
+    monkeypatch.setattr("transforms.matching.AT_ONCE", 50)
 
-    assert blocking_keys(tables, max_block=3)["record"].unique().sort().to_list() == [0, 1, 4, 5]
-    assert blocking_keys(tables)["held"].max() == 4
+    assert len(whole) > 300
+    assert candidate_pairs(shared, records=600, at_once=70).equals(whole)
+    assert match(tables).pairs.equals(found.pairs)
+    assert match(tables).clusters.equals(found.clusters)
 
 
 @pytest.mark.parametrize("explanation", [PERSON, CHANCE, HOUSEHOLD, FIRM])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import zlib
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import polars as pl
@@ -24,34 +25,41 @@ FEW = 1_000
 """Fewer records than this are weighed as if they were so many: among few, a shared value is no less telling."""
 
 
-def blocking_keys(tables: Records, *, max_block: int = MAX_BLOCK) -> pl.DataFrame:
-    """Every record's blocking keys that another record has too: values in which two of one person rarely all differ.
+PAIRS_AT_ONCE = 30_000_000
+"""Pairs of the same key that are held at once: memory does not grow with their number."""
 
-    Args:
-        tables: the records.
-        max_block: keys held by more records than this are left out: they say nothing about identity.
+
+def blocking_keys(tables: Records) -> Iterator[tuple[str, pl.DataFrame]]:
+    """Every record's blocking keys: values in which two records of one person rarely all differ.
 
     Returns:
-        `record` (u32), `key` (u64), `held` (u32, how many records hold it); each key once a record.
+        For each rule its name, and `record` (u32), `key` (u64), each key once a record.
     """
     people = tables.records.select(
-        "record", "first_key", "last_key", "company_key", "title_key", "birthdate"
-    ).with_columns(
-        last=pl.col("last_key").str.replace_all(" ", ""),
+        "record",
+        "company_key",
+        "title_key",
+        first="first_key",
+        last=pl.col("last_key").str.replace_all(" ", "", literal=True),
         born=pl.col("birthdate").dt.strftime("%Y%m%d"),
     )
-    homes = tables.addresses.select("record", "postal_key", "city_key", "street_key")
-    home = people.join(homes, on="record", how="inner")
-    first, last = pl.col("first_key"), pl.col("last")
-    mail = tables.emails.drop_nulls("match_key").select("record", "match_key", "role")
-    local = pl.col("match_key").str.extract(r"^(.*)@")
+    homes = tables.addresses.select(
+        "record",
+        "postal_key",
+        "city_key",
+        house=pl.col("street_key").str.extract(r"(\d+)"),
+        street=pl.col("street_key").str.extract(r"([a-z]{4,})"),
+    )
+    home = people.join(homes, on="record", how="inner", maintain_order="right")
+    first, last = pl.col("first"), pl.col("last")
+    mail = tables.emails.drop_nulls("match_key").select(
+        "record", "match_key", "role", local=pl.col("match_key").str.extract(r"^(.*)@")
+    )
     phone = tables.phones.select("record", number=pl.coalesce("e164", "phone").str.replace_all(r"\D", ""))
-    house = pl.col("street_key").str.extract(r"(\d+)")
-    street = pl.col("street_key").str.extract(r"([a-z]{4,})")
 
     rules: dict[str, tuple[pl.DataFrame, list[pl.Expr]]] = {
         "email": (mail, [pl.col("match_key")]),
-        "email name": (mail.filter(~pl.col("role"), local.str.len_chars() >= 6), [local]),
+        "email name": (mail.filter(~pl.col("role"), pl.col("local").str.len_chars() >= 6), [pl.col("local")]),
         "phone": (phone, [pl.col("number").str.tail(8)]),
         "name": (people, [pl.min_horizontal(first, last), pl.max_horizontal(first, last)]),
         "joined name": (people, [pl.concat_str(first, last).str.head(14)]),
@@ -63,51 +71,90 @@ def blocking_keys(tables: Records, *, max_block: int = MAX_BLOCK) -> pl.DataFram
         "birth and postcode": (home, [pl.col("born"), pl.col("postal_key")]),
         "surname and postcode": (home, [last.str.head(4), pl.col("postal_key")]),
         "first name and postcode": (home, [first.str.head(4), pl.col("postal_key")]),
-        "first name and street": (home, [first.str.head(3), house, street]),
-        "surname and street": (home, [last.str.head(3), house, street]),
+        "first name and street": (home, [first.str.head(3), pl.col("house"), pl.col("street")]),
+        "surname and street": (home, [last.str.head(3), pl.col("house"), pl.col("street")]),
         "surname, initial and city": (home, [last, first.str.head(1), pl.col("city_key")]),
-        "house": (home, [house, street, pl.col("postal_key")]),
+        "house": (home, [pl.col("house"), pl.col("street"), pl.col("postal_key")]),
         "identifier": (tables.identifiers, [pl.col("name"), pl.col("value")]),
     }
 
-    def held(rule: str) -> pl.DataFrame:
+    def keyed(rule: str) -> tuple[str, pl.DataFrame]:
         frame, columns = rules[rule]
-        value = pl.concat_str(columns, separator="\x1f", ignore_nulls=False)
-        keyed = frame.select("record", key=value.hash(seed=zlib.crc32(rule.encode())), there=value.is_not_null())
-        keyed = keyed.filter("there").select("record", "key").unique()
-        most = max(2, round(max_block * LESS_TELLING.get(rule, 1)))
-        counts = keyed.group_by("key").agg(held=pl.len()).filter(pl.col("held").is_between(2, most))
-        return keyed.join(counts, on="key")
+        seed = zlib.crc32(rule.encode())
+        key = pl.sum_horizontal(column.hash(seed + place) for place, column in enumerate(columns))
+        there = pl.all_horizontal(column.is_not_null() for column in columns)
+        keys = frame.select("record", key=pl.when(there).then(key)).drop_nulls("key")
+        several = frame is not people and (keys["record"] == keys["record"].shift(1)).any()
+        return rule, keys.unique() if several else keys
 
     with ThreadPoolExecutor(pl.thread_pool_size()) as threads:
-        return pl.concat(threads.map(held, rules))
+        yield from threads.map(keyed, rules)
 
 
-def candidate_pairs(keys: pl.DataFrame, *, records: int) -> pl.DataFrame:
+def largest(rule: str) -> int:
+    """The most records that may hold a key of this rule: one that more hold says nothing."""
+    return max(2, round(MAX_BLOCK * LESS_TELLING.get(rule, 1)))
+
+
+def blocks(keys: Iterable[tuple[str, pl.DataFrame]]) -> pl.DataFrame:
+    """Who shares a key that is worth looking at.
+
+    Args:
+        keys: as `blocking_keys` returns them.
+
+    Returns:
+        `held` (list of u32): the records that share a key, once for each key that two or more but not too many hold.
+    """
+    return pl.concat(
+        frame.group_by("key")
+        .agg(held="record")
+        .filter(pl.col("held").list.len().is_between(2, largest(rule)))
+        .select("held")
+        for rule, frame in keys
+    )
+
+
+def worth(holders: pl.Expr, *, records: int) -> pl.Expr:
+    """How telling a key is that so many of all records hold: `log2(records / holders)`, in parts."""
+    return (everyone(records) - (holders.cast(pl.Float64).log(2) * PARTS).round()).cast(pl.Int32)
+
+
+def everyone(records: int) -> int:
+    """What telling all records apart takes, in parts."""
+    return round(math.log2(max(records, FEW)) * PARTS)
+
+
+def candidate_pairs(shared: pl.DataFrame, *, records: int, at_once: int = PAIRS_AT_ONCE) -> pl.DataFrame:
     """Pairs of records that share a rare key, or several less rare ones.
 
     A key held by `n` of `N` records is worth `log2(N / n)` bits; a pair is kept when its keys' worth together reaches
     `ENOUGH` of `log2(N)`.
 
     Args:
-        keys: as `blocking_keys` returns them.
+        shared: as `blocks` returns it.
         records: how many records there are.
+        at_once: how many pairs of the same key are held at once; it makes no difference to what is found.
 
     Returns:
         `left`, `right` (u32, left < right), each pair once, in order.
     """
-    everyone = round(math.log2(max(records, FEW)) * PARTS)
-    worth = (everyone - (pl.col("held").cast(pl.Float64).log(2) * PARTS).round()).cast(pl.Int32)
-    blocks = keys.group_by("key").agg("record", worth=worth.first())
-    pairs = (
-        blocks.lazy()
-        .explode("record")
-        .join(blocks.lazy().select("key", other="record").explode("other"), on="key")
-        .filter(pl.col("record") < pl.col("other"))
-        .group_by(left="record", right="other")
-        .agg(worth=pl.col("worth").sum())
-        .filter(pl.col("worth") >= ENOUGH * everyone)
-        .select("left", "right")
-        .collect()
-    )
-    return pairs.sort("left", "right")
+    told = shared.select("held", worth=worth(pl.col("held").list.len(), records=records), block=pl.int_range(pl.len()))
+    holders = told.explode("held")
+    size = told["held"].list.len().cast(pl.UInt64)
+    parts = max(1, math.ceil(int((size * (size - 1) // 2).sum() or 0) / at_once))
+    found = []
+    for part in range(parts):
+        low, high = records * part // parts, records * (part + 1) // parts
+        mine = holders.filter(pl.col("held").is_between(low, high, closed="left")) if parts > 1 else holders
+        pairs = (
+            mine.lazy()
+            .join(holders.lazy().select("block", other="held"), on="block")
+            .filter(pl.col("held") < pl.col("other"))
+            .group_by(left="held", right="other")
+            .agg(worth=pl.col("worth").sum())
+            .filter(pl.col("worth") >= ENOUGH * everyone(records))
+            .select("left", "right")
+            .collect()
+        )
+        found.append(pairs.sort("left", "right"))
+    return pl.concat(found)

@@ -51,24 +51,22 @@ def components(edges: pl.DataFrame, records: int) -> pl.Series:
     return pl.Series("component", labels, dtype=pl.UInt32)
 
 
-def missing_pairs(pairs: pl.DataFrame, *, auto: float, records: int, most: int = 40) -> pl.DataFrame:
+def missing_pairs(pairs: pl.DataFrame, group: pl.Series, *, most: int = 40) -> pl.DataFrame:
     """Pairs inside a would-be cluster that were no candidates: they may contradict the others.
 
     Args:
         pairs: scored pairs.
-        auto: the probability from which a pair joins.
-        records: how many records there are.
+        group: the would-be cluster of each record.
         most: would-be clusters of more records than this are left as they are.
 
     Returns:
         `left`, `right`.
     """
-    edges = pairs.filter(pl.col("probability") >= auto)
-    groups = components(edges, records).to_frame().with_row_index("record")
+    groups = group.alias("component").to_frame().with_row_index("record")
     groups = groups.filter(pl.len().over("component").is_between(3, most))
     inner = groups.join(groups, on="component", suffix="_other").filter(pl.col("record") < pl.col("record_other"))
     wanted = inner.select(left="record", right="record_other")
-    return wanted.join(pairs, on=["left", "right"], how="anti").sort("left", "right")
+    return wanted.join(pairs, on=["left", "right"], how="anti")
 
 
 def cluster(
@@ -80,6 +78,7 @@ def cluster(
     told: Iterable[tuple[int, int]] = (),
     apart: Iterable[tuple[int, int]] = (),
     cap: int = 200,
+    named: bool = True,
 ) -> pl.DataFrame:
     """Every record with its cluster.
 
@@ -95,10 +94,11 @@ def cluster(
         told: pairs of records known to be one person by what their source or an earlier run says.
         apart: pairs of records that people say are not one person: no cluster holds both.
         cap: the most records a cluster may have.
+        named: whether clusters get names that stay the same from run to run, made from their records' ids; else they go
+            by number.
 
     Returns:
-        `CLUSTERS`, in order of `record`. A cluster's name is made from its members' ids, so that it stays the same from
-        run to run.
+        `CLUSTERS`, in order of `record`.
     """
     people = tables.records
     row_again = ["source", "source_key", "first_key", "last_key"]
@@ -131,6 +131,9 @@ def cluster(
     group = component.zip_with(~among, pl.int_range(len(people), dtype=pl.UInt32, eager=True) + behind)
     if refined:
         group = group.scatter(list(refined), [behind + first for first in refined.values()])
+    if not named:
+        numbered = people.select("record", "record_id", cluster=group.cast(pl.String))
+        return conform(numbered, CLUSTERS)
     return _named(people, group)
 
 

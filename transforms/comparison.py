@@ -6,7 +6,7 @@ decides is not compared by letters.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
@@ -18,7 +18,7 @@ from rapidfuzz import process
 from rapidfuzz.distance import OSA, JaroWinkler
 from rapidfuzz.fuzz import token_set_ratio
 
-from transforms.rarity import rarities
+from transforms.rarity import USUAL, Commonness, compared_values, rarities
 from transforms.records import Records
 
 Scorer = Callable[..., float]
@@ -41,32 +41,8 @@ LEVELS: dict[str, tuple[str, ...]] = {
 """The levels of each field, in words."""
 
 IDENTIFIER_LEVELS = ("missing", "other value", "similar value", "same value")
-AT_ONCE = 400_000
-"""Pairs that are compared at once."""
 JUST_LIKE = (0.6, 0.92)
 """First names of this Jaro–Winkler similarity may differ by a typo; above it they are taken to."""
-FREE_MAIL_FANOUT = 40
-"""A domain with more different mailboxes than this part of all is a provider's, not a company's (per mille)."""
-
-
-def compare(pairs: pl.DataFrame, prepared: Prepared) -> pl.DataFrame:
-    """Levels of agreement for candidate pairs.
-
-    The pairs are compared some at a time, on all cores: what is held beside the levels does not grow with them.
-
-    Args:
-        pairs: `left`, `right`.
-        prepared: the records' values, as `prepare` returns them.
-
-    Returns:
-        The pairs with `level_<field>` (u8) for each field of `LEVELS` and each identifier, and `rarity_<field>` (f32)
-        for those whose agreement is worth more the rarer the value is: log2 of how likely another person has the value
-        the pair agrees on, null where it agrees on none.
-    """
-    if len(pairs) <= AT_ONCE:
-        return compared(pairs, prepared)
-    with ThreadPoolExecutor(pl.thread_pool_size()) as threads:
-        return pl.concat(threads.map(lambda some: compared(some, prepared), pairs.iter_slices(AT_ONCE)))
 
 
 @dataclass(frozen=True)
@@ -80,34 +56,55 @@ class Prepared:
     identifiers: dict[str, pl.DataFrame]
 
 
-def prepare(tables: Records) -> Prepared:
-    """The records' values as they are compared."""
+def prepare(tables: Records, common: Commonness) -> Prepared:
+    """The records' values as they are compared.
+
+    Args:
+        tables: the records.
+        common: how common each value is, among these records or among all of which these are some.
+    """
+    values = compared_values(tables)
     with ThreadPoolExecutor(pl.thread_pool_size()) as threads:
-        parts = [threads.submit(work, tables) for work in (_people, _mail, _phone, _home)]
-        people, mail, phone, home = (part.result() for part in parts)
+        people = threads.submit(_people, tables, values, common)
+        mail = threads.submit(_mail, tables, common)
+        phone = threads.submit(_phone, values["phone"], common)
+        home = threads.submit(_home, tables)
     held = tables.identifiers.partition_by("name", as_dict=True, include_key=False)
-    return Prepared(people, mail, phone, home, {str(name): values for (name,), values in sorted(held.items())})
+    return Prepared(
+        people.result(),
+        mail.result(),
+        phone.result(),
+        home.result(),
+        {str(name): values for (name,), values in sorted(held.items())},
+    )
 
 
-def _people(tables: Records) -> pl.DataFrame:
+def _people(tables: Records, values: Mapping[str, pl.DataFrame], common: Commonness) -> pl.DataFrame:
     people = tables.records.select(
         "first_key", "middle_key", "last_key", "suffix_key", "birthday", "company_key", "title_key",
-        last=pl.col("last_key").str.replace_all(" ", "", literal=True),
-        born=pl.col("birthdate").dt.strftime("%Y%m%d"),
+        last=values["last"]["value"],
+        born=values["birth"]["value"],
         several_names=pl.col("last_key").str.contains(" ", literal=True),
     )  # fmt: skip
-    told = {"first": "first_key", "last": "last", "birth": "born", "company": "company_key"}
     rare = [
-        rarities(field, people[column], records=len(people)).rename(
-            {"rarity": f"rarity_{field}", "code": f"code_{field}"}
-        )
-        for field, column in told.items()
+        rarities(field, values[field]["value"], common).rename({"rarity": f"rarity_{field}", "code": f"code_{field}"})
+        for field in USUAL
     ]
     return pl.concat([people, *rare], how="horizontal")
 
 
-def compared(pairs: pl.DataFrame, prepared: Prepared) -> pl.DataFrame:
-    """See `compare`: some pairs, at once."""
+def compare(pairs: pl.DataFrame, prepared: Prepared) -> pl.DataFrame:
+    """Levels of agreement for candidate pairs.
+
+    Args:
+        pairs: `left`, `right`.
+        prepared: the records' values, as `prepare` returns them.
+
+    Returns:
+        The pairs with `level_<field>` (u8) for each field of `LEVELS` and each identifier, and `rarity_<field>` (f32)
+        for those whose agreement is worth more the rarer the value is: log2 of how likely another person has the value
+        the pair agrees on, null where it agrees on none.
+    """
     people = prepared.people
     frames = [
         pairs.select("left", "right"),
@@ -406,39 +403,21 @@ def _best(pairs: pl.DataFrame, crossed: _Crossed, level: pl.Expr, field: str, *,
     return best
 
 
-def shared_values(values: pl.DataFrame, people: pl.DataFrame) -> pl.Series:
-    """Which values belong to several people: held under three or more different pairs of initials.
-
-    Args:
-        values: `record`, `value`.
-        people: `RECORDS`.
-    """
-    many = values.filter(pl.len().over("value") > 2)
-    one, two = pl.col("first_key").str.head(1), pl.col("last_key").str.head(1)
-    initials = people.select("record", initials=pl.concat_str(pl.min_horizontal(one, two), pl.max_horizontal(one, two)))
-    held = many.join(initials, on="record", how="left")
-    several = held.group_by("value").agg(people=pl.col("initials").drop_nulls().n_unique())
-    return several.filter(pl.col("people") >= 3)["value"]
-
-
-def _mail(tables: Records) -> pl.DataFrame:
+def _mail(tables: Records, common: Commonness) -> pl.DataFrame:
     mail = tables.emails.drop_nulls("match_key").select("record", "role", value="match_key")
-    shared = shared_values(mail, tables.records)
     parts = mail["value"].str.splitn("@", 2).struct
     mail = mail.with_columns(
         parts[0].alias("local"),
         parts[1].alias("domain"),
         parts[0].str.replace_many([".", "_", "-"], ["", "", ""]).alias("plain"),
-        shared=pl.col("value").is_in(shared.implode()) | pl.col("role"),
     )
-    many = max(8, len(mail) * FREE_MAIL_FANOUT // 1000)
-    popular = mail.group_by("domain").agg(company=pl.col("value").n_unique() <= many)
-    mail = mail.join(popular, on="domain", how="left", maintain_order="left")
     return mail.select(
-        "record", "value", "shared", "local", "plain", "domain", "company",
+        "record", "value", "local", "plain", "domain",
+        shared=pl.col("value").is_in(common.shared_of("email").implode()) | pl.col("role"),
+        company=~pl.col("domain").is_in(common.providers().implode()),
         named=_is_the_name(mail, tables.records),
         numbers=pl.col("local").str.replace_all(r"\D", ""),
-        rarity=rarities("email", mail["value"], records=len(tables.records))["rarity"],
+        rarity=rarities("email", mail["value"], common)["rarity"],
     )  # fmt: skip
 
 
@@ -491,15 +470,12 @@ def _is_the_name(mail: pl.DataFrame, people: pl.DataFrame) -> pl.Series:
     ).to_series()
 
 
-def _phone(tables: Records) -> pl.DataFrame:
-    digits = pl.col("phone").str.replace_all(r"\D", "").replace({"": None})
-    phone = tables.phones.select("record", value=pl.coalesce("e164", digits)).drop_nulls()
-    shared = shared_values(phone, tables.records)
+def _phone(phone: pl.DataFrame, common: Commonness) -> pl.DataFrame:
     return phone.with_columns(
-        shared=pl.col("value").is_in(shared.implode()),
+        shared=pl.col("value").is_in(common.shared_of("phone").implode()),
         digits=pl.col("value").str.replace_all("+", "", literal=True).str.tail(10),
         tail=pl.when(pl.col("value").str.len_chars() >= 8).then(pl.col("value").str.tail(8)),
-        rarity=rarities("phone", phone["value"], records=len(tables.records))["rarity"],
+        rarity=rarities("phone", phone["value"], common)["rarity"],
     )
 
 

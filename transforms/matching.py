@@ -8,17 +8,23 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from transforms.blocking import blocking_keys, candidate_pairs
+from transforms.blocking import blocking_keys, blocks, candidate_pairs
 from transforms.clustering import cluster, components, missing_pairs
-from transforms.comparison import compare, prepare
+from transforms.comparison import Prepared, compare, prepare
 from transforms.decisions import NONE, Verdicts
+from transforms.rarity import commonness
 from transforms.records import Records
-from transforms.scoring import Model, learn, probabilities, reasons, weigh
+from transforms.scoring import Model, learn, reasons, weigh
 
 AUTO = 0.90
 REVIEW = 0.50
 HOPELESS = 0.001
 """A pair less likely than this to be one person is forgotten, unless it stands within a would-be cluster."""
+AT_ONCE = 300_000
+"""Pairs that are compared and weighed at once."""
+
+
+NOTHING = NONE.decided()
 
 
 @dataclass(frozen=True)
@@ -48,23 +54,21 @@ def match(
         review: the probability from which a person should look at two records that are not joined.
         told: pairs of records known to be one person, besides those their source has merged itself.
         verdicts: what people decided about the records: honoured, and learned from.
-        explain: whether the evidence is told in words.
+        explain: whether each field's bits are kept, the evidence is told in words, and clusters get names.
     """
+    count = len(tables.records)
     with ThreadPoolExecutor(1) as beside:
-        preparing = beside.submit(prepare, tables)
-        candidates = candidate_pairs(blocking_keys(tables), records=len(tables.records))
+        preparing = beside.submit(lambda: prepare(tables, commonness(tables)))
+        candidates = candidate_pairs(blocks(blocking_keys(tables)), records=count)
         prepared = preparing.result()
     decided = verdicts.decided()
     if len(decided):
         candidates = pl.concat([candidates, decided.select("left", "right")]).unique().sort("left", "right")
-    levels = compare(candidates, prepared)
-    taught = levels.join(decided, on=["left", "right"], maintain_order="left")
-    model = learn(levels, prepared, taught)
-    levels = _worth_keeping(levels, probabilities(levels, model), decided, auto=auto, records=len(tables.records))
-    pairs = weigh(levels, model)
-    inner = missing_pairs(pairs, auto=auto, records=len(tables.records))
+    model = learn(candidates, prepared, decided)
+    pairs, hopeless = weighed(candidates, prepared, model, decided, fully=explain)
+    inner = inner_pairs(pairs, hopeless, components(pairs.filter(pl.col("probability") >= auto), count))
     if len(inner):
-        pairs = pl.concat([pairs, weigh(compare(inner, prepared), model)]).sort("left", "right")
+        pairs = pl.concat([pairs, weigh(compare(inner, prepared), model, fully=explain)]).sort("left", "right")
     clusters = cluster(
         pairs,
         tables,
@@ -72,20 +76,48 @@ def match(
         decided=sorted(verdicts.together),
         told=[*told, *told_by_sources(tables.records)],
         apart=sorted(verdicts.apart),
+        named=explain,
     )
     return Matches(explained(pairs, model, least=review if explain else 2.0), clusters, model, verdicts)
 
 
-def _worth_keeping(
-    levels: pl.DataFrame, probability: pl.Series, decided: pl.DataFrame, *, auto: float, records: int
-) -> pl.DataFrame:
-    """Pairs that could be one person, were decided, or stand within a would-be cluster and may speak against it."""
-    group = components(levels.filter(probability >= auto), records)
-    inside = group.gather(levels["left"]) == group.gather(levels["right"])
-    kept = (probability >= HOPELESS) | inside
-    if len(decided):
-        kept |= levels.join(decided, on=["left", "right"], how="left", maintain_order="left")["is_same"].is_not_null()
-    return levels.filter(kept)
+def weighed(
+    candidates: pl.DataFrame, prepared: Prepared, model: Model, decided: pl.DataFrame = NOTHING, *, fully: bool
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The pairs that could be one person or were decided, weighed, and the others.
+
+    Pairs are looked at some at a time, on all cores: only what is kept of them is held.
+
+    Args:
+        candidates: `left`, `right`.
+        prepared: the records' values.
+        model: what was learned.
+        decided: pairs of which people said whether they are one person.
+        fully: whether each field's own bits are wanted.
+    """
+
+    def work(some: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+        pairs = weigh(compare(some, prepared), model, fully=fully)
+        kept = pairs["probability"] >= HOPELESS
+        if len(decided):
+            kept |= some.join(decided, on=["left", "right"], how="left", maintain_order="left")["is_same"].is_not_null()
+        return pairs.filter(kept), some.filter(~kept)
+
+    with ThreadPoolExecutor(pl.thread_pool_size()) as threads:
+        parts = list(threads.map(work, candidates.iter_slices(AT_ONCE))) or [work(candidates)]
+    return pl.concat(one for one, _ in parts), pl.concat(other for _, other in parts)
+
+
+def inner_pairs(pairs: pl.DataFrame, hopeless: pl.DataFrame, group: pl.Series) -> pl.DataFrame:
+    """The pairs inside would-be clusters that are not among the scored ones: `left`, `right`, in order.
+
+    Args:
+        pairs: scored pairs.
+        hopeless: pairs that were forgotten.
+        group: the would-be cluster of each record.
+    """
+    inside = hopeless.filter(group.gather(hopeless["left"]) == group.gather(hopeless["right"]))
+    return pl.concat([inside, missing_pairs(pairs, group)]).unique().sort("left", "right")
 
 
 def told_by_sources(records: pl.DataFrame) -> list[tuple[int, int]]:

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 import polars as pl
 
-from transforms.comparison import nicknames, shared_values
+from transforms.comparison import nicknames
+from transforms.rarity import shared_values
 from transforms.records import Records
 from transforms.schema import PROBLEMS, conform
 

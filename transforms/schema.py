@@ -229,6 +229,12 @@ CONTACTS: Schema = {"contact_id": pl.String, "info": pl.String}
 
 FINGERPRINTS: Schema = {"record_id": pl.String, "fingerprint": pl.String}
 
+KEYS: Schema = {"rule": pl.String, "key": pl.UInt64, "record": pl.UInt32}
+
+COMMON: Schema = {"field": pl.String, "value": pl.String, "count": pl.UInt32}
+
+VALUES: Schema = {"field": pl.String, "value": pl.String}
+
 IDENTITIES: Schema = {
     # What a record is known by from export to export, when its row stands elsewhere.
     "record": pl.UInt32,

@@ -13,6 +13,7 @@ pairs a lot. How telling an agreement is depends on how common the value is (ter
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -85,7 +86,7 @@ PRIOR_PAIRS = 400.0
 ROUNDS = 8
 SAMPLE = 60_000
 SEED = 20_240_229
-LEARNED_FROM = 300_000
+LEARNED_FROM = 100_000
 """Pairs that the model is learned from at most: a sample of so many tells as much as all."""
 TAUGHT = 10.0
 """Pairs that a person's decision about one counts for."""
@@ -107,14 +108,14 @@ class Model:
     records: int
 
 
-def learn(levels: pl.DataFrame, prepared: Prepared, taught: pl.DataFrame) -> Model:
+def learn(candidates: pl.DataFrame, prepared: Prepared, decided: pl.DataFrame) -> Model:
     """The model of these records: chance from random pairs, persons by expectation-maximisation over the candidates.
 
     Args:
-        levels: the candidates' levels.
+        candidates: `left`, `right`.
         prepared: the records' values.
-        taught: levels of pairs of which people said whether they are one person (`is_same`): each counts as `TAUGHT`
-            pairs of which it is certain.
+        decided: pairs of which people said whether they are one person (`is_same`): each counts as `TAUGHT` pairs of
+            which it is certain.
     """
     identifiers = tuple(prepared.identifiers)
     fields = (*LEVELS, *identifiers)
@@ -123,19 +124,21 @@ def learn(levels: pl.DataFrame, prepared: Prepared, taught: pl.DataFrame) -> Mod
     records = max(len(prepared.people), FEW)
     start = {kind: share * records for kind, share in EXPECTED.items()}
     model = Model(fields, {"person": person, "household": HOUSEHOLD, "firm": FIRM, "chance": chance}, start, records)
-    random = compare(_random_pairs(len(prepared.people)), prepared)
+    few = candidates if len(candidates) <= LEARNED_FROM else candidates.sample(LEARNED_FROM, seed=SEED)
+    with ThreadPoolExecutor(pl.thread_pool_size()) as threads:
+        pairs = [few.head(len(few) // 2), few.slice(len(few) // 2), decided.select("left", "right")]
+        random, *parts = threads.map(lambda one: compare(one, prepared), [_random_pairs(len(prepared.people)), *pairs])
     if len(random):
         by_chance = _posteriors(random, _rarities(random), model)[:, 3]
         chance = {field: _share(random, field, by_chance, chance[field], PRIOR_PAIRS * 5) for field in fields}
         model = Model(fields, {**model.tables, "chance": chance}, start, records)
-    some = levels if len(levels) <= LEARNED_FROM else levels.sample(LEARNED_FROM, seed=SEED)
-    scale = max(len(levels), 1) / max(len(some), 1)
-    some = pl.concat([some, taught.select(some.columns)])
-    counted = np.concatenate([np.ones(len(some) - len(taught)), np.full(len(taught), TAUGHT / scale)])
+    scale = max(len(candidates), 1) / max(len(few), 1)
+    some = pl.concat(parts)
+    counted = np.concatenate([np.ones(len(few)), np.full(len(decided), TAUGHT / scale)])
     rarities = _rarities(some)
-    for _ in range(ROUNDS if len(levels) else 0):
+    for _ in range(ROUNDS if len(candidates) else 0):
         found = _posteriors(some, rarities, model)
-        found[len(some) - len(taught) :] = _certain(found[len(some) - len(taught) :], taught["is_same"])
+        found[len(few) :] = _certain(found[len(few) :], decided["is_same"])
         found *= counted[:, None]
         persons = found[:, 0]
         strength = max(PRIOR_PAIRS / scale, 0.5 * float(persons.sum()))
@@ -160,31 +163,31 @@ def _certain(found: Floats, is_same: pl.Series) -> Floats:
     return np.hstack([same.astype(np.float64), np.where(same, 0.0, others)])
 
 
-def probabilities(levels: pl.DataFrame, model: Model) -> pl.Series:
-    """How likely each pair is one person under a model."""
-    return pl.Series("probability", _posteriors(levels, _rarities(levels), model)[:, 0])
+def weigh(levels: pl.DataFrame, model: Model, *, fully: bool = True) -> pl.DataFrame:
+    """The pairs' probabilities, weights in bits and strongest other explanations under a model.
 
-
-def weigh(levels: pl.DataFrame, model: Model) -> pl.DataFrame:
-    """The pairs' probabilities, weights in bits and strongest other explanations under a model."""
+    Args:
+        levels: as `compare` returns them.
+        model: what was learned.
+        fully: whether each field's own bits (`bits_<field>`) are wanted, too.
+    """
     rarities = _rarities(levels)
-    parts = {kind: _likelihoods(levels, rarities, model, kind) for kind in EXPLANATIONS}
     totals = _totals(_columns(levels, model), rarities, model)
     others = totals[:, 1:].argmax(axis=1)
-    rest = np.logaddexp2.reduce(totals[:, 1:], axis=1)
-    bits = totals[:, 0] - rest
-    strongest = np.array(EXPLANATIONS[1:])[others] if len(levels) else np.array([], dtype=str)
+    bits = totals[:, 0] - np.logaddexp2.reduce(totals[:, 1:], axis=1)
     weights = {}
-    for field in model.fields:
-        alternatives = np.stack([parts[kind][field] for kind in EXPLANATIONS[1:]], axis=1)
-        chosen = np.take_along_axis(alternatives, others[:, None], axis=1)[:, 0]
-        weights[f"bits_{field}"] = pl.Series(parts["person"][field] - chosen, dtype=pl.Float32)
+    if fully:
+        parts = {kind: _likelihoods(levels, rarities, model, kind) for kind in EXPLANATIONS}
+        for field in model.fields:
+            alternatives = np.stack([parts[kind][field] for kind in EXPLANATIONS[1:]], axis=1)
+            chosen = np.take_along_axis(alternatives, others[:, None], axis=1)[:, 0]
+            weights[f"bits_{field}"] = pl.Series(parts["person"][field] - chosen, dtype=pl.Float32)
     return levels.select(
         "left",
         "right",
         bits=pl.Series(bits, dtype=pl.Float32),
         probability=pl.Series(1.0 / (1.0 + np.exp2(-np.clip(bits, -60, 60)))),
-        alternative=pl.Series(strongest.tolist(), dtype=pl.String),
+        alternative=pl.Series(EXPLANATIONS[1:]).gather(others.astype(np.uint32)),
         **{f"level_{field}": pl.col(f"level_{field}") for field in model.fields},
         **weights,
     )

@@ -1,0 +1,138 @@
+"""New records against known ones: what it costs grows with the new, not with all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+
+import polars as pl
+
+from transforms.blocking import candidate_pairs, largest
+from transforms.clustering import cluster, components
+from transforms.comparison import compare, prepare
+from transforms.matching import AUTO, inner_pairs, weighed
+from transforms.rarity import Commonness, commonness
+from transforms.records import Records
+from transforms.schema import KEYS, empty
+from transforms.scoring import Model, weigh
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is known of the records that new ones share something with.
+
+    Attributes:
+        numbers: the numbers of those records and of all others of their clusters among all known ones, in order.
+        tables: those records, numbered from 0.
+        clusters: the number of each one's cluster.
+        common: how common values are among all known records, at least of those values that are compared here.
+        model: what was learned from the known records.
+    """
+
+    numbers: pl.Series
+    tables: Records
+    clusters: pl.Series
+    common: Commonness
+    model: Model
+
+
+@dataclass(frozen=True)
+class Placed:
+    """Where new records belong.
+
+    Attributes:
+        clusters: for each new record the number of the known cluster it belongs to, or of a new one from `first` on.
+        joined: pairs of known clusters that turned out to be one person; the lower number is the one that stays.
+    """
+
+    clusters: pl.Series
+    joined: list[tuple[int, int]]
+
+
+def alike(new: pl.DataFrame, known: pl.DataFrame, *, records: int) -> pl.DataFrame:
+    """Pairs of a new record with a known one, or with another new one, that share enough.
+
+    Args:
+        new: `KEYS` of the new records.
+        known: `KEYS` of the known records that share one of them; a key many records hold must be there with all.
+        records: how many records there are, new and known.
+
+    Returns:
+        `left` (known or new), `right` (new), and `is_known` (whether the left one is known).
+    """
+    offset = int(str(known["record"].max())) + 1 if len(known) else 0
+    both = pl.concat([known, new.with_columns(pl.col("record") + pl.lit(offset, dtype=pl.UInt32))])
+    held = both.group_by("rule", "key").agg(held="record")
+    most = pl.col("rule").replace_strict(
+        {rule: largest(rule) for rule in both["rule"].unique()}, return_dtype=pl.UInt32
+    )
+    shared = held.filter(pl.col("held").list.len() > 1, pl.col("held").list.len() <= most).select("held")
+    pairs = candidate_pairs(shared, records=records)
+    pairs = pairs.filter(pl.col("right") >= offset).with_columns(is_known=pl.col("left") < offset)
+    return pairs.with_columns(
+        left=pl.when("is_known").then("left").otherwise(pl.col("left") - offset), right=pl.col("right") - offset
+    )
+
+
+def place(new: Records, known: Known, pairs: pl.DataFrame, *, first: int, auto: float = AUTO) -> Placed:
+    """Where new records belong: with which known ones, with each other, or alone.
+
+    Args:
+        new: the new records.
+        known: what they could belong to.
+        pairs: as `alike` returns them, known records by their number in `known`.
+        first: the number of the first new cluster.
+        auto: the probability from which two records are joined.
+    """
+    offset = len(known.tables.records)
+    tables = together(known.tables, new)
+    among = known.numbers.search_sorted(pairs["left"])
+    candidates = pairs.select(
+        left=pl.when("is_known").then(among).otherwise(pl.col("left") + offset).cast(pl.UInt32),
+        right=(pl.col("right") + offset).cast(pl.UInt32),
+    ).sort("left", "right")
+    prepared = prepare(tables, known.common.plus(commonness(new)))
+    found, hopeless = weighed(candidates, prepared, known.model, fully=False)
+    members = pl.DataFrame({"record": pl.int_range(offset, dtype=pl.UInt32, eager=True), "cluster": known.clusters})
+    chains = members.with_columns(left=pl.col("record").min().over("cluster"))
+    told = chains.filter(pl.col("left") != pl.col("record")).select("left", right="record")
+    edges = pl.concat([found.filter(pl.col("probability") >= auto).select("left", "right"), told])
+    inner = inner_pairs(found, hopeless, components(edges, len(tables.records))).filter(pl.col("right") >= offset)
+    if len(inner):
+        found = pl.concat([found, weigh(compare(inner, prepared), known.model, fully=False)]).sort("left", "right")
+    grouped = cluster(found, tables, auto=auto, told=told.iter_rows(), named=False)["cluster"]
+    return _numbered(grouped, known.clusters, first)
+
+
+def _numbered(grouped: pl.Series, known: pl.Series, first: int) -> Placed:
+    """The new records' clusters, by the number of the known one in them, else by new numbers in order."""
+    both = pl.DataFrame(
+        {"group": grouped, "known": known.cast(pl.UInt32).extend_constant(None, len(grouped) - len(known))}
+    )
+    number = both.group_by("group", maintain_order=True).agg(number=pl.col("known").min())
+    fresh = number["number"].is_null()
+    number = number.with_columns(
+        number=pl.when(fresh).then(fresh.cast(pl.UInt32).cum_sum() - 1 + first).otherwise("number").cast(pl.UInt32)
+    )
+    told = both.join(number, on="group", how="left", maintain_order="left")
+    joined = told.filter(pl.col("known") != pl.col("number")).select("number", "known").unique().sort("number", "known")
+    return Placed(told["number"].slice(len(known)), joined.rows())
+
+
+def together(one: Records, other: Records) -> Records:
+    """The tables of both, the other's records numbered behind."""
+    behind = pl.lit(len(one.records), dtype=pl.UInt32)
+    tables = {}
+    for name in (field.name for field in fields(Records)):
+        more: pl.DataFrame = getattr(other, name)
+        if "record" in more.columns:
+            more = more.with_columns(pl.col("record") + behind)
+        tables[name] = pl.concat([getattr(one, name), more])
+    return Records(**tables)
+
+
+def keys_table(keys: Iterable[tuple[str, pl.DataFrame]]) -> pl.DataFrame:
+    """`KEYS` of keys as `blocking_keys` returns them."""
+    return pl.concat(
+        [empty(KEYS), *(frame.select(pl.lit(rule).alias("rule"), "key", "record") for rule, frame in keys)]
+    )
