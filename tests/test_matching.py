@@ -224,9 +224,11 @@ def test_evidence_is_told_in_words(records: Callable[[str], Records]) -> None:
 
 
 def test_candidates_share_a_telling_key_and_come_once() -> None:
-    shared = pl.DataFrame({"held": [[0, 1], [1, 0], [3, 2]]}, schema={"held": pl.List(pl.UInt32)})
+    shared = pl.DataFrame(
+        {"held": [[0, 1], [1, 0], [3, 2]], "rules": [1, 4, 2]}, schema={"held": pl.List(pl.UInt32), "rules": pl.UInt32}
+    )
 
-    assert candidate_pairs(shared, records=8).rows() == [(0, 1), (2, 3)]
+    assert candidate_pairs(shared, records=8).rows() == [(0, 1, 5), (2, 3, 2)]
 
 
 def test_a_key_is_one_that_some_others_have_but_not_everybody(

@@ -18,6 +18,13 @@ ENOUGH = 0.35
 """A pair must share keys worth this part of what telling all records apart takes (see `candidate_pairs`)."""
 PARTS = 1024
 """Bits are counted in whole parts of this size: such sums do not depend on the order of adding."""
+RULES = (
+    "email", "email name", "phone", "name", "joined name", "initial, surname and company", "first name and company",
+    "surname and title", "first name and birth", "surname and birth", "birth and postcode", "surname and postcode",
+    "first name and postcode", "first name and street", "surname and street", "surname, initial and city", "house",
+    "identifier",
+)  # fmt: skip
+"""What two records may have the same of, to be compared."""
 LESS_TELLING = {"surname and title": 0.2, "joined name": 0.3, "email name": 0.4, "phone": 0.5}
 """Keys that strangers share more often: of these only blocks of this part of the size are looked at."""
 
@@ -103,13 +110,14 @@ def blocks(keys: Iterable[tuple[str, pl.DataFrame]]) -> pl.DataFrame:
         keys: as `blocking_keys` returns them.
 
     Returns:
-        `held` (list of u32): the records that share a key, once for each key that two or more but not too many hold.
+        `held` (list of u32): the records that share a key, once for each key that two or more but not too many hold,
+        and `rules` (u32): the rule's bit.
     """
     return pl.concat(
         frame.group_by("key")
         .agg(held="record")
         .filter(pl.col("held").list.len().is_between(2, largest(rule)))
-        .select("held")
+        .select("held", rules=pl.lit(1 << RULES.index(rule), dtype=pl.UInt32))
         for rule, frame in keys
     )
 
@@ -136,9 +144,11 @@ def candidate_pairs(shared: pl.DataFrame, *, records: int, at_once: int = PAIRS_
         at_once: how many pairs of the same key are held at once; it makes no difference to what is found.
 
     Returns:
-        `left`, `right` (u32, left < right), each pair once, in order.
+        `left`, `right` (u32, left < right), each pair once, in order, with the bits of the `rules` it shares keys of.
     """
-    told = shared.select("held", worth=worth(pl.col("held").list.len(), records=records), block=pl.int_range(pl.len()))
+    told = shared.select(
+        "held", "rules", worth=worth(pl.col("held").list.len(), records=records), block=pl.int_range(pl.len())
+    )
     holders = told.explode("held")
     size = told["held"].list.len().cast(pl.UInt64)
     parts = max(1, math.ceil(int((size * (size - 1) // 2).sum() or 0) / at_once))
@@ -151,9 +161,9 @@ def candidate_pairs(shared: pl.DataFrame, *, records: int, at_once: int = PAIRS_
             .join(holders.lazy().select("block", other="held"), on="block")
             .filter(pl.col("held") < pl.col("other"))
             .group_by(left="held", right="other")
-            .agg(worth=pl.col("worth").sum())
+            .agg(pl.col("worth").sum(), pl.col("rules").bitwise_or())
             .filter(pl.col("worth") >= ENOUGH * everyone(records))
-            .select("left", "right")
+            .select("left", "right", "rules")
             .collect()
         )
         found.append(pairs.sort("left", "right"))

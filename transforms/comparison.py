@@ -93,12 +93,18 @@ def _people(tables: Records, values: Mapping[str, pl.DataFrame], common: Commonn
     return pl.concat([people, *rare], how="horizontal")
 
 
-def compare(pairs: pl.DataFrame, prepared: Prepared) -> pl.DataFrame:
+def compare_names(pairs: pl.DataFrame, prepared: Prepared) -> pl.DataFrame:
+    """The part of `compare` that tells most for least: names and birth dates."""
+    return pl.concat([_names(pairs, prepared.people), _birth(pairs, prepared.people)], how="horizontal")
+
+
+def compare(pairs: pl.DataFrame, prepared: Prepared, names: pl.DataFrame | None = None) -> pl.DataFrame:
     """Levels of agreement for candidate pairs.
 
     Args:
         pairs: `left`, `right`.
         prepared: the records' values, as `prepare` returns them.
+        names: what `compare_names` has found of them, where that was looked at before.
 
     Returns:
         The pairs with `level_<field>` (u8) for each field of `LEVELS` and each identifier, and `rarity_<field>` (f32)
@@ -108,9 +114,8 @@ def compare(pairs: pl.DataFrame, prepared: Prepared) -> pl.DataFrame:
     people = prepared.people
     frames = [
         pairs.select("left", "right"),
-        _names(pairs, people),
+        compare_names(pairs, prepared) if names is None else names,
         _suffix(pairs, people),
-        _birth(pairs, people),
         _emails(pairs, prepared.mail),
         _phones(pairs, prepared.phone),
         _addresses(pairs, prepared.home),

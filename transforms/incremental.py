@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 
 import polars as pl
 
-from transforms.blocking import candidate_pairs, largest
+from transforms.blocking import RULES, candidate_pairs, largest
 from transforms.clustering import cluster, components
 from transforms.comparison import compare, prepare
 from transforms.matching import AUTO, inner_pairs, weighed
@@ -58,7 +58,7 @@ def alike(new: pl.DataFrame, known: pl.DataFrame, *, records: int) -> pl.DataFra
         records: how many records there are, new and known.
 
     Returns:
-        `left` (known or new), `right` (new), and `is_known` (whether the left one is known).
+        `left` (known or new), `right` (new), `rules`, and `is_known` (whether the left one is known).
     """
     offset = int(str(known["record"].max())) + 1 if len(known) else 0
     both = pl.concat([known, new.with_columns(pl.col("record") + pl.lit(offset, dtype=pl.UInt32))])
@@ -66,7 +66,8 @@ def alike(new: pl.DataFrame, known: pl.DataFrame, *, records: int) -> pl.DataFra
     most = pl.col("rule").replace_strict(
         {rule: largest(rule) for rule in both["rule"].unique()}, return_dtype=pl.UInt32
     )
-    shared = held.filter(pl.col("held").list.len() > 1, pl.col("held").list.len() <= most).select("held")
+    bit = pl.col("rule").replace_strict({rule: 1 << place for place, rule in enumerate(RULES)}, return_dtype=pl.UInt32)
+    shared = held.filter(pl.col("held").list.len() > 1, pl.col("held").list.len() <= most).select("held", rules=bit)
     pairs = candidate_pairs(shared, records=records)
     pairs = pairs.filter(pl.col("right") >= offset).with_columns(is_known=pl.col("left") < offset)
     return pairs.with_columns(

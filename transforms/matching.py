@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from transforms.blocking import blocking_keys, blocks, candidate_pairs
+from transforms.blocking import RULES, blocking_keys, blocks, candidate_pairs
 from transforms.clustering import cluster, components, missing_pairs
-from transforms.comparison import Prepared, compare, prepare
+from transforms.comparison import Prepared, compare, compare_names, prepare
 from transforms.decisions import NONE, Verdicts
 from transforms.rarity import commonness
 from transforms.records import Records
@@ -24,6 +24,23 @@ AT_ONCE = 300_000
 """Pairs that are compared and weighed at once."""
 
 
+KINDS = [
+    sum(1 << RULES.index(rule) for rule in kind)
+    for kind in (
+        ["email"],
+        ["email name"],
+        ["phone"],
+        ["identifier"],
+        ["initial, surname and company", "first name and company"],
+        ["surname and title"],
+        ["birth and postcode", "surname and postcode", "first name and postcode"],
+        ["first name and street", "surname and street", "house"],
+        ["surname, initial and city"],
+    )
+]
+"""What two records may share beside their names and birth dates, by the bits of its rules."""
+GIVEN_UP = 0.0005
+"""Of all that could be one person, so much may be left out for looking only at names and keys at first."""
 NOTHING = NONE.decided()
 
 
@@ -63,9 +80,13 @@ def match(
         prepared = preparing.result()
     decided = verdicts.decided()
     if len(decided):
-        candidates = pl.concat([candidates, decided.select("left", "right")]).unique().sort("left", "right")
-    model = learn(candidates, prepared, decided)
-    pairs, hopeless = weighed(candidates, prepared, model, decided, fully=explain)
+        further = decided.join(candidates, on=["left", "right"], how="anti").select(
+            "left", "right", rules=pl.lit(0, dtype=pl.UInt32)
+        )
+        candidates = pl.concat([candidates, further]).sort("left", "right")
+    model, seen, likely = learn(candidates, prepared, decided)
+    gists = hopeless_gists(seen, likely) if len(candidates) > len(seen) else None
+    pairs, hopeless = weighed(candidates, prepared, model, decided, gists, fully=explain)
     inner = inner_pairs(pairs, hopeless, components(pairs.filter(pl.col("probability") >= auto), count))
     if len(inner):
         pairs = pl.concat([pairs, weigh(compare(inner, prepared), model, fully=explain)]).sort("left", "right")
@@ -82,30 +103,74 @@ def match(
 
 
 def weighed(
-    candidates: pl.DataFrame, prepared: Prepared, model: Model, decided: pl.DataFrame = NOTHING, *, fully: bool
+    candidates: pl.DataFrame,
+    prepared: Prepared,
+    model: Model,
+    decided: pl.DataFrame = NOTHING,
+    gists: pl.Series | None = None,
+    *,
+    fully: bool,
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The pairs that could be one person or were decided, weighed, and the others.
 
     Pairs are looked at some at a time, on all cores: only what is kept of them is held.
 
     Args:
-        candidates: `left`, `right`.
+        candidates: `left`, `right`, `rules`.
         prepared: the records' values.
         model: what was learned.
         decided: pairs of which people said whether they are one person.
+        gists: what pairs look like at a first glance that are not looked at more closely, see `hopeless_gists`.
         fully: whether each field's own bits are wanted.
     """
+    wanted = decided.select("left", "right", wanted=pl.lit(value=True))
+
+    def is_wanted(some: pl.DataFrame) -> pl.Series:
+        return some.join(wanted, on=["left", "right"], how="left", maintain_order="left")["wanted"].is_not_null()
 
     def work(some: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-        pairs = weigh(compare(some, prepared), model, fully=fully)
-        kept = pairs["probability"] >= HOPELESS
-        if len(decided):
-            kept |= some.join(decided, on=["left", "right"], how="left", maintain_order="left")["is_same"].is_not_null()
-        return pairs.filter(kept), some.filter(~kept)
+        names = None
+        close = some
+        if gists is not None:
+            names = compare_names(some, prepared)
+            looked_at = ~gist(names, some["rules"]).is_in(gists.implode()) | is_wanted(some)
+            names, close = names.filter(looked_at), some.filter(looked_at)
+        pairs = weigh(compare(close, prepared, names), model, fully=fully)
+        kept = pairs.filter((pairs["probability"] >= HOPELESS) | is_wanted(pairs))
+        return kept, some.select("left", "right").join(kept, on=["left", "right"], how="anti", maintain_order="left")
 
     with ThreadPoolExecutor(pl.thread_pool_size()) as threads:
         parts = list(threads.map(work, candidates.iter_slices(AT_ONCE))) or [work(candidates)]
     return pl.concat(one for one, _ in parts), pl.concat(other for _, other in parts)
+
+
+def gist(names: pl.DataFrame, rules: pl.Series) -> pl.Series:
+    """What pairs look like at a first glance, as a number: names, birth dates, and which keys they share."""
+    levels = [pl.col(f"level_{field}").cast(pl.UInt32) for field in ("first", "last", "birth")]
+    glance = names.select(code=pl.fold(pl.lit(0, dtype=pl.UInt32), lambda code, level: code * 8 + level, levels))[
+        "code"
+    ]
+    for kind in KINDS:
+        glance = glance * 2 + (rules & kind != 0).cast(pl.UInt32)
+    return glance
+
+
+def hopeless_gists(levels: pl.DataFrame, probability: pl.Series) -> pl.Series:
+    """What pairs look like at a first glance that are next to never one person.
+
+    Those are left out that together hold no more than `GIVEN_UP` of all that could be one person.
+
+    Args:
+        levels: a sample of the candidates, compared, with their `rules`.
+        probability: how likely each is one person.
+    """
+    seen = pl.DataFrame({"gist": gist(levels, levels["rules"]), "likely": probability})
+    told = (
+        seen.group_by("gist")
+        .agg(pl.col("likely").sum(), pairs=pl.len())
+        .sort(pl.col("likely") / pl.col("pairs"), "gist")
+    )
+    return told.filter(pl.col("likely").cum_sum() <= GIVEN_UP * pl.lit(probability).sum())["gist"]
 
 
 def inner_pairs(pairs: pl.DataFrame, hopeless: pl.DataFrame, group: pl.Series) -> pl.DataFrame:

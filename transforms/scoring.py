@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
@@ -108,11 +109,19 @@ class Model:
     records: int
 
 
-def learn(candidates: pl.DataFrame, prepared: Prepared, decided: pl.DataFrame) -> Model:
+class Learned(NamedTuple):
+    """The model, and the pairs it was learned from: their levels, and how likely each is one person."""
+
+    model: Model
+    levels: pl.DataFrame
+    probability: pl.Series
+
+
+def learn(candidates: pl.DataFrame, prepared: Prepared, decided: pl.DataFrame) -> Learned:
     """The model of these records: chance from random pairs, persons by expectation-maximisation over the candidates.
 
     Args:
-        candidates: `left`, `right`.
+        candidates: `left`, `right`, `rules`.
         prepared: the records' values.
         decided: pairs of which people said whether they are one person (`is_same`): each counts as `TAUGHT` pairs of
             which it is certain.
@@ -126,7 +135,7 @@ def learn(candidates: pl.DataFrame, prepared: Prepared, decided: pl.DataFrame) -
     model = Model(fields, {"person": person, "household": HOUSEHOLD, "firm": FIRM, "chance": chance}, start, records)
     few = candidates if len(candidates) <= LEARNED_FROM else candidates.sample(LEARNED_FROM, seed=SEED)
     with ThreadPoolExecutor(pl.thread_pool_size()) as threads:
-        pairs = [few.head(len(few) // 2), few.slice(len(few) // 2), decided.select("left", "right")]
+        pairs = [few.head(len(few) // 2), few.slice(len(few) // 2), decided]
         random, *parts = threads.map(lambda one: compare(one, prepared), [_random_pairs(len(prepared.people)), *pairs])
     if len(random):
         by_chance = _posteriors(random, _rarities(random), model)[:, 3]
@@ -152,7 +161,9 @@ def learn(candidates: pl.DataFrame, prepared: Prepared, decided: pl.DataFrame) -
             total = scale * float(found[:, column].sum()) + EXPECTED[kind] * min(records, PRIOR_PAIRS)
             expected[kind] = float(np.clip(total, low * records, high * records))
         model = Model(fields, {**model.tables, "person": learned}, expected, records)
-    return model
+    levels = pl.concat(parts[:2])
+    probability = pl.Series("probability", _posteriors(levels, _rarities(levels), model)[:, 0])
+    return Learned(model, levels.with_columns(few["rules"]), probability)
 
 
 def _certain(found: Floats, is_same: pl.Series) -> Floats:
