@@ -108,7 +108,8 @@ def explain(run: Run, record: str, other: str | None = None) -> PairExplained | 
         pair = pairs.filter(pl.col("left") == min(first, second), pl.col("right") == max(first, second))
         if first == second or pair.is_empty():
             raise UsageError(f"{record} and {other} have nothing telling in common: they were not compared to the end.")
-        return _pair(_Values(run, pl.Series([first, second])), clusters, pair.row(0, named=True))
+        asked = {**pair.row(0, named=True), "left": first, "right": second}
+        return _pair(_Values(run, pl.Series([first, second])), clusters, asked)
     name = clusters["cluster"][first]
     members = clusters.filter(pl.col("cluster") == name)
     inside = pairs.filter(

@@ -275,8 +275,12 @@ def _files(pattern: str) -> list[Path]:
 
 
 def normalise(rows: Sequence[pl.DataFrame], settings: Settings) -> Records:
-    """All rows as records, the most trusted source first."""
-    together = pl.concat(rows).sort("source_rank", maintain_order=True)
+    """All rows as records, the most trusted source first, in each by what they say.
+
+    So the order of a file's rows makes no difference to who is found to be one person.
+    """
+    said = pl.coalesce("raw", "contact_id")
+    together = pl.concat(rows).sort("source_rank", said.hash(seed=0), said, "row")
     return to_records(together, keep=settings.policy.extended_fields)
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import csv
 import random
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import people
 import pytest
-from conftest import contacts_of, table
+from conftest import Ended, contacts_of, table
 
 from flows.pipeline import apply_run, plan_run
 from flows.runs import Run
@@ -95,3 +97,30 @@ def test_a_contact_somebody_removed_is_created_again(tmp_path: Path, site_path: 
 
     assert again["created"] == 1
     assert table(tmp_path / "two", "plan")["kind"].to_list() == ["create"]
+
+
+def test_the_order_of_an_exports_rows_makes_no_difference_to_who_is_who(
+    onefold: Callable[..., Ended], tmp_path: Path
+) -> None:
+    table_of, _ = people.make(400, seed=4)
+    (tmp_path / "other").mkdir()
+    shuffled = table_of.sample(fraction=1, shuffle=True, seed=1)
+    found = []
+    for folder, rows in ((tmp_path, table_of), (tmp_path / "other", shuffled)):
+        rows.write_csv(folder / "crm.csv")
+        assert onefold("plan", folder / "crm.csv", "--site", "local:s.db", "--run", folder / "run").code in (0, 3)
+        records, clusters, pairs = (table(folder / "run", name) for name in ("records", "clusters", "pairs"))
+        key = dict(records.select("record", "source_key").iter_rows())
+        groups = clusters.group_by("cluster").agg("record")["record"]
+        found.append(
+            (
+                {frozenset(key[one] for one in group) for group in groups},
+                {
+                    (frozenset((key[a], key[b])), bits)
+                    for a, b, bits in pairs.select("left", "right", "bits").iter_rows()
+                },
+            )
+        )
+
+    assert found[0] == found[1]
+    assert len(found[0][1]) > 100
