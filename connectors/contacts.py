@@ -134,6 +134,15 @@ class Sort(NamedTuple):
 class ContactsSite(Protocol):
     """A contact list with the rules of the Wix Contacts API v4. Refusals are raised as `SiteError`s."""
 
+    @property
+    def lag(self) -> float:
+        """Seconds for which queries may not show what was written."""
+        ...
+
+    def mark_creates(self, key: str) -> None:
+        """Says which custom field names a create, so that one whose answer was lost is found again by it."""
+        ...
+
     async def create(self, info: Info, *, allow_duplicates: bool = False) -> Contact:
         """Creates a contact; refused when its e-mail (or, without one, its phone) is another contact's."""
         ...

@@ -1,19 +1,22 @@
 """The journal of a run: what was about to be done, and what came of it, in a SQLite file in the run's folder.
 
 A row is written before a call (its intent) and completed after it (its outcome), so that an interrupted run
-knows which operations are done and which one it has to ask the site about.
+knows which operations are done and which one it has to ask the site about. Intents are on the disk before the first of
+their calls is made; several are written at once, because each writing waits for the disk.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 
 import polars as pl
+from filelock import FileLock, Timeout
 
 from transforms.errors import RunError
 
@@ -23,53 +26,104 @@ HELD = "held"
 STALE = "stale"
 FAILED = "failed"
 
-_TABLE = """
+VERSION = 2
+_TABLES = f"""
 CREATE TABLE IF NOT EXISTS entries (
-    operation TEXT PRIMARY KEY, state TEXT NOT NULL, contact TEXT, before TEXT, after TEXT,
-    revision_before INTEGER, revision_after INTEGER, detail TEXT, opened TEXT NOT NULL, closed TEXT
+    operation TEXT PRIMARY KEY, state TEXT NOT NULL, contact TEXT, after TEXT,
+    revision_before INTEGER, revision_after INTEGER, attempts INTEGER NOT NULL, request TEXT,
+    detail TEXT, opened TEXT NOT NULL, closed TEXT
 ) STRICT;
 CREATE TABLE IF NOT EXISTS images (
-    operation TEXT NOT NULL, contact TEXT NOT NULL, image TEXT NOT NULL, PRIMARY KEY (operation, contact)
+    cluster TEXT NOT NULL, contact TEXT NOT NULL, image TEXT NOT NULL, PRIMARY KEY (cluster, contact)
 ) STRICT;
+CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+PRAGMA user_version = {VERSION};
 """
 
 SCHEMA = {
     "operation": pl.String,
     "state": pl.String,
     "contact": pl.String,
-    "before": pl.String,
     "after": pl.String,
     "revision_before": pl.Int64,
     "revision_after": pl.Int64,
+    "attempts": pl.Int64,
+    "request": pl.String,
     "detail": pl.String,
     "opened": pl.String,
     "closed": pl.String,
 }
 
 
+class Intent(NamedTuple):
+    """An operation that is about to be done, and the revision of its target as far as it is known."""
+
+    operation: str
+    contact: str | None = None
+    revision: int | None = None
+
+
+class Image(NamedTuple):
+    """A contact as it was before the first operation on its cluster, as JSON in full."""
+
+    cluster: str
+    contact: str
+    image: str
+
+
+class Outcome(NamedTuple):
+    """What came of an operation: `contact` is the one it left, `after` its content as JSON."""
+
+    operation: str
+    state: str
+    contact: str | None = None
+    after: str | None = None
+    revision_before: int | None = None
+    revision: int | None = None
+    request: str | None = None
+    detail: str = ""
+
+
 class Journal:
     """The journal file of one run.
 
+    Args:
+        path: the file.
+        writing: whether operations are to be done by it: only one process at a time does that.
+
     Raises:
-        RunError: the file is damaged.
+        RunError: the file is damaged, or another process does operations by it.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, writing: bool = False) -> None:
+        self._lock = FileLock(path.with_suffix(".lock"), blocking=False) if writing else None
+        if self._lock is not None:
+            try:
+                self._lock.acquire()
+            except Timeout as error:
+                raise RunError(f"Another process is at work on {path.parent}. Wait until it has ended.") from error
         self._database = sqlite3.connect(path, isolation_level=None, timeout=5)
         try:
             self._database.execute("PRAGMA journal_mode = WAL")
             self._database.execute("PRAGMA synchronous = FULL")
             sound = self._database.execute("PRAGMA quick_check").fetchone()[0] == "ok"
-            self._database.executescript(_TABLE)
+            version = self._database.execute("PRAGMA user_version").fetchone()[0]
+            empty = not self._database.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone()
+            if sound and empty:
+                self._database.executescript(_TABLES)
         except sqlite3.DatabaseError as error:
-            self._database.close()
+            self.close()
             raise RunError(f"The journal {path} cannot be read: {error}. Nothing was applied.") from error
-        if not sound:
-            raise RunError(f"The journal {path} is damaged. Nothing was applied.")
+        if not sound or (not empty and version != VERSION):
+            self.close()
+            state = "is damaged" if not sound else "was made by another version"
+            raise RunError(f"The journal {path} {state}. Nothing was applied.")
 
     def close(self) -> None:
         """Closes the file."""
         self._database.close()
+        if self._lock is not None:
+            self._lock.release()
 
     def __enter__(self) -> Self:
         return self
@@ -84,63 +138,62 @@ class Journal:
         return dict(self._database.execute("SELECT operation, state FROM entries"))
 
     def opened_at(self, operation: str) -> datetime | None:
-        """When an operation was first about to be done."""
+        """When an operation was last about to be done."""
         row = self._database.execute("SELECT opened FROM entries WHERE operation = ?", (operation,)).fetchone()
         return datetime.fromisoformat(row[0]) if row else None
 
-    def open(
-        self,
-        operation: str,
-        *,
-        contact: str | None,
-        before: str | None,
-        revision: int | None,
-        images: Sequence[tuple[str, str]] = (),
-    ) -> None:
-        """Writes that an operation is about to be done, with an image of every contact it touches."""
-        self._database.execute("BEGIN IMMEDIATE")
-        self._database.execute(
-            "INSERT INTO entries (operation, state, contact, before, revision_before, opened) "
-            "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (operation) DO UPDATE SET state = excluded.state",
-            (operation, OPEN, contact, before, revision, _now()),
-        )
-        self._database.executemany(
-            "INSERT OR IGNORE INTO images VALUES (?, ?, ?)", [(operation, *one) for one in images]
-        )
-        self._database.execute("COMMIT")
+    def images(self, cluster: str) -> dict[str, str]:
+        """The contacts of a cluster as they were before, by id."""
+        found = self._database.execute("SELECT contact, image FROM images WHERE cluster = ?", (cluster,))
+        return dict(found)
 
-    def close_entry(
-        self,
-        operation: str,
-        state: str,
-        *,
-        contact: str | None = None,
-        after: str | None = None,
-        revision: int | None = None,
-        detail: str = "",
+    def fact(self, name: str) -> str | None:
+        """What was noted under a name."""
+        row = self._database.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
+        return str(row[0]) if row else None
+
+    def note(self, name: str, value: str) -> None:
+        """Notes something under a name."""
+        self._database.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))
+
+    def write(
+        self, *, outcomes: Sequence[Outcome] = (), intents: Sequence[Intent] = (), images: Iterable[Image] = ()
     ) -> None:
-        """Writes what came of an operation."""
-        self._database.execute(
-            "INSERT INTO entries (operation, state, contact, after, revision_after, detail, opened, closed) "
-            "VALUES (:operation, :state, :contact, :after, :revision, :detail, :now, :now) "
-            "ON CONFLICT (operation) DO UPDATE SET state = :state, contact = coalesce(:contact, contact), "
-            "after = :after, revision_after = :revision, detail = :detail, closed = :now",
-            {
-                "operation": operation,
-                "state": state,
-                "contact": contact,
-                "after": after,
-                "revision": revision,
-                "detail": detail,
-                "now": _now(),
-            },
-        )
+        """Writes outcomes of what was done, intents of what is done next, and images, all or none."""
+        if not outcomes and not intents:
+            return
+        now = datetime.now(UTC).isoformat(timespec="milliseconds")
+        with self._transaction():
+            self._database.executemany(
+                "INSERT INTO entries (operation, state, contact, after, revision_before, revision_after, request, "
+                "detail, attempts, opened, closed) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?) "
+                "ON CONFLICT (operation) DO UPDATE SET state = excluded.state, "
+                "contact = coalesce(excluded.contact, contact), after = excluded.after, "
+                "revision_before = coalesce(excluded.revision_before, revision_before), "
+                "revision_after = excluded.revision_after, request = excluded.request, detail = excluded.detail, "
+                "closed = excluded.closed",
+                ((*one, now, now) for one in outcomes),
+            )
+            self._database.executemany(
+                "INSERT INTO entries (operation, state, contact, revision_before, attempts, opened) "
+                "VALUES (?, ?, ?, ?, 1, ?) ON CONFLICT (operation) DO UPDATE SET state = excluded.state, "
+                "contact = excluded.contact, revision_before = excluded.revision_before, attempts = attempts + 1, "
+                "opened = excluded.opened, closed = NULL",
+                ((one.operation, OPEN, one.contact, one.revision, now) for one in intents),
+            )
+            self._database.executemany("INSERT OR REPLACE INTO images VALUES (?, ?, ?)", images)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._database.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._database.execute("ROLLBACK")
+            raise
+        self._database.execute("COMMIT")
 
     def entries(self) -> pl.DataFrame:
         """All entries as a frame."""
         rows = self._database.execute(f"SELECT {', '.join(SCHEMA)} FROM entries ORDER BY rowid").fetchall()
         return pl.DataFrame(rows, schema=SCHEMA, orient="row")
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds")

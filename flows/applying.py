@@ -1,21 +1,33 @@
-"""Applying a plan: each operation checked against the site as it is now, journalled, and done once."""
+"""Applying a plan: each operation checked against the site as it is now, journalled, and done once.
+
+Clusters are done in batches. Of a batch, the contacts are read first, all by one call; the intents of its operations go
+into the journal before the first of them is done, and the outcomes after. Clusters of a batch are done side by side,
+the operations of a cluster one after the other. Labels are put on in bulk, at the end.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from typing import Any
+import time
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from typing import Any, NamedTuple
 
+import anyio
 import polars as pl
 
-from connectors.contacts import Contact, ContactsSite, all_fields, all_labels
-from connectors.journal import DONE, FAILED, HELD, OPEN, STALE, Journal
+from connectors.contacts import MAX_PAGE, Contact, ContactsSite, all_fields, all_labels, finished
+from connectors.journal import DONE, FAILED, HELD, OPEN, STALE, Image, Intent, Journal, Outcome
+from connectors.wix.transport import request_id
 from transforms.errors import (
     AlreadyChanged,
     Denied,
     Duplicate,
     NotFound,
     PreconditionFailed,
+    RunError,
     SiteError,
     TooManyCalls,
     Unanswered,
@@ -25,8 +37,20 @@ from transforms.schema import Info
 from transforms.survivorship import fingerprint
 
 Row = dict[str, Any]
+Steps = list[Row]
 ATTEMPTS = 3
 """How often an operation is tried with a fresh revision when somebody else is faster."""
+BATCH = 100
+"""Clusters whose contacts are read and whose intents are written together."""
+LABELLED = 500
+"""Contacts that get their labels by one bulk job."""
+MARKER = "Onefold operation"
+"""The custom field that names the operation which created a contact, while a run is applied."""
+CLOCKS_APART = timedelta(minutes=5)
+"""So much the site's clock and ours may differ."""
+ENOUGH_TO_TELL = 20
+"""Operations after which the share of those that went wrong is looked at."""
+LATER = "an earlier step of this person was not done"
 
 
 class Stale(Exception):  # noqa: N818 - a state of an operation, never shown as an error
@@ -37,10 +61,36 @@ class Held(Exception):  # noqa: N818
     """The site would do something else than was planned."""
 
 
+@dataclass(frozen=True)
+class Options:
+    """How a plan is applied.
+
+    Attributes:
+        concurrency: clusters that are done side by side.
+        preview: whether each merge is previewed and compared with what was planned.
+        keep_marker: whether created contacts keep the field that names their operation.
+        most_wrong: the share of operations that may be held, stale or failed before all is stopped.
+        only: clusters to do; all where empty.
+        limit: clusters to do at most.
+        until: when to stop.
+        stopped: asked before each cluster is begun whether to stop.
+    """
+
+    concurrency: int = 4
+    preview: bool = True
+    keep_marker: bool = False
+    most_wrong: float = 0.2
+    only: frozenset[str] = frozenset()
+    limit: int | None = None
+    until: datetime | None = None
+    stopped: Callable[[], bool] = lambda: False
+
+
 async def apply_plan(
     plan: pl.DataFrame,
     site: ContactsSite,
     journal: Journal,
+    options: Options = Options(),
     *,
     progress: Callable[[int], None] = lambda _: None,
 ) -> None:
@@ -53,63 +103,31 @@ async def apply_plan(
         plan: `PLAN`.
         site: the site it was made for.
         journal: the run's journal.
+        options: how.
         progress: called with the number of operations dealt with.
 
     Raises:
         Denied, TooManyCalls, Unavailable: the site takes no calls now; applying again goes on from here.
+        RunError: too many operations went wrong; applying again goes on from here.
     """
-    names = _Names(site)
-    states = journal.states()
-    count = 0
-    for steps in _clusters(plan.filter(pl.col("state") == "auto")):
-        for number, operation in enumerate(steps):
-            count += 1
-            if states.get(operation["operation"]) != DONE:
-                state = await _execute(
-                    operation, site, journal, names, reopened=states.get(operation["operation"]) == OPEN
-                )
-                if state == OPEN:
-                    break
-                if state != DONE:
-                    for later in steps[number + 1 :]:
-                        journal.close_entry(
-                            later["operation"], HELD, detail="an earlier step of this person was not done"
-                        )
-                    count += len(steps) - number - 1
-                    progress(count)
-                    break
-            progress(count)
+    work = _Work(site, journal, options, progress)
+    wanted = plan.filter(pl.col("state") == "auto")
+    if options.only:
+        wanted = wanted.filter(pl.col("cluster").is_in(list(options.only)))
+    clusters = islice(_clusters(wanted), options.limit)
+    try:
+        while not work.is_to_stop() and (batch := list(islice(clusters, BATCH))):
+            await work.batch(batch)
+        await work.label(all_of_them=True)
+    finally:
+        work.flush()
+    is_through = not (options.only or options.limit or work.is_to_stop())
+    if is_through and OPEN not in journal.states().values():
+        await work.clean_up()
 
 
-class _Names:
-    """Keys of labels and custom fields by display name, found or made once."""
-
-    def __init__(self, site: ContactsSite) -> None:
-        self._site = site
-        self._labels: dict[str, str] = {}
-        self._fields: dict[str, str] = {}
-
-    async def labels(self, names: tuple[str, ...]) -> tuple[str, ...]:
-        if names and not self._labels:
-            self._labels = {one.key: one.key for one in await all_labels(self._site)}
-        for name in names:
-            if name not in self._labels:
-                self._labels[name] = (await self._site.find_or_create_label(name)).key
-        return tuple(self._labels[name] for name in names)
-
-    async def keyed(self, info: Info) -> Info:
-        """A plan's content as the site takes it: labels and custom fields by key."""
-        if info.extended and not self._fields:
-            self._fields = {one.key: one.key for one in await all_fields(self._site)}
-        for name in info.extended:
-            if name not in self._fields:
-                self._fields[name] = (await self._site.find_or_create_field(name)).key
-        extended = {self._fields[name]: value for name, value in info.extended.items()}
-        return info.model_copy(update={"labels": await self.labels(info.labels), "extended": extended})
-
-
-def _clusters(operations: pl.DataFrame) -> Iterator[list[Row]]:
-    steps: list[Row] = []
+def _clusters(operations: pl.DataFrame) -> Iterator[Steps]:
+    steps: Steps = []
     for row in operations.iter_rows(named=True):
         if steps and steps[0]["cluster"] != row["cluster"]:
             yield steps
@@ -119,131 +137,482 @@ def _clusters(operations: pl.DataFrame) -> Iterator[list[Row]]:
         yield steps
 
 
-async def _execute(operation: Row, site: ContactsSite, journal: Journal, names: _Names, *, reopened: bool) -> str:
-    """Does one operation and closes its entry in the journal; returns its state."""
-    name = operation["operation"]
-    try:
-        done = await _settled(operation, site, journal) if reopened else None
-        if done is None:
-            done = await _KINDS[operation["kind"]](operation, site, journal, names)
-    except Stale as reason:
-        state, detail = STALE, str(reason)
-    except Held as reason:
-        state, detail = HELD, str(reason)
-    except Unanswered:
-        state, detail = OPEN, "the answer was lost; applying again asks the site whether it was done"
-    except (Denied, TooManyCalls, Unavailable):
-        raise
-    except SiteError as error:
-        state, detail = FAILED, f"{error.code}: {error}"
-    else:
-        journal.close_entry(name, DONE, contact=done.id, after=done.info.to_json(), revision=done.revision)
-        return DONE
-    journal.close_entry(name, state, detail=detail)
-    return state
+@dataclass
+class _Work:
+    """What is under way: the contacts that were read, outcomes not yet written, and labels not yet put on."""
 
+    site: ContactsSite
+    journal: Journal
+    options: Options
+    progress: Callable[[int], None]
+    states: dict[str, str] = field(init=False)
+    names: Names = field(init=False)
+    contacts: dict[str, Contact] = field(default_factory=dict)
+    outcomes: list[Outcome] = field(default_factory=list)
+    to_label: list[Row] = field(default_factory=list)
+    seen: int = 0
+    tried: int = 0
+    wrong: int = 0
+    written: float = field(default_factory=time.monotonic)
 
-async def _settled(operation: Row, site: ContactsSite, journal: Journal) -> Contact | None:
-    """The contact, when the site shows that an operation left open by a crash was done; None when it was not."""
-    kind, after = operation["kind"], Info.model_validate_json(operation["after"])
-    try:
-        if kind == "merge":
-            targets = [await site.get(source) for source in operation["sources"]]
-            return targets[0] if all(one.id == operation["target"] for one in targets) else None
-        if kind == "update":
-            contact = await site.get(operation["target"])
-            return contact if fingerprint(contact.info) == fingerprint(after) else None
-    except NotFound:
-        return None
-    if kind == "create":
-        began = journal.opened_at(operation["operation"])
-        async for contact in site.scan():
-            if fingerprint(contact.info) == fingerprint(after) and (began is None or contact.created >= began):
-                return contact
-    return None
+    def __post_init__(self) -> None:
+        self.states = self.journal.states()
+        self.names = Names(self.site)
 
+    def is_to_stop(self) -> bool:
+        """Whether no further cluster is to be begun."""
+        until = self.options.until
+        return self.options.stopped() or (until is not None and datetime.now(UTC) >= until)
 
-async def _create(operation: Row, site: ContactsSite, journal: Journal, names: _Names) -> Contact:
-    info = await names.keyed(Info.model_validate_json(operation["after"]))
-    journal.open(operation["operation"], contact=None, before=None, revision=None)
-    try:
-        return await site.create(info, allow_duplicates=operation["allow_duplicates"])
-    except Duplicate as error:
-        raise Stale("another contact with this e-mail or phone has appeared since the plan was made") from error
+    # --- a batch ---
 
+    async def batch(self, clusters: Sequence[Steps]) -> None:
+        """Does clusters, side by side, but for their labels."""
+        todo = [steps for steps in clusters if any(self.states.get(one["operation"]) != DONE for one in steps)]
+        self._count(sum(len(steps) for steps in clusters) - sum(len(steps) for steps in todo))
+        await self._read(todo)
+        await self._settle(todo)
+        ready = [steps for steps in todo if await self._is_ready(steps)]
+        if any(one["kind"] == "create" for steps in ready for one in steps):
+            await self.names.marker()
+        self._intend(ready)
+        await side_by_side(self._cluster, ready, self.options.concurrency)
+        self.flush()
+        self.contacts.clear()
+        await self.label()
+        if self.tried >= ENOUGH_TO_TELL and self.wrong > self.options.most_wrong * self.tried:
+            raise RunError(
+                f"Stopped: {self.wrong} of {self.tried} operations were held, stale or failed. Look at the report; "
+                "plan again, or apply again to go on."
+            )
 
-async def _merge(operation: Row, site: ContactsSite, journal: Journal, _: _Names) -> Contact:
-    planned = fingerprint(Info.model_validate_json(operation["after"]))
-    for _attempt in range(ATTEMPTS):
-        target, *sources = [
-            await _unchanged(operation, one, site) for one in (operation["target"], *operation["sources"])
+    async def _read(self, clusters: Sequence[Steps]) -> None:
+        """Reads the contacts that are merged into, updated or labelled, by pages; what is merged away, one by one.
+
+        A page may lag behind. For a target that does no harm, since its revision is checked by each write. A merge
+        checks no revision of its sources, so these are read as they are now, and so is what was left open.
+        """
+        targets = {one["target"] for steps in clusters for one in steps if one["target"]}
+        for some in _parts(sorted(targets), MAX_PAGE):
+            page = await self.site.query({"id": {"$in": some}}, limit=len(some))
+            self.contacts |= {contact.id: contact for contact in page.items}
+        sources = [
+            source
+            for steps in clusters
+            for one in steps
+            if one["kind"] == "merge" and self.states.get(one["operation"]) != DONE
+            for source in one["sources"]
         ]
-        ids = [one.id for one in sources]
-        try:
-            preview = await site.preview_merge(target.id, ids)
-            if fingerprint(preview.info) != planned:
-                raise Held("the site's preview of this merge differs from what was planned")
-            _open(journal, operation, target, sources)
-            return await site.merge(target.id, target.revision, ids)
-        except (AlreadyChanged, PreconditionFailed) as error:
-            reason = str(error)
-    raise Stale(f"the site refuses the merge: {reason}")
+        open_ones = [
+            one["target"]
+            for steps in clusters
+            for one in steps
+            if one["target"] and self.states.get(one["operation"]) == OPEN
+        ]
+        missing = [one for one in sorted(targets) if one not in self.contacts]
+        await side_by_side(self._again, dict.fromkeys([*missing, *open_ones, *sources]), self.options.concurrency)
 
+    async def _settle(self, clusters: Sequence[Steps]) -> None:
+        """Asks the site about operations that were left open."""
+        reopened = [one for steps in clusters for one in steps if self.states.get(one["operation"]) == OPEN]
+        creates = [one["operation"] for one in reopened if one["kind"] == "create"]
+        created = await self._created(creates) if creates else {}
+        for operation in reopened:
+            contact = created.get(operation["operation"])
+            if operation["kind"] == "create" and contact is None:
+                contact = await self._look_alike(operation)
+            elif operation["kind"] == "merge":
+                ends = [self.contacts.get(source) for source in operation["sources"]]
+                if all(one is not None and one.id == operation["target"] for one in ends):
+                    contact = ends[0]
+            elif operation["kind"] == "update":
+                now = self.contacts.get(operation["target"])
+                after = Info.model_validate_json(operation["after"])
+                if now is not None and fingerprint(now.info) == fingerprint(after):
+                    contact = now
+            if contact is not None:
+                self._done(operation, contact)
+            else:
+                self.states.pop(operation["operation"])
 
-async def _update(operation: Row, site: ContactsSite, journal: Journal, names: _Names) -> Contact:
-    before, after = (Info.model_validate_json(operation[one]) for one in ("before", "after"))
-    changed = {name for name in Info.model_fields if getattr(before, name) != getattr(after, name)} - {"labels"}
-    if changed & {"first", "last"}:
-        changed |= {"first", "last"}
-    keyed = await names.keyed(after)
-    patch = Info(**{name: getattr(keyed, name) for name in changed})
-    for _attempt in range(ATTEMPTS):
-        contact = await _unchanged(operation, operation["target"], site)
-        _open(journal, operation, contact)
+    async def _created(self, operations: Sequence[str]) -> dict[str, Contact]:
+        """The contacts that these operations have created, by the operation. Queries lag: it is looked long enough."""
+        key = await self.names.marker()
+        found: dict[str, Contact] = {}
+        asked = time.monotonic()
+        while True:
+            for some in _parts([one for one in operations if one not in found], BATCH):
+                page = await self.site.query({f"info.extendedFields.{key}": {"$in": list(some)}}, limit=MAX_PAGE)
+                found |= {str(one.info.extended[key]): one for one in page.items if key in one.info.extended}
+            if len(found) == len(operations) or time.monotonic() - asked >= self.site.lag:
+                return {operation: await self.site.get(one.id) for operation, one in found.items()}
+            await anyio.sleep(self.site.lag / 10)
+
+    async def _look_alike(self, operation: Row) -> Contact | None:
+        """The contact with exactly the content that an open create was to have, when it is new enough to be its."""
+        after = Info.model_validate_json(operation["after"])
+        opened = self.journal.opened_at(operation["operation"])
+        since = (opened or datetime.now(UTC)) - CLOCKS_APART
+        reach = [*(one.email for one in after.emails), *(one.phone for one in after.phones)]
+        if reach:
+            found = list((await self.site.query(search=reach[0], limit=MAX_PAGE)).items)
+        else:
+            found = [one async for one in self.site.scan(created_since=since)]
+        alike = (one for one in found if one.created >= since and fingerprint(one.info) == fingerprint(after))
+        return next(alike, None)
+
+    async def _is_ready(self, steps: Steps) -> bool:
+        """Whether the contacts of a cluster are what the decision rested on; else its steps are closed."""
+        left = [one for one in steps if self.states.get(one["operation"]) != DONE]
         try:
-            return await site.update(
-                contact.id, contact.revision, patch, allow_duplicates=operation["allow_duplicates"]
+            if left:
+                self._check(left[0], [one for one in left if one is not left[0]])
+        except Stale as reason:
+            self._not_done(left, STALE, str(reason))
+            return False
+        return bool(left)
+
+    def _check(self, operation: Row, later: Sequence[Row] = ()) -> None:
+        """Whether what an operation needs still holds, by the contacts that were read.
+
+        Args:
+            operation: the operation.
+            later: those that come after it: what they merge away must be what it was, before any of them is done.
+
+        Raises:
+            Stale: it does not.
+        """
+        needs = dict(json.loads(operation["needs"]))
+        for one in later:
+            needs |= {name: seen for name, seen in json.loads(one["needs"]).items() if name in one["sources"]}
+        if operation["kind"] == "label":
+            needs[operation["target"]] = None
+        for name, seen in needs.items():
+            contact = self.contacts.get(name)
+            if contact is None:
+                raise Stale("a contact of this person is gone")
+            if contact.id != name:
+                raise Stale("a contact of this person was merged into another one since the plan was made")
+            if seen is not None and fingerprint(contact.info) != seen:
+                raise Stale("a contact of this person was changed since the plan was made")
+
+    def _intend(self, clusters: Sequence[Steps]) -> None:
+        """Writes that the operations of these clusters are about to be done, and what their contacts are now."""
+        intents, images = [], []
+        for steps in clusters:
+            left = [one for one in steps if self.states.get(one["operation"]) != DONE]
+            for one in left:
+                if one["kind"] != "label":
+                    now = self.contacts.get(one["target"]) if one["target"] else None
+                    revision = now.revision if now is not None and one is left[0] else None
+                    intents.append(Intent(one["operation"], one["target"], revision))
+            if left == steps:
+                touched = {name for one in steps for name in (one["target"], *one["sources"]) if name}
+                images += [
+                    Image(steps[0]["cluster"], name, self.contacts[name].model_dump_json()) for name in sorted(touched)
+                ]
+        self._write(intents=intents, images=images)
+
+    # --- a cluster ---
+
+    async def _cluster(self, steps: Steps) -> None:
+        """Does the operations of a cluster in order; what it says of labels is kept for the end."""
+        if self.is_to_stop():
+            return None
+        for number, operation in enumerate(steps):
+            if self.states.get(operation["operation"]) == DONE:
+                continue
+            if operation["kind"] == "label":
+                self.to_label.append(operation)
+                continue
+            try:
+                self._check(operation)
+                contact, revision = await self._do(operation)
+            except Stale as reason:
+                return self._not_done(steps[number:], STALE, str(reason))
+            except Held as reason:
+                return self._not_done(steps[number:], HELD, str(reason))
+            except Unanswered:
+                self._count(len(steps) - number)
+                return None  # its intent stays: applying again asks the site whether it was done
+            except (Denied, TooManyCalls, Unavailable):
+                raise
+            except SiteError as error:
+                return self._not_done(steps[number:], FAILED, f"{error.code}: {error}")
+            self._done(operation, contact, revision)
+        return None
+
+    async def _do(self, operation: Row) -> tuple[Contact, int | None]:
+        """The contact that the operation leaves, and the revision it was done on."""
+        if operation["kind"] == "create":
+            return await self._create(operation), None
+        if operation["kind"] == "merge":
+            return await self._merge(operation)
+        return await self._update(operation)
+
+    async def _create(self, operation: Row) -> Contact:
+        info = await self.names.keyed(Info.model_validate_json(operation["after"]))
+        marked = {**info.extended, await self.names.marker(): operation["operation"]}
+        try:
+            return await self.site.create(
+                info.model_copy(update={"extended": marked}), allow_duplicates=operation["allow_duplicates"]
             )
         except Duplicate as error:
             raise Stale("another contact with this e-mail or phone has appeared since the plan was made") from error
-        except AlreadyChanged:
-            continue
-    raise Stale("the contact keeps being changed by somebody else")
+
+    async def _merge(self, operation: Row) -> tuple[Contact, int]:
+        planned = fingerprint(Info.model_validate_json(operation["after"]))
+        for attempt in range(ATTEMPTS):
+            if attempt:
+                for name in (operation["target"], *operation["sources"]):
+                    await self._again(name)
+                self._check(operation)
+            target = self.contacts[operation["target"]]
+            if any(self.contacts[source].is_member for source in operation["sources"]):
+                raise Held("a contact that would be merged away is a member of the site by now")
+            try:
+                if self.options.preview:
+                    preview = await self.site.preview_merge(target.id, operation["sources"])
+                    if fingerprint(preview.info) != planned:
+                        raise Held("the site's preview of this merge differs from what was planned")
+                done = await self.site.merge(target.id, target.revision, operation["sources"])
+                return done, target.revision
+            except (AlreadyChanged, PreconditionFailed) as error:
+                reason = str(error)
+        raise Stale(f"the site refuses the merge: {reason}")
+
+    async def _update(self, operation: Row) -> tuple[Contact, int]:
+        before, after = (Info.model_validate_json(operation[one]) for one in ("before", "after"))
+        patch = changed_fields(before, after, await self.names.keyed(after))
+        for attempt in range(ATTEMPTS):
+            if attempt:
+                await self._again(operation["target"])
+                self._check(operation)
+            contact = self.contacts[operation["target"]]
+            try:
+                done = await self.site.update(
+                    contact.id, contact.revision, patch, allow_duplicates=operation["allow_duplicates"]
+                )
+                return done, contact.revision
+            except Duplicate as error:
+                raise Stale("another contact with this e-mail or phone has appeared since the plan was made") from error
+            except AlreadyChanged:
+                continue
+        raise Stale("the contact keeps being changed by somebody else")
+
+    async def _again(self, name: str) -> None:
+        """Reads a contact again, as it is now."""
+        try:
+            self.contacts[name] = await self.site.get(name)
+        except NotFound:
+            self.contacts.pop(name, None)
+
+    # --- labels ---
+
+    async def label(self, *, all_of_them: bool = False) -> None:
+        """Puts on the labels that wait, in bulk: those of which there are enough for a job, or all."""
+        groups: dict[tuple[str, ...], list[Row]] = {}
+        for operation in self.to_label:
+            groups.setdefault(tuple(operation["labels"]), []).append(operation)
+        self.to_label = []
+        for labels, operations in groups.items():
+            for some in _parts(operations, LABELLED):
+                if len(some) < LABELLED and not all_of_them:
+                    self.to_label += some
+                else:
+                    await self._put_on(labels, some)
+
+    async def _put_on(self, labels: tuple[str, ...], operations: Sequence[Row]) -> None:
+        keys = await self.names.labels(labels)
+        self._write(intents=[Intent(one["operation"], one["target"]) for one in operations])
+        for one in await put_on(self.site, [(one, one["target"]) for one in operations], keys):
+            if one.problem is None:
+                self._done(one.operation, one.contact)
+            else:
+                self._not_done([one.operation], STALE, one.problem)
+        self.flush()
+
+    # --- what came of it ---
+
+    def _done(self, operation: Row, contact: Contact | None, before: int | None = None) -> None:
+        name = operation["operation"]
+        self.states[name] = DONE
+        if contact is not None:
+            self.contacts[contact.id] = contact
+        self.outcomes.append(
+            Outcome(
+                name,
+                DONE,
+                contact.id if contact is not None else operation["target"],
+                contact.info.to_json() if contact is not None else None,
+                before,
+                contact.revision if contact is not None else None,
+                request_id.get(),
+            )
+        )
+        self.tried += 1
+        self._count(1)
+
+    def _not_done(self, operations: Sequence[Row], state: str, detail: str) -> None:
+        """Closes an operation that was not done, and holds those that would have come after it."""
+        for operation in operations:
+            self.states[operation["operation"]] = state
+            self.outcomes.append(Outcome(operation["operation"], state, request=request_id.get(), detail=detail))
+            state, detail = HELD, LATER
+        self.tried += 1
+        self.wrong += 1
+        self._count(len(operations))
+
+    def _count(self, operations: int) -> None:
+        self.seen += operations
+        self.progress(self.seen)
+        if self.outcomes and time.monotonic() - self.written > 0.5:
+            self.flush()
+
+    def flush(self) -> None:
+        """Writes the outcomes that wait."""
+        self._write()
+
+    def _write(self, *, intents: Sequence[Intent] = (), images: Iterable[Image] = ()) -> None:
+        self.journal.write(outcomes=self.outcomes, intents=intents, images=images)
+        self.outcomes.clear()
+        self.written = time.monotonic()
+
+    async def clean_up(self) -> None:
+        """Takes the marker off every contact, when it is not to be kept."""
+        if self.options.keep_marker:
+            return
+        key = await self.names.known_marker()
+        if key is not None:
+            await self.site.delete_field(key)
 
 
-async def _label(operation: Row, site: ContactsSite, journal: Journal, names: _Names) -> Contact:
+class Names:
+    """Keys of labels and custom fields by display name, found or made once."""
+
+    def __init__(self, site: ContactsSite) -> None:
+        self._site = site
+        self._labels: dict[str, str] = {}
+        self._fields: dict[str, str] = {}
+        self._turn = anyio.Lock()
+        self._marker: str | None = None
+
+    async def labels(self, names: Iterable[str]) -> tuple[str, ...]:
+        """The keys of labels; those that are missing are made."""
+        names = tuple(names)
+        if any(name not in self._labels for name in names):
+            async with self._turn:
+                if not self._labels:
+                    self._labels = {one.key: one.key for one in await all_labels(self._site)}
+                for name in names:
+                    if name not in self._labels:
+                        self._labels[name] = (await self._site.find_or_create_label(name)).key
+        return tuple(self._labels[name] for name in names)
+
+    async def marker(self) -> str:
+        """The key of the field that names the operation which created a contact; made when it is missing."""
+        if self._marker is None:
+            async with self._turn:
+                if self._marker is None:
+                    self._marker = (await self._site.find_or_create_field(MARKER)).key
+                    self._site.mark_creates(self._marker)
+        return self._marker
+
+    async def known_marker(self) -> str | None:
+        """The key of that field, where the site has it."""
+        page = await self._site.list_fields(starts_with=MARKER)
+        return next((one.key for one in page.items if one.display_name == MARKER), None)
+
+    async def keyed(self, info: Info) -> Info:
+        """A plan's content as the site takes it: labels and custom fields by key."""
+        if any(name not in self._fields for name in info.extended):
+            async with self._turn:
+                if not self._fields:
+                    self._fields = {one.key: one.key for one in await all_fields(self._site)}
+                for name in info.extended:
+                    if name not in self._fields:
+                        self._fields[name] = (await self._site.find_or_create_field(name)).key
+        extended = {self._fields[name]: value for name, value in info.extended.items()}
+        return info.model_copy(update={"labels": await self.labels(info.labels), "extended": extended})
+
+
+def changed_fields(before: Info, after: Info, keyed: Info) -> Info:
+    """What an update sends to make one content the other: the fields that differ, but for labels.
+
+    Args:
+        before, after: contents.
+        keyed: the later one, as the site takes it.
+    """
+    changed = {name for name in Info.model_fields if getattr(before, name) != getattr(after, name)} - {"labels"}
+    if changed & {"first", "last"}:
+        changed |= {"first", "last"}
+    return Info(**{name: getattr(keyed, name) for name in changed})
+
+
+class Labelled(NamedTuple):
+    """An operation whose labels were put on, the contact where it is known, or why it was not done."""
+
+    operation: Row
+    contact: Contact | None
+    problem: str | None
+
+
+async def put_on(
+    site: ContactsSite, wanted: Sequence[tuple[Row, str]], keys: Sequence[str], *, off: bool = False
+) -> list[Labelled]:
+    """Puts labels on contacts, or takes them off, by one bulk job; what it did not reach, one by one.
+
+    Args:
+        site: the site.
+        wanted: operations with the contact that each is for.
+        keys: the labels' keys.
+        off: whether they are taken off.
+    """
+    ids = sorted({contact for _, contact in wanted})
+    if len(ids) > 1:
+        job_id = await site.bulk_label({"id": {"$in": ids}}, add=() if off else keys, remove=keys if off else ())
+        job = await finished(site, job_id)
+        if job.succeeded == len(ids) and not job.failed:
+            return [Labelled(operation, None, None) for operation, _ in wanted]
+    contacts: dict[str, Contact] = {}
+    problems: dict[str, str] = {}
+    for one in ids:
+        try:
+            contact = await site.get(one)
+            if contact.id != one:
+                problems[one] = "the contact was merged into another one since the plan was made"
+                continue
+            if any((key in contact.info.labels) == off for key in keys):
+                contact = await (site.unlabel(one, keys) if off else site.label(one, keys))
+            contacts[one] = contact
+        except NotFound:
+            problems[one] = "the contact is gone"
+    return [Labelled(operation, contacts.get(one), problems.get(one)) for operation, one in wanted]
+
+
+async def side_by_side(work: Callable[[Any], Awaitable[object]], items: Iterable[Any], at_once: int) -> None:
+    """Does the work on all items, so many of them at a time; an error ends it."""
+    queue = iter(items)
+
+    async def worker() -> None:
+        for item in queue:
+            await work(item)
+
     try:
-        contact = await site.get(operation["target"])
-        if contact.id != operation["target"]:
-            raise Stale("the contact was merged into another one since the plan was made")
-        _open(journal, operation, contact)
-        return await site.label(contact.id, await names.labels(tuple(operation["labels"])))
-    except NotFound as error:
-        raise Stale("the contact is gone") from error
+        async with anyio.create_task_group() as group:
+            for _ in range(at_once):
+                group.start_soon(worker)
+    except BaseExceptionGroup as errors:
+        raise _first(errors) from None
 
 
-_KINDS = {"create": _create, "merge": _merge, "update": _update, "label": _label}
+def _parts(items: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
+    return (items[start : start + size] for start in range(0, len(items), size))
 
 
-async def _unchanged(operation: Row, contact_id: str, site: ContactsSite) -> Contact:
-    """A contact read again with its newest revision, when it still holds what the decision rested on."""
-    try:
-        contact = await site.get(contact_id)
-    except NotFound as error:
-        raise Stale("a contact of this person is gone") from error
-    if contact.id != contact_id:
-        raise Stale("a contact of this person was merged into another one since the plan was made")
-    if fingerprint(contact.info) != json.loads(operation["needs"])[contact_id]:
-        raise Stale("a contact of this person was changed since the plan was made")
-    return contact
-
-
-def _open(journal: Journal, operation: Row, contact: Contact, sources: list[Contact] | None = None) -> None:
-    images = [(one.id, one.model_dump_json()) for one in (contact, *(sources or []))]
-    journal.open(
-        operation["operation"],
-        contact=contact.id,
-        before=contact.info.to_json(),
-        revision=contact.revision,
-        images=images,
-    )
+def _first(errors: BaseExceptionGroup) -> BaseException:
+    """The first error of a group, however deep it stands."""
+    error: BaseException = errors
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error

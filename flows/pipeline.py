@@ -474,7 +474,8 @@ def remember(run: Run, settings: Settings) -> None:
         if cluster not in failed and contact is not None:
             decisions[one] = contact
     scope = run.facts()["scope"]
-    for contact, after in entries.filter(pl.col("state") == DONE).select("contact", "after").iter_rows():
+    known_after = entries.filter(pl.col("state") == DONE).drop_nulls("after")
+    for contact, after in known_after.select("contact", "after").iter_rows():
         content = fingerprint(Info.model_validate_json(after))
         decisions[short_id(scope, contact, content)] = HELD if f"{SITE}:{contact}" in held else contact
     decided = run.table("identities").join(records.select("record_id", "cluster"), on="record_id")
@@ -522,7 +523,7 @@ def execute(run: Run, settings: Settings, progress: Callable[[int], None]) -> No
 
     async def applied() -> None:
         new = bool(run.facts().get("new_site"))
-        with Journal(run.folder / "journal.db") as journal:
+        with Journal(run.folder / "journal.db", writing=True) as journal:
             async with opened(settings, create=new) as site:
                 await apply_plan(run.table("plan"), site, journal, progress=progress)
 

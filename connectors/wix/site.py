@@ -117,6 +117,15 @@ class WixSite:
     ) -> None:
         await self.aclose()
 
+    @property
+    def lag(self) -> float:
+        """See `ContactsSite.lag`."""
+        return self._transport.patience.lag
+
+    def mark_creates(self, key: str) -> None:
+        """See `ContactsSite.mark_creates`."""
+        self._marker = key
+
     # --- contacts ---
 
     async def create(self, info: Info, *, allow_duplicates: bool = False) -> Contact:
