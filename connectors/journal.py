@@ -18,7 +18,7 @@ from typing import NamedTuple, Self
 import polars as pl
 from filelock import FileLock, Timeout
 
-from transforms.errors import RunError
+from transforms.errors import Busy, RunError
 
 OPEN = "open"
 DONE = "done"
@@ -92,7 +92,8 @@ class Journal:
         writing: whether operations are to be done by it: only one process at a time does that.
 
     Raises:
-        RunError: the file is damaged, or another process does operations by it.
+        RunError: the file is damaged.
+        Busy: another process does operations by it.
     """
 
     def __init__(self, path: Path, *, writing: bool = False) -> None:
@@ -101,7 +102,7 @@ class Journal:
             try:
                 self._lock.acquire()
             except Timeout as error:
-                raise RunError(f"Another process is at work on {path.parent}. Wait until it has ended.") from error
+                raise Busy(f"Another process is at work on {path.parent}. Wait until it has ended.") from error
         self._database = sqlite3.connect(path, isolation_level=None, timeout=5)
         try:
             self._database.execute("PRAGMA journal_mode = WAL")

@@ -85,6 +85,10 @@ class Options:
     until: datetime | None = None
     stopped: Callable[[], bool] = lambda: False
 
+    def is_to_stop(self) -> bool:
+        """Whether no further cluster is to be begun."""
+        return self.stopped() or (self.until is not None and datetime.now(UTC) >= self.until)
+
 
 async def apply_plan(
     plan: pl.DataFrame,
@@ -114,14 +118,15 @@ async def apply_plan(
     wanted = plan.filter(pl.col("state") == "auto")
     if options.only:
         wanted = wanted.filter(pl.col("cluster").is_in(list(options.only)))
-    clusters = islice(_clusters(wanted), options.limit)
+    undone = (steps for steps in _clusters(wanted) if work.is_left(steps))
+    clusters = islice(undone, options.limit)
     try:
-        while not work.is_to_stop() and (batch := list(islice(clusters, BATCH))):
+        while not options.is_to_stop() and (batch := list(islice(clusters, BATCH))):
             await work.batch(batch)
         await work.label(all_of_them=True)
     finally:
         work.flush()
-    is_through = not (options.only or options.limit or work.is_to_stop())
+    is_through = not (options.only or options.limit or options.is_to_stop())
     if is_through and OPEN not in journal.states().values():
         await work.clean_up()
 
@@ -159,17 +164,17 @@ class _Work:
         self.states = self.journal.states()
         self.names = Names(self.site)
 
-    def is_to_stop(self) -> bool:
-        """Whether no further cluster is to be begun."""
-        until = self.options.until
-        return self.options.stopped() or (until is not None and datetime.now(UTC) >= until)
-
     # --- a batch ---
 
-    async def batch(self, clusters: Sequence[Steps]) -> None:
+    def is_left(self, steps: Steps) -> bool:
+        """Whether something is left to do of a cluster; what is done already is counted."""
+        left = any(self.states.get(one["operation"]) != DONE for one in steps)
+        if not left:
+            self._count(len(steps))
+        return left
+
+    async def batch(self, todo: Sequence[Steps]) -> None:
         """Does clusters, side by side, but for their labels."""
-        todo = [steps for steps in clusters if any(self.states.get(one["operation"]) != DONE for one in steps)]
-        self._count(sum(len(steps) for steps in clusters) - sum(len(steps) for steps in todo))
         await self._read(todo)
         await self._settle(todo)
         ready = [steps for steps in todo if await self._is_ready(steps)]
@@ -317,7 +322,7 @@ class _Work:
 
     async def _cluster(self, steps: Steps) -> None:
         """Does the operations of a cluster in order; what it says of labels is kept for the end."""
-        if self.is_to_stop():
+        if self.options.is_to_stop():
             return None
         for number, operation in enumerate(steps):
             if self.states.get(operation["operation"]) == DONE:
@@ -326,7 +331,8 @@ class _Work:
                 self.to_label.append(operation)
                 continue
             try:
-                self._check(operation)
+                if number:  # the first one was looked at with the whole batch
+                    self._check(operation)
                 contact, revision = await self._do(operation)
             except Stale as reason:
                 return self._not_done(steps[number:], STALE, str(reason))

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
+from datetime import datetime, time, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -76,6 +79,9 @@ class Verdict(StrEnum):
 
 
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Apply without asking.")]
+OverBudget = Annotated[
+    bool, typer.Option("--over-budget", help="Apply although the plan merges more than the settings allow.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object, and only that, on standard output.")]
 UsePrefect = Annotated[
     bool, typer.Option("--prefect", help="Run as a Prefect flow (default: when PREFECT_API_URL is set).")
@@ -89,6 +95,7 @@ def migrate(
     site: SiteUrl = None,
     run: RunFolder = None,
     mapped: Mapped = None,
+    over_budget: OverBudget = False,
     yes: Yes = False,
     as_json: AsJson = False,
     prefect: UsePrefect = False,
@@ -99,7 +106,7 @@ def migrate(
         _finish(summary, planned, as_json)
     if not yes and not _agreed(planned):
         _finish(summary, planned, as_json)
-    _apply(planned, settings, as_json, prefect)
+    _apply(planned, settings, config, {}, over_budget, as_json, prefect)
 
 
 @app.command()
@@ -124,6 +131,21 @@ def plan(
 def apply(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a planned run.")],
     config: Config = None,
+    only: Annotated[
+        list[str] | None, typer.Option("--only", metavar="CLUSTER", help="Only this person's operations; repeatable.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option("--limit", metavar="N", min=1, help="At most so many people.")] = None,
+    until: Annotated[
+        str | None, typer.Option("--until", metavar="TIME", help="Begin nothing after this: 17:30, or a date and time.")
+    ] = None,
+    concurrency: Annotated[
+        int | None, typer.Option("--concurrency", metavar="N", min=1, max=32, help="So many people side by side.")
+    ] = None,
+    no_preview: Annotated[
+        bool, typer.Option("--no-preview", help="Do not preview merges: fewer calls, one check less.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be done, and do nothing.")] = False,
+    over_budget: OverBudget = False,
     yes: Yes = False,
     as_json: AsJson = False,
     prefect: UsePrefect = False,
@@ -134,10 +156,23 @@ def apply(
 
     planned = Run.opened(run)
     url = str(planned.facts().get("site"))
+    wanted: dict[str, Any] = {"limit": limit, "until": _moment(until)}
+    known = set(planned.table("plan")["cluster"])
+    for cluster in only or []:
+        if cluster not in known:
+            raise UsageError(f"The plan has nothing to do for a cluster {cluster!r}. The report names them.")
+    wanted["only"] = frozenset(only or [])
+    if concurrency is not None:
+        wanted["concurrency"] = concurrency
+    if no_preview:
+        wanted["preview"] = False
     _show_plan(planned)
+    if dry_run:
+        _say("\nNothing has been written: this was a dry run.")
+        _finish(_report(planned), planned, as_json)
     if not yes and not _nothing_to_do(planned) and not _agreed(planned):
         _finish(_report(planned), planned, as_json)
-    _apply(planned, load_settings(config).with_site(url), as_json, prefect)
+    _apply(planned, load_settings(config).with_site(url), config, wanted, over_budget, as_json, prefect)
 
 
 @app.command()
@@ -452,20 +487,72 @@ def _columns(mapped: list[str] | None) -> dict[str, str]:
     return {column.strip(): place.strip() for column, _, place in pairs}
 
 
-def _apply(run: Run, settings: Settings, as_json: bool, prefect: bool) -> None:
+def _moment(text: str | None) -> datetime | None:
+    """A time of today (or of tomorrow, when it is past), or a date and time; ours where no zone is given."""
+    if text is None:
+        return None
+    now = datetime.now().astimezone()
+    try:
+        clock = time.fromisoformat(text)
+    except ValueError:
+        try:
+            return datetime.fromisoformat(text).astimezone()
+        except ValueError as error:
+            raise UsageError(f"{text!r} is not a time. Give one like 17:30, or 2026-11-24T17:30.") from error
+    at = datetime.combine(now.date(), clock, now.tzinfo)
+    return at if at > now else at + timedelta(days=1)
+
+
+@contextmanager
+def _stopping() -> Iterator[Callable[[], bool]]:
+    """Whether somebody asked to stop: Ctrl-C or a SIGTERM. The second one stops at once."""
+    asked: list[int] = []
+
+    def ask(number: int, _: object) -> None:
+        if asked:
+            raise KeyboardInterrupt
+        asked.append(number)
+        _say("\nStopping after what is under way. Once more to stop at once.")
+
+    before = {one: signal.signal(one, ask) for one in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield lambda: bool(asked)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _apply(
+    run: Run,
+    settings: Settings,
+    config: Path | None,
+    wanted: dict[str, Any],
+    over_budget: bool,
+    as_json: bool,
+    prefect: bool,
+) -> None:
     if _through_prefect(prefect):
+        if any(wanted.values()) or wanted.get("preview") is False:
+            raise UsageError(
+                "Through Prefect a plan is applied as the settings say: set [apply] there, or leave Prefect."
+            )
         from flows.apply import apply as apply_flow
 
         with _reaching_prefect():
-            summary = apply_flow(str(run.folder))
+            summary = apply_flow(str(run.folder), str(config) if config else None, over_budget)
     else:
-        from flows.pipeline import apply_run
+        from flows.pipeline import apply_options, apply_run
 
-        shown = _Shown()
-        summary = apply_run(run, settings, shown, progress=shown.advance)
+        shown = _Shown(total=len(run.table("plan").filter(state="auto")))
+        with _stopping() as stopped:
+            options = replace(apply_options(settings), **wanted, stopped=stopped)
+            summary = apply_run(run, settings, shown, options=options, over_budget=over_budget, progress=shown.advance)
+            if stopped():
+                _say(f"\nStopped. {summary['left']} operations are left:  onefold apply {run.folder}")
     _say(
         f"\nApplied: {summary['created']} created, {summary['merged']} merged away, {summary['updated']} updated, "
-        f"{summary['labelled']} labelled; {summary['held']} held, {summary['failed']} failed."
+        f"{summary['labelled']} labelled; {summary['held']} held, {summary['failed']} failed"
+        + (f", {summary['left']} left." if summary["left"] else ".")
     )
     _finish(summary, run, as_json)
 
@@ -545,19 +632,29 @@ def _show_plan(run: Run) -> None:
 class _Shown:
     """A stage runner that shows each stage's name, and a bar on a terminal."""
 
-    def __init__(self) -> None:
+    def __init__(self, total: int | None = None) -> None:
         self._console = _console()
         self._bar: Any = None
+        self._total = total
 
     def __call__(self, title: str, work: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - as `Stage`
         if not self._console.is_terminal:
             self._console.print(f"  {title} …", markup=False)
             return work(*args, **kwargs)
-        from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            SpinnerColumn,
+            TextColumn,
+            TimeElapsedColumn,
+            TimeRemainingColumn,
+        )
 
-        columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+        far = (MofNCompleteColumn(), TimeRemainingColumn()) if self._total is not None and title == "apply" else ()
+        columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), *far, TimeElapsedColumn())
         with Progress(*columns, console=self._console, transient=True) as progress:
-            task = progress.add_task(title, total=None)
+            task = progress.add_task(title, total=self._total if far else None)
             self._bar = (progress, task)
             return work(*args, **kwargs)
 

@@ -23,15 +23,17 @@ from connectors.journal import DONE, Journal
 from connectors.journal import SCHEMA as JOURNAL
 from connectors.memory import HELD
 from connectors.report.writer import MOST_ROWS, write_report
-from flows.applying import apply_plan
+from flows.applying import Options, apply_plan
 from flows.explaining import explained_links
+from flows.forecast import calls, minutes
+from flows.forecast import over_budget as budget_problem
 from flows.runs import Run
 from flows.settings import Settings, SourceSettings
 from flows.sites import is_missing, memory_of, opened
 from transforms.audit import audit, tally
 from transforms.clustering import short_id
 from transforms.decisions import NONE, Verdicts, identities, resolved
-from transforms.errors import InputError, NotFound, RunError, UsageError
+from transforms.errors import Busy, InputError, NotFound, OnefoldError, RunError, UsageError
 from transforms.matching import Matches, match
 from transforms.planning import Plan, Policy, plan
 from transforms.records import Records, to_records
@@ -90,6 +92,7 @@ def plan_run(settings: Settings, run: Run, stage: Stage = directly) -> dict[str,
         "match and plan", settle, tables, contacts, exports.rows, decided, known, decisions, verdicts, settings, policy
     )
     stage("save", save, run, tables, exports, contacts, matches, planned)
+    options = apply_options(settings)
     run.note(
         state="planned",
         planned_at=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -101,27 +104,67 @@ def plan_run(settings: Settings, run: Run, stage: Stage = directly) -> dict[str,
         auto=settings.match.auto,
         review=settings.match.review,
         decisions={"file": str(settings.decisions), "read": len(decisions), "of_nobody_here": verdicts.missing},
+        calls=calls(planned.operations, options),
+        minutes=minutes(planned.operations, settings, options),
+        over_budget=budget_problem(counts(planned.operations)["merge"], len(contacts), settings.apply),
         plan_seconds=round(time.monotonic() - began, 3),
     )
     return stage("report", report, run)
 
 
 def apply_run(
-    run: Run, settings: Settings, stage: Stage = directly, *, progress: Callable[[int], None] = lambda _: None
+    run: Run,
+    settings: Settings,
+    stage: Stage = directly,
+    *,
+    options: Options | None = None,
+    over_budget: bool = False,
+    progress: Callable[[int], None] = lambda _: None,
 ) -> dict[str, Any]:
     """Applies a planned run to its site and reports. Returns the summary.
 
+    Args:
+        run: the run.
+        settings: all settings.
+        stage: what runs a stage.
+        options: how; as the settings say when it is not given.
+        over_budget: whether a plan that is over its budget is applied all the same.
+        progress: called with the number of operations dealt with.
+
     Raises:
-        RunError: the run is of another site.
+        RunError: the run is of another site, is over its budget, or too much of it went wrong.
     """
     began = time.monotonic()
-    planned_for, url = run.facts().get("site"), settings.site.url
-    if url != planned_for:
-        raise RunError(f"This run was planned for {planned_for}, not for {url}. Plan again for that site.")
-    stage("apply", execute, run, settings, progress)
+    facts, url = run.facts(), settings.site.url
+    if url != facts.get("site"):
+        raise RunError(f"This run was planned for {facts.get('site')}, not for {url}. Plan again for that site.")
+    merged = counts(run.table("plan"))["merge"]
+    problem = None if over_budget else budget_problem(merged, facts["site_contacts"], settings.apply)
+    if problem is not None:
+        raise RunError(f"The plan is over its budget, so nothing was applied. {problem} To do it: --over-budget")
+    stopped: OnefoldError | None = None
+    try:
+        stage("apply", execute, run, settings, options or apply_options(settings), progress)
+    except Busy:
+        raise
+    except OnefoldError as error:
+        stopped = error
     stage("remember", remember, run, settings)
     run.note(state="applied", apply_seconds=round(time.monotonic() - began, 3))
-    return stage("report", report, run)
+    summary = stage("report", report, run)
+    if stopped is not None:
+        raise stopped
+    return summary
+
+
+def apply_options(settings: Settings) -> Options:
+    """How the settings say that a plan is applied."""
+    return Options(
+        concurrency=settings.apply.concurrency,
+        preview=settings.apply.preview,
+        keep_marker=settings.apply.keep_marker,
+        most_wrong=settings.apply.max_wrong,
+    )
 
 
 def read_site(settings: Settings) -> list[Contact]:
@@ -518,14 +561,14 @@ def save(
     run.save("losses", planned.losses)
 
 
-def execute(run: Run, settings: Settings, progress: Callable[[int], None]) -> None:
+def execute(run: Run, settings: Settings, options: Options, progress: Callable[[int], None]) -> None:
     """Applies the run's plan to its site through its journal."""
 
     async def applied() -> None:
         new = bool(run.facts().get("new_site"))
         with Journal(run.folder / "journal.db", writing=True) as journal:
             async with opened(settings, create=new) as site:
-                await apply_plan(run.table("plan"), site, journal, progress=progress)
+                await apply_plan(run.table("plan"), site, journal, options, progress=progress)
 
     waited(applied())
 

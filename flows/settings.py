@@ -105,6 +105,23 @@ class PolicySettings(_Section):
     opt_out_label: str = "Opted out"
 
 
+class ApplySettings(_Section):
+    """`[apply]`: how a plan is applied, and what it may change at most."""
+
+    concurrency: int = Field(4, ge=1, le=32)
+    """People whose contacts are dealt with side by side."""
+    preview: bool = True
+    """Whether each merge is previewed, and held when the site would do something else than was planned."""
+    keep_marker: bool = False
+    """Whether created contacts keep the custom field that names the operation which created them."""
+    max_wrong: float = Field(0.2, gt=0, le=1)
+    """The share of operations that may be held, stale or failed before all is stopped."""
+    max_merge_share: float = Field(0.25, ge=0, le=1)
+    """The share of the site's contacts that a plan may merge away; up to twenty are never too many."""
+    max_deletes: int | None = Field(None, ge=0)
+    """Contacts that a plan may merge away, or an undo delete."""
+
+
 class Settings(BaseSettings):
     """Everything that can be set."""
 
@@ -116,6 +133,7 @@ class Settings(BaseSettings):
     source: tuple[SourceSettings, ...] = ()
     match: MatchSettings = MatchSettings()
     policy: PolicySettings = PolicySettings()
+    apply: ApplySettings = ApplySettings()
     wix_api_key: SecretStr | None = Field(None, validation_alias="WIX_API_KEY")
     wix_site_id: str | None = Field(None, validation_alias="WIX_SITE_ID")
     wix_base_url: str = Field(BASE_URL, validation_alias="WIX_BASE_URL")
@@ -265,6 +283,7 @@ def _sentence(error: ValidationError) -> str:
 def _known_keys(place: Sequence[str]) -> list[str]:
     sections: dict[str, type[BaseModel]] = {
         "site": SiteSettings, "source": SourceSettings, "match": MatchSettings, "policy": PolicySettings,
+        "apply": ApplySettings,
     }  # fmt: skip
     section = sections.get(place[0]) if place else None
     return list((section or Settings).model_fields)

@@ -14,6 +14,7 @@ from connectors.contacts import ContactsSite
 from connectors.local import LocalSite
 from connectors.memory import Memory
 from connectors.wix import Patience, WixSite
+from connectors.wix.site import CALLS_A_MINUTE
 from connectors.wix.transport import is_loopback
 from flows.settings import Settings
 from transforms.errors import Denied, UsageError
@@ -44,6 +45,14 @@ async def opened(settings: Settings, *, create: bool = False) -> AsyncIterator[C
     patience = Patience(read=settings.site.timeout)
     async with WixSite(key, site_id, base_url=base_url, rate=settings.site.rate, patience=patience) as service:
         yield service
+
+
+def calls_a_minute(settings: Settings) -> float | None:
+    """The rate at which the site is called; None where there is no limit."""
+    url = settings.site.url
+    if settings.site.rate is not None or url.startswith(LOCAL):
+        return settings.site.rate
+    return None if is_loopback(settings.wix_base_url if url == WIX else url) else CALLS_A_MINUTE
 
 
 def embedded(url: str, *, create: bool = False) -> LocalSite:

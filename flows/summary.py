@@ -66,5 +66,13 @@ def plan_summary(run: Run) -> str:
     opted = int(records["opted_out"].sum())
     if opted:
         lines.append(f"  opt-outs  {opted:>6,} kept, 0 subscribed again")
+    if not nothing_to_do(planned):
+        share = planned["merge"] / max(facts["site_contacts"], 1)
+        cost = f"\n  calls     {facts['calls']:>6,}"
+        if facts["minutes"] is not None:
+            cost += f", about {max(1, round(facts['minutes'])):,} min"
+        lines.append(cost + (f"; merges take {share:.1%} of the site's contacts away" if planned["merge"] else ""))
+        if facts["over_budget"]:
+            lines.append(f"  over its budget: {facts['over_budget']}")
     lines.append(f"\n  report    {run.folder / 'report.html'}")
     return "\n".join(lines)

@@ -61,7 +61,8 @@ def _what(kind: str, sources: list[str] | None) -> str:
 def tally(plan: pl.DataFrame, journal: pl.DataFrame) -> dict[str, int]:
     """How many contacts were created, updated, merged away and labelled, and what is held or failed.
 
-    A held cluster or pair counts once. Before anything is applied all but `held` are 0.
+    A held cluster or pair counts once. Before anything is applied all but `held` and `left` are 0; `left` are the
+    operations that are still to be done.
     """
     joined = plan.join(journal.select("operation", state_now="state"), on="operation", how="left")
     done = joined.filter(pl.col("state_now") == "done")
@@ -75,4 +76,5 @@ def tally(plan: pl.DataFrame, journal: pl.DataFrame) -> dict[str, int]:
         "labelled": done.filter(pl.col("labels").list.len() > 0).height,
         "held": waiting + stopped,
         "failed": joined.filter(pl.col("state_now").is_in(["failed", "open"])).height,
+        "left": joined.filter(pl.col("state") == "auto", pl.col("state_now").is_null()).height,
     }

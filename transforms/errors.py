@@ -5,6 +5,7 @@ OnefoldError                     exit code 1
 ├── InputError                   1  an export that cannot be read at all
 ├── TableError                   1  a table that does not have its declared columns
 ├── RunError                     1  a run folder that is missing, incomplete or already used
+│   └── Busy                        another process is at work on the run
 └── SiteError                    1  what a contacts site answers, by its application code
     ├── NotFound                    CONTACT_NOT_FOUND, NOT_FOUND
     ├── Duplicate                   DUPLICATE_CONTACT_EXISTS
@@ -45,6 +46,10 @@ class TableError(OnefoldError):
 
 class RunError(OnefoldError):
     """A run folder that is missing, incomplete, or holds another run."""
+
+
+class Busy(RunError):  # noqa: N818 - what the run is
+    """Another process is at work on the run."""
 
 
 class Violation(NamedTuple):
