@@ -8,7 +8,7 @@ their calls is made; several are written at once, because each writing waits for
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -158,10 +158,10 @@ class Journal:
         self._database.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))
 
     def write(
-        self, *, outcomes: Sequence[Outcome] = (), intents: Sequence[Intent] = (), images: Iterable[Image] = ()
+        self, *, outcomes: Sequence[Outcome] = (), intents: Sequence[Intent] = (), images: Sequence[Image] = ()
     ) -> None:
         """Writes outcomes of what was done, intents of what is done next, and images, all or none."""
-        if not outcomes and not intents:
+        if not outcomes and not intents and not images:
             return
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
         with self._transaction():

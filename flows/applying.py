@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -198,9 +199,7 @@ class _Work:
         checks no revision of its sources, so these are read as they are now, and so is what was left open.
         """
         targets = {one["target"] for steps in clusters for one in steps if one["target"]}
-        for some in _parts(sorted(targets), MAX_PAGE):
-            page = await self.site.query({"id": {"$in": some}}, limit=len(some))
-            self.contacts |= {contact.id: contact for contact in page.items}
+        self.contacts |= await read_pages(self.site, targets, self.options.concurrency)
         sources = [
             source
             for steps in clusters
@@ -214,14 +213,13 @@ class _Work:
             for one in steps
             if one["target"] and self.states.get(one["operation"]) == OPEN
         ]
-        missing = [one for one in sorted(targets) if one not in self.contacts]
-        await side_by_side(self._again, dict.fromkeys([*missing, *open_ones, *sources]), self.options.concurrency)
+        await side_by_side(self._again, dict.fromkeys([*open_ones, *sources]), self.options.concurrency)
 
     async def _settle(self, clusters: Sequence[Steps]) -> None:
         """Asks the site about operations that were left open."""
         reopened = [one for steps in clusters for one in steps if self.states.get(one["operation"]) == OPEN]
         creates = [one["operation"] for one in reopened if one["kind"] == "create"]
-        created = await self._created(creates) if creates else {}
+        created = await find_marked(self.site, await self.names.marker(), creates) if creates else {}
         for operation in reopened:
             contact = created.get(operation["operation"])
             if operation["kind"] == "create" and contact is None:
@@ -239,19 +237,6 @@ class _Work:
                 self._done(operation, contact)
             else:
                 self.states.pop(operation["operation"])
-
-    async def _created(self, operations: Sequence[str]) -> dict[str, Contact]:
-        """The contacts that these operations have created, by the operation. Queries lag: it is looked long enough."""
-        key = await self.names.marker()
-        found: dict[str, Contact] = {}
-        asked = time.monotonic()
-        while True:
-            for some in _parts([one for one in operations if one not in found], BATCH):
-                page = await self.site.query({f"info.extendedFields.{key}": {"$in": list(some)}}, limit=MAX_PAGE)
-                found |= {str(one.info.extended[key]): one for one in page.items if key in one.info.extended}
-            if len(found) == len(operations) or time.monotonic() - asked >= self.site.lag:
-                return {operation: await self.site.get(one.id) for operation, one in found.items()}
-            await anyio.sleep(self.site.lag / 10)
 
     async def _look_alike(self, operation: Row) -> Contact | None:
         """The contact with exactly the content that an open create was to have, when it is new enough to be its."""
@@ -444,6 +429,7 @@ class _Work:
         name = operation["operation"]
         self.states[name] = DONE
         if contact is not None:
+            contact = self.names.unmarked(contact)
             self.contacts[contact.id] = contact
         self.outcomes.append(
             Outcome(
@@ -479,7 +465,7 @@ class _Work:
         """Writes the outcomes that wait."""
         self._write()
 
-    def _write(self, *, intents: Sequence[Intent] = (), images: Iterable[Image] = ()) -> None:
+    def _write(self, *, intents: Sequence[Intent] = (), images: Sequence[Image] = ()) -> None:
         self.journal.write(outcomes=self.outcomes, intents=intents, images=images)
         self.outcomes.clear()
         self.written = time.monotonic()
@@ -523,6 +509,11 @@ class Names:
                     self._marker = (await self._site.find_or_create_field(MARKER)).key
                     self._site.mark_creates(self._marker)
         return self._marker
+
+    def unmarked(self, contact: Contact) -> Contact:
+        """A contact without that field."""
+        rest = {key: value for key, value in contact.info.extended.items() if key != self._marker}
+        return contact.model_copy(update={"info": contact.info.model_copy(update={"extended": rest})})
 
     async def known_marker(self) -> str | None:
         """The key of that field, where the site has it."""
@@ -594,6 +585,47 @@ async def put_on(
         except NotFound:
             problems[one] = "the contact is gone"
     return [Labelled(operation, contacts.get(one), problems.get(one)) for operation, one in wanted]
+
+
+async def read_pages(site: ContactsSite, names: Iterable[str], at_once: int) -> dict[str, Contact]:
+    """Contacts by the id they are asked for, read by pages; what a page does not show, one by one.
+
+    Args:
+        site: the site.
+        names: ids.
+        at_once: how many are read side by side.
+    """
+    contacts: dict[str, Contact] = {}
+    wanted = sorted(names)
+    for some in _parts(wanted, MAX_PAGE):
+        page = await site.query({"id": {"$in": some}}, limit=len(some))
+        contacts |= {contact.id: contact for contact in page.items}
+
+    async def one_by_one(name: str) -> None:
+        with suppress(NotFound):
+            contacts[name] = await site.get(name)
+
+    await side_by_side(one_by_one, [name for name in wanted if name not in contacts], at_once)
+    return contacts
+
+
+async def find_marked(site: ContactsSite, key: str, operations: Sequence[str]) -> dict[str, Contact]:
+    """The contacts that operations have created, by the operation. Queries lag: it is looked long enough.
+
+    Args:
+        site: the site.
+        key: the custom field that names the operation.
+        operations: ids.
+    """
+    found: dict[str, Contact] = {}
+    asked = time.monotonic()
+    while True:
+        for some in _parts([one for one in operations if one not in found], BATCH):
+            page = await site.query({f"info.extendedFields.{key}": {"$in": list(some)}}, limit=MAX_PAGE)
+            found |= {str(one.info.extended[key]): one for one in page.items if key in one.info.extended}
+        if len(found) == len(operations) or time.monotonic() - asked >= site.lag:
+            return {operation: await site.get(one.id) for operation, one in found.items()}
+        await anyio.sleep(site.lag / 10)
 
 
 async def side_by_side(work: Callable[[Any], Awaitable[object]], items: Iterable[Any], at_once: int) -> None:

@@ -104,7 +104,7 @@ def migrate(
     planned, settings, summary = _plan(exports, config, site, run, mapped, prefect)
     if _nothing_to_do(planned):
         _finish(summary, planned, as_json)
-    if not yes and not _agreed(planned):
+    if not yes and not _agreed("Apply this plan", f"onefold apply {planned.folder} --yes"):
         _finish(summary, planned, as_json)
     _apply(planned, settings, config, {}, over_budget, as_json, prefect)
 
@@ -170,9 +170,53 @@ def apply(
     if dry_run:
         _say("\nNothing has been written: this was a dry run.")
         _finish(_report(planned), planned, as_json)
-    if not yes and not _nothing_to_do(planned) and not _agreed(planned):
+    if (
+        not yes
+        and not _nothing_to_do(planned)
+        and not _agreed("Apply this plan", f"onefold apply {planned.folder} --yes")
+    ):
         _finish(_report(planned), planned, as_json)
     _apply(planned, load_settings(config).with_site(url), config, wanted, over_budget, as_json, prefect)
+
+
+@app.command()
+def undo(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of an applied run.")],
+    config: Config = None,
+    only: Annotated[
+        list[str] | None, typer.Option("--only", metavar="CLUSTER", help="Only this person's operations; repeatable.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be undone, and do nothing.")] = False,
+    over_budget: Annotated[
+        bool, typer.Option("--over-budget", help="Delete more contacts than the settings allow.")
+    ] = False,
+    yes: Yes = False,
+    as_json: AsJson = False,
+) -> None:
+    """Take a run back, but for what others have changed since. Repeated, it goes on where it was interrupted."""
+    from flows.runs import Run
+    from flows.settings import load_settings
+    from flows.undoing import prepared, undo_run
+
+    applied = Run.opened(run)
+    settings = load_settings(config).with_site(str(applied.facts().get("site")))
+    shown = _Shown()
+    found = shown("look at what others have changed since", prepared, applied, settings, only=only or [])
+    _say(f"\nUndo {applied.name}  site: {settings.site.url}\n\n{found.text()}")
+    if dry_run or not (yes or _agreed("Undo this", f"onefold undo {applied.folder} --yes")):
+        raise typer.Exit(0)
+    with _stopping() as stopped:
+        summary = shown(
+            "undo", undo_run, applied, settings, found, over_budget=over_budget, stopped=stopped, progress=shown.advance
+        )
+    _say(
+        f"\nUndone: {summary['deleted']} deleted, {summary['restored']} restored, "
+        f"{summary['recreated']} created again, {summary['unlabelled']} unlabelled; "
+        f"{summary['left']} people left as they are.\nEach step: {summary['report']}"
+    )
+    if as_json:
+        print(json.dumps(summary))
+    raise typer.Exit(HELD if summary["left"] else 0)
 
 
 @app.command()
@@ -578,18 +622,21 @@ def _nothing_to_do(run: Run) -> bool:
     return nothing_to_do(counts(run.table("plan")))
 
 
-def _agreed(run: Run) -> bool:
-    """Whether a person typed yes; the site cannot undo merges."""
-    print("\nApply this plan? Type yes: ", end="", file=sys.stderr, flush=True)
+def _agreed(what: str, later: str) -> bool:
+    """Whether a person typed yes; the site cannot undo merges.
+
+    Args:
+        what: what is asked.
+        later: the command that does it later.
+    """
+    print(f"\n{what}? Type yes: ", end="", file=sys.stderr, flush=True)
     answer = sys.stdin.readline()
     if not answer:
         _say("")
-        raise UsageError(
-            f"Nobody answered, so nothing was applied. Add --yes, or later: onefold apply {run.folder} --yes"
-        )
+        raise UsageError(f"Nobody answered, so nothing was done. Add --yes, or later: {later}")
     if answer.strip().casefold() == "yes":
         return True
-    _say(f"Nothing has been written. Next:  onefold apply {run.folder}")
+    _say(f"Nothing has been written. Next:  {later.removesuffix(' --yes')}")
     return False
 
 

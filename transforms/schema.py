@@ -266,6 +266,17 @@ LOSSES: Schema = {
     "reason": pl.String,
 }
 
+UNDO: Schema = {
+    # One row a step of an undo: what was done to which contact, and which contact is there `now`.
+    "cluster": pl.String,
+    "kind": pl.String,
+    "contact": pl.String,
+    "now": pl.String,
+    "outcome": pl.String,
+    "detail": pl.String,
+    "at": pl.String,
+}
+
 AUDIT: Schema = {
     "operation": pl.String,
     "cluster": pl.String,

@@ -130,6 +130,7 @@ class LocalSite:
         self._events = events
         self._clock = 0
         self._types: dict[str, str] | None = None
+        self._types_version = 0
         self._database = sqlite3.connect(str(path), isolation_level=None, timeout=30)
         self._database.create_function("folded", 1, _folded, deterministic=True)
         self._database.create_function("formatted", 1, lambda e164: e164 and formatted(e164), deterministic=True)
@@ -723,7 +724,10 @@ class LocalSite:
         return rules.stored(info)
 
     def _field_types(self) -> dict[str, str]:
-        if self._types is None:
+        """The data type of every custom field, by key; read again when another process has written to the file."""
+        version = self._database.execute("PRAGMA data_version").fetchone()[0]
+        if self._types is None or version != self._types_version:
+            self._types_version = version
             self._types = dict(self._database.execute("SELECT key, data_type FROM fields"))
         return self._types
 
