@@ -279,6 +279,27 @@ class ContactsSite(Protocol):
         ...
 
 
+def holds(content: Info, patch: Info) -> bool:
+    """Whether a contact's content is what an update set, but for what the site adds: primaries, E.164."""
+
+    def told(info: Info, name: str) -> object:
+        if name == "emails":
+            return [(one.email.casefold(), one.tag) for one in info.emails]
+        if name == "phones":
+            return [(one.phone, one.tag, one.country_code) for one in info.phones]
+        if name == "addresses":
+            return [one.content() for one in info.addresses]
+        if name == "extended":
+            return (
+                {key: str(content.extended.get(key, "")) for key in patch.extended}
+                if info is content
+                else {key: str(value) for key, value in patch.extended.items()}
+            )
+        return getattr(info, name) or None
+
+    return all(told(content, name) == told(patch, name) for name in patch.model_fields_set)
+
+
 async def all_labels(site: ContactsSite) -> list[Label]:
     """All labels of a site."""
     found: list[Label] = []

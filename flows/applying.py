@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import anyio
 import polars as pl
 
-from connectors.contacts import MAX_PAGE, Contact, ContactsSite, all_fields, all_labels, finished
+from connectors.contacts import MAX_PAGE, Contact, ContactsSite, all_fields, all_labels, finished, holds
 from connectors.journal import DONE, FAILED, HELD, OPEN, STALE, Image, Intent, Journal, Outcome
 from connectors.wix.transport import request_id
 from transforms.errors import (
@@ -43,6 +43,8 @@ ATTEMPTS = 3
 """How often an operation is tried with a fresh revision when somebody else is faster."""
 BATCH = 100
 """Clusters whose contacts are read and whose intents are written together."""
+AT_ONCE = 25
+"""Outcomes that are written together at most."""
 LABELLED = 500
 """Contacts that get their labels by one bulk job."""
 MARKER = "Onefold operation"
@@ -219,10 +221,11 @@ class _Work:
         """Asks the site about operations that were left open."""
         reopened = [one for steps in clusters for one in steps if self.states.get(one["operation"]) == OPEN]
         creates = [one["operation"] for one in reopened if one["kind"] == "create"]
-        created = await find_marked(self.site, await self.names.marker(), creates) if creates else {}
+        is_marked = bool(creates) and await self.names.known_marker() is not None
+        created = await find_marked(self.site, await self.names.marker(), creates) if is_marked else {}
         for operation in reopened:
             contact = created.get(operation["operation"])
-            if operation["kind"] == "create" and contact is None:
+            if operation["kind"] == "create" and not is_marked:  # somebody has taken the marker away
                 contact = await self._look_alike(operation)
             elif operation["kind"] == "merge":
                 ends = [self.contacts.get(source) for source in operation["sources"]]
@@ -230,8 +233,7 @@ class _Work:
                     contact = ends[0]
             elif operation["kind"] == "update":
                 now = self.contacts.get(operation["target"])
-                after = Info.model_validate_json(operation["after"])
-                if now is not None and fingerprint(now.info) == fingerprint(after):
+                if now is not None and now.id == operation["target"] and holds(now.info, await self._patch(operation)):
                     contact = now
             if contact is not None:
                 self._done(operation, contact)
@@ -373,8 +375,7 @@ class _Work:
         raise Stale(f"the site refuses the merge: {reason}")
 
     async def _update(self, operation: Row) -> tuple[Contact, int]:
-        before, after = (Info.model_validate_json(operation[one]) for one in ("before", "after"))
-        patch = changed_fields(before, after, await self.names.keyed(after))
+        patch = await self._patch(operation)
         for attempt in range(ATTEMPTS):
             if attempt:
                 await self._again(operation["target"])
@@ -390,6 +391,11 @@ class _Work:
             except AlreadyChanged:
                 continue
         raise Stale("the contact keeps being changed by somebody else")
+
+    async def _patch(self, operation: Row) -> Info:
+        """What an update sends."""
+        before, after = (Info.model_validate_json(operation[one]) for one in ("before", "after"))
+        return changed_fields(before, after, await self.names.keyed(after))
 
     async def _again(self, name: str) -> None:
         """Reads a contact again, as it is now."""
@@ -458,7 +464,7 @@ class _Work:
     def _count(self, operations: int) -> None:
         self.seen += operations
         self.progress(self.seen)
-        if self.outcomes and time.monotonic() - self.written > 0.5:
+        if len(self.outcomes) >= AT_ONCE or (self.outcomes and time.monotonic() - self.written > 0.5):
             self.flush()
 
     def flush(self) -> None:

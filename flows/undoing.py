@@ -337,7 +337,9 @@ class _Undoing:
 
 
 def _is_restored(contact: Contact, step: Step) -> bool:
-    return step.image is not None and fingerprint(contact.info) == fingerprint(step.image)
+    if step.image is None:
+        return False
+    return is_same(contact.info.model_copy(update={"labels": step.image.labels}), step.image, None)
 
 
 def undone_table(undo: Undo, journal: Journal) -> pl.DataFrame:

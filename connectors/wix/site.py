@@ -13,7 +13,7 @@ import anyio
 import httpx
 from pydantic import SecretStr
 
-from connectors.contacts import MAX_PAGE, Contact, ExtendedField, Filter, Job, Label, Page, Sort
+from connectors.contacts import MAX_PAGE, Contact, ExtendedField, Filter, Job, Label, Page, Sort, holds
 from connectors.wire.reading import contact_from_wire, field_from_wire, job_from_wire, label_from_wire
 from connectors.wire.shapes import (
     BASE_URL,
@@ -168,7 +168,7 @@ class WixSite:
 
         async def look() -> Contact | None:
             contact = await self.get(contact_id)
-            done = contact.id == contact_id and contact.revision > revision and _holds(contact.info, info)
+            done = contact.id == contact_id and contact.revision > revision and holds(contact.info, info)
             return contact if done else None
 
         return await self._settled(send, look)
@@ -423,27 +423,6 @@ def _at(path: str, key: str, *rest: str) -> str:
 
 def _wire(info: Info) -> WireInfo:
     return WireInfo.model_validate(info_to_wire(info))
-
-
-def _holds(content: Info, patch: Info) -> bool:
-    """Whether a contact's content is what an update set, but for what the site adds: primaries, E.164."""
-
-    def told(info: Info, name: str) -> object:
-        if name == "emails":
-            return [(one.email.casefold(), one.tag) for one in info.emails]
-        if name == "phones":
-            return [(one.phone, one.tag, one.country_code) for one in info.phones]
-        if name == "addresses":
-            return [one.content() for one in info.addresses]
-        if name == "extended":
-            return (
-                {key: str(content.extended.get(key, "")) for key in patch.extended}
-                if info is content
-                else {key: str(value) for key, value in patch.extended.items()}
-            )
-        return getattr(info, name) or None
-
-    return all(told(content, name) == told(patch, name) for name in patch.model_fields_set)
 
 
 def _sorted(sort: Sort) -> dict[str, str]:
