@@ -195,27 +195,15 @@ class _Work:
             )
 
     async def _read(self, clusters: Sequence[Steps]) -> None:
-        """Reads the contacts that are merged into, updated or labelled, by pages; what is merged away, one by one.
+        """Reads the contacts that operations touch, by pages; those of operations that were left open, as they are now.
 
-        A page may lag behind. For a target that does no harm, since its revision is checked by each write. A merge
-        checks no revision of its sources, so these are read as they are now, and so is what was left open.
+        A page may lag behind. For a target that does no harm, since its revision is checked by each write; what a merge
+        takes away is read again right before it.
         """
-        targets = {one["target"] for steps in clusters for one in steps if one["target"]}
-        self.contacts |= await read_pages(self.site, targets, self.options.concurrency)
-        sources = [
-            source
-            for steps in clusters
-            for one in steps
-            if one["kind"] == "merge" and self.states.get(one["operation"]) != DONE
-            for source in one["sources"]
-        ]
-        open_ones = [
-            one["target"]
-            for steps in clusters
-            for one in steps
-            if one["target"] and self.states.get(one["operation"]) == OPEN
-        ]
-        await side_by_side(self._again, dict.fromkeys([*open_ones, *sources]), self.options.concurrency)
+        left = [one for steps in clusters for one in steps if self.states.get(one["operation"]) != DONE]
+        open_ones = [one for one in left if self.states.get(one["operation"]) == OPEN]
+        self.contacts |= await read_pages(self.site, _touched(left), self.options.concurrency)
+        await side_by_side(self._again, _touched(open_ones), self.options.concurrency)
 
     async def _settle(self, clusters: Sequence[Steps]) -> None:
         """Asks the site about operations that were left open."""
@@ -299,9 +287,8 @@ class _Work:
                     revision = now.revision if now is not None and one is left[0] else None
                     intents.append(Intent(one["operation"], one["target"], revision))
             if left == steps:
-                touched = {name for one in steps for name in (one["target"], *one["sources"]) if name}
                 images += [
-                    Image(steps[0]["cluster"], name, self.contacts[name].model_dump_json()) for name in sorted(touched)
+                    Image(steps[0]["cluster"], name, self.contacts[name].model_dump_json()) for name in _touched(steps)
                 ]
         self._write(intents=intents, images=images)
 
@@ -357,22 +344,37 @@ class _Work:
         planned = fingerprint(Info.model_validate_json(operation["after"]))
         for attempt in range(ATTEMPTS):
             if attempt:
-                for name in (operation["target"], *operation["sources"]):
-                    await self._again(name)
+                await self._again(operation["target"])
                 self._check(operation)
             target = self.contacts[operation["target"]]
-            if any(self.contacts[source].is_member for source in operation["sources"]):
-                raise Held("a contact that would be merged away is a member of the site by now")
             try:
                 if self.options.preview:
                     preview = await self.site.preview_merge(target.id, operation["sources"])
                     if fingerprint(preview.info) != planned:
                         raise Held("the site's preview of this merge differs from what was planned")
+                await self._look_once_more(operation)
                 done = await self.site.merge(target.id, target.revision, operation["sources"])
                 return done, target.revision
             except (AlreadyChanged, PreconditionFailed) as error:
                 reason = str(error)
         raise Stale(f"the site refuses the merge: {reason}")
+
+    async def _look_once_more(self, operation: Row) -> None:
+        """Reads what a merge takes away right before it, because the site asks for no revision of that.
+
+        Raises:
+            Stale: it is no longer what the decision rested on.
+            Held: it is a member by now.
+        """
+        known = {name: self.contacts.get(name) for name in operation["sources"]}
+        await side_by_side(self._again, operation["sources"], self.options.concurrency)
+        self._check(operation)
+        now = [self.contacts[name] for name in operation["sources"]]
+        if any(one.is_member for one in now):
+            raise Held("a contact that would be merged away is a member of the site by now")
+        newer = [one for one in now if one != known[one.id]]
+        if newer:
+            self._write(images=[Image(operation["cluster"], one.id, one.model_dump_json()) for one in newer])
 
     async def _update(self, operation: Row) -> tuple[Contact, int]:
         patch = await self._patch(operation)
@@ -648,6 +650,11 @@ async def side_by_side(work: Callable[[Any], Awaitable[object]], items: Iterable
                 group.start_soon(worker)
     except BaseExceptionGroup as errors:
         raise _first(errors) from None
+
+
+def _touched(operations: Iterable[Row]) -> list[str]:
+    """The contacts that are there already and that operations touch."""
+    return sorted({name for one in operations for name in (one["target"], *one["sources"]) if name})
 
 
 def _parts(items: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:

@@ -1,0 +1,156 @@
+"""Others work on the same contacts, and the service counts calls: nothing of theirs is lost, and no call is wasted."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import people
+import polars as pl
+import pytest
+from conftest import SAMPLES, Ended, table
+from pydantic import SecretStr
+
+from connectors.contacts import Contact
+from connectors.journal import DONE, Journal
+from connectors.local import LocalSite
+from connectors.server import Chaos, Disturbance, make_app, running
+from connectors.wix import WixSite
+from flows.applying import Options, apply_plan
+from flows.forecast import calls
+from transforms.schema import Info
+
+KEY = SecretStr("a-key")
+
+
+@pytest.fixture
+def samples(onefold: Callable[..., Ended], site_path: Path, tmp_path: Path) -> Path:
+    """The run planned for the sample site."""
+    onefold("site", "load", SAMPLES / "site.jsonl", "--site", f"local:{site_path}")
+    onefold("plan", "--config", SAMPLES / "onefold.toml", "--site", f"local:{site_path}", "--run", "run")
+    return tmp_path / "run"
+
+
+class Counting(httpx.AsyncHTTPTransport):
+    """Counts the requests that go to the service, and its refusals."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls: Counter[str] = Counter()
+        self.refused = 0
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        response = await super().handle_async_request(request)
+        self.calls[f"{request.method} {request.url.path}"] += 1
+        self.refused += response.status_code == 429
+        return response
+
+
+async def every(site: LocalSite) -> dict[str, Contact]:
+    return {one.id: one async for one in site.scan()}
+
+
+async def test_what_another_editor_changes_meanwhile_is_not_lost_and_every_conflict_is_on_record(
+    samples: Path, site_path: Path
+) -> None:
+    """While the plan is applied, one in twenty contacts gets another job title, at any moment."""
+    plan = table(samples, "plan")
+    chance = random.Random(4)
+    with LocalSite(site_path) as site, LocalSite(site_path) as hers:
+        before = await every(site)
+        touched = [*plan["target"].drop_nulls(), *plan["sources"].explode().drop_nulls()]
+        chosen = chance.sample(sorted(set(touched)), len(before) // 20)
+        edits: dict[str, str] = {}
+
+        async def editor() -> None:
+            for number, name in enumerate(chosen):
+                await asyncio.sleep(0.02)
+                contact = await hers.get(name)
+                if contact.id == name:
+                    edits[name] = f"Edited {number}"
+                    await hers.update(contact.id, contact.revision, Info(job_title=edits[name]))
+
+        app = make_app(site)
+        with Journal(samples / "journal.db", writing=True) as journal:
+            async with running(app) as (url, _), WixSite(KEY, "a-site", base_url=url) as client:
+                working = asyncio.create_task(editor())
+                await apply_plan(plan, client, journal, Options(most_wrong=1))
+                await working
+            entries = journal.entries()
+            images = {name for cluster in plan["cluster"].unique() for name in journal.images(cluster)}
+        after = await every(site)
+        homes = {name: (await site.get(name)).id for name in edits}
+
+    assert len(edits) >= 8
+    for name, title in edits.items():
+        if homes[name] == name:
+            assert after[name].info.job_title == title, "an edit was overwritten"
+        else:  # it was merged away after the edit: only with the edit in sight
+            pytest.fail(f"{name} was merged away although it was edited")
+    steps = plan.filter(pl.col("state") == "auto").join(entries, on="operation", suffix="_now")
+    not_done = steps.filter(pl.col("state_now") != DONE)
+    assert set(not_done["detail"]) >= {"a contact of this person was changed since the plan was made"}
+    conflicted = set(not_done["target"]) | set(not_done["sources"].explode())
+    assert not_done.height > 0
+    assert conflicted & set(edits)
+    assert images
+
+
+async def applied(site: LocalSite, plan: pl.DataFrame, folder: Path, **chaos: Any) -> tuple[Counting, float]:
+    """Applies a plan over HTTP; what was called, and how many seconds it took."""
+    counting = Counting()
+    app = make_app(site, disturbance=Disturbance(Chaos(**chaos), site) if chaos else None)
+    with Journal(folder / "journal.db", writing=True) as journal:
+        async with (
+            running(app) as (url, _),
+            WixSite(KEY, "a-site", base_url=url, transport=counting) as client,
+        ):
+            began = time.monotonic()
+            await apply_plan(plan, client, journal, Options(concurrency=8))
+            took = time.monotonic() - began
+        assert set(journal.states().values()) == {DONE}
+    return counting, took
+
+
+async def test_the_calls_made_are_the_calls_foreseen_and_hardly_more_than_the_plan_needs(
+    samples: Path, site_path: Path
+) -> None:
+    plan = table(samples, "plan")
+    auto = plan.filter(pl.col("state") == "auto")
+    kinds = dict(auto["kind"].value_counts().iter_rows())
+    merges = auto.filter(pl.col("kind") == "merge")
+    with LocalSite(site_path) as site:
+        counting, _ = await applied(site, plan, samples)
+
+    made = sum(counting.calls.values())
+    # What cannot be left out: each write, and for a merge its preview and a look at what is merged away.
+    least = kinds["create"] + kinds["update"] + 2 * len(merges) + merges["sources"].list.len().sum()
+    labels = auto.select(pl.col("labels").explode().drop_nulls().n_unique()).item()
+    groups = auto.filter(pl.col("kind") == "label")["labels"].n_unique()
+    pages = -(-auto["cluster"].n_unique() // 100)
+    least += labels + 2 * groups + pages + 1 + 4
+    assert made <= 1.05 * least
+    assert made == pytest.approx(calls(plan, Options()), rel=0.05)
+
+
+async def test_a_limit_of_a_hundred_calls_a_second_is_kept_busy_without_a_storm(
+    onefold: Callable[..., Ended], tmp_path: Path
+) -> None:
+    rows, _ = people.make(2600, seed=12)
+    rows.drop("Record ID").write_csv(tmp_path / "crm.csv")
+    planned = await asyncio.to_thread(lambda: onefold("plan", "crm.csv", "--site", "local:new.db", "--run", "run").code)
+    assert planned == 0
+    plan = table(tmp_path / "run", "plan")
+    with LocalSite(tmp_path / "site.db", create=True) as site:
+        counting, took = await applied(site, plan, tmp_path / "run", calls_per_second=100, retry_after_seconds=0.1)
+
+    answered = sum(counting.calls.values()) - counting.refused
+    assert answered > 1500
+    assert answered / took >= 90
+    assert counting.refused <= 0.03 * answered
