@@ -16,6 +16,8 @@ from transforms.schema import ROWS, SITE, Info, conform
 MAX_SOURCES = 5
 """A merge takes at most this many source contacts."""
 MAX_PAGE = 1000
+UNREACHED = ("BOUNCED", "SPAM_COMPLAINT")
+"""Deliverabilities of an e-mail that is not to be written to, whatever its subscription is."""
 MAX_LABEL_KEYS = 100
 """A call adds or takes off at most this many labels."""
 
@@ -408,7 +410,7 @@ def _row(number: int, contact: Contact) -> dict[str, object]:
         "job_title": info.job_title,
         "birthdate": info.birthdate,
         "locale": info.locale,
-        "email_status": contact.subscription,
+        "email_status": contact.deliverability if contact.deliverability in UNREACHED else contact.subscription,
         "emails": [{"value": one.email, "tag": one.tag} for one in info.emails],
         "phones": [
             {"value": one.e164 or one.phone, "tag": one.tag, "country": one.country_code} for one in info.phones

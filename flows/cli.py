@@ -180,6 +180,30 @@ def apply(
 
 
 @app.command()
+def rehearse(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a planned run.")],
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """Apply a planned run to a copy of its site, and show what came of it. The site itself is not touched."""
+    from flows.pipeline import apply_options
+    from flows.rehearsing import rehearse as rehearsed
+    from flows.runs import Run
+    from flows.settings import load_settings
+
+    planned = Run.opened(run)
+    settings = load_settings(config).with_site(str(planned.facts().get("site")))
+    shown = _Shown()
+    told = shown(
+        "copy the site and apply", rehearsed, planned, settings, apply_options(settings), progress=shown.advance
+    )
+    _say(told.text())
+    if as_json:
+        print(json.dumps(told.facts()))
+    raise typer.Exit(0 if told.is_as_planned else HELD)
+
+
+@app.command()
 def undo(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of an applied run.")],
     config: Config = None,

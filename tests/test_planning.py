@@ -15,7 +15,7 @@ from connectors.exports.reading import read_export
 from transforms.matching import match
 from transforms.planning import Plan, Policy, plan
 from transforms.records import to_records
-from transforms.schema import CONTACTS, Info
+from transforms.schema import CONTACTS, Email, Info
 
 Planned = Callable[..., Plan]
 HEADER = "First Name,Last Name,Email,Phone,Company,Job title,Birthday,Tags,Shoe size\n"
@@ -202,3 +202,35 @@ def test_a_shared_mailbox_is_created_for_both_on_purpose(planned: Planned) -> No
     creates = planned([], ("crm", rows)).operations
 
     assert creates.select("kind", "allow_duplicates").rows() == [("create", True), ("create", True), ("create", False)]
+
+
+def twins(**first: str) -> list[Contact]:
+    """Two contacts of one person, the first of which is the target."""
+    one = contact("a", info("Ada", "Novak", email="ada@postbox.example", phone="212-555-0101", company="Bluefin"))
+    two = contact("b", info("Ada", "Novak", email="ada@postbox.example", phone="212-555-0101"))
+    return [one.model_copy(update=first), two]
+
+
+@pytest.mark.parametrize("gone", [{"subscription": "UNSUBSCRIBED"}, {"deliverability": "BOUNCED"}])
+def test_a_merge_that_would_subscribe_somebody_again_is_held(planned: Planned, gone: dict[str, str]) -> None:
+    subscribed, other = twins(subscription="SUBSCRIBED")
+    held = planned([subscribed, other.model_copy(update=gone)]).operations
+    fine = planned([subscribed.model_copy(update=gone), other.model_copy(update={"subscription": "SUBSCRIBED"})])
+
+    assert held["state"].unique().to_list() == ["review"]
+    assert "nobody is to be subscribed again by a merge" in held["reason"][0]
+    assert fine.operations["state"].to_list() == ["auto"]  # the opt-out is the one that stays
+    assert planned(twins(subscription="SUBSCRIBED")).operations["state"].to_list() == ["auto"]
+
+
+def test_a_merge_that_the_site_would_refuse_for_its_size_is_held(planned: Planned) -> None:
+    one, two = twins()
+    many = tuple(Email(email=f"ada{number}@postbox.example") for number in range(49))
+    full = one.model_copy(update={"info": one.info.model_copy(update={"emails": (*one.info.emails, *many)})})
+    more = (*two.info.emails, Email(email="another@postbox.example"))
+    other = two.model_copy(update={"info": two.info.model_copy(update={"emails": more})})
+
+    held = planned([full, other]).operations
+    assert held["state"].unique().to_list() == ["review"]
+    assert held["reason"][0] == "together they have 51 e-mails, and a contact holds 50 at most"
+    assert planned([full, two]).operations["state"].to_list() == ["auto"]

@@ -23,7 +23,7 @@ from transforms.schema import (
     Phone,
     conform,
 )
-from transforms.survivorship import IN_WORDS, Change, Given, Loss, fingerprint, fold, merge_losses, merged
+from transforms.survivorship import IN_WORDS, MAX_ITEMS, Change, Given, Loss, fingerprint, fold, merge_losses, merged
 
 NOTHING: Mapping[str, bool] = {}
 
@@ -32,6 +32,10 @@ SOURCES_A_CALL = 5
 
 TIE_BREAKS = ("member", "precedence", "most_complete", "most_recent", "oldest", "id")
 
+OPT_OUT_LOST = (
+    "one of its contacts has opted out or bounced, and the one that would stay is subscribed: nobody is to be "
+    "subscribed again by a merge"
+)
 TWO_MEMBERS = "both are members of the site, and it never merges those"
 
 Row = dict[str, Any]
@@ -149,6 +153,10 @@ def plan(
             draft.state, (draft.reason, draft.link) = "review", doubt
         if cluster in contested:
             draft.state, draft.reason = "review", "decisions about its records contradict each other"
+        if len(existing) > 1 and existing[0]["subscribed"] and any(row["opted_out"] for row in existing[1:]):
+            draft.state, draft.reason = "review", OPT_OUT_LOST
+        if (too_many := _too_many([infos[row["contact_id"]] for row in existing])) is not None:
+            draft.state, draft.reason = "review", too_many
         if sum(row["is_member"] for row in existing) > 1:
             draft.state, draft.reason = "blocked", TWO_MEMBERS
         before = [decided.get(row["record_id"]) for row in group]
@@ -172,6 +180,16 @@ def plan(
     )
     frame = pl.DataFrame(operations, infer_schema_length=None) if operations else pl.DataFrame(schema=dict(PLAN))
     return Plan(conform(frame, PLAN), _ledger(drafts, tables), left)
+
+
+def _too_many(contacts: list[Info]) -> str | None:
+    """Why contacts cannot become one, where together they have more than a contact holds."""
+    for name, what in (("emails", "e-mails"), ("phones", "phones"), ("addresses", "addresses")):
+        if sum(len(getattr(one, name)) for one in contacts) > MAX_ITEMS:
+            count = len(getattr(merged(contacts[0], contacts[1:]), name))
+            if count > MAX_ITEMS:
+                return f"together they have {count} {what}, and a contact holds {MAX_ITEMS} at most"
+    return None
 
 
 def _ledger(drafts: list[_Draft], tables: Records) -> pl.DataFrame:

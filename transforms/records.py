@@ -287,6 +287,7 @@ def _records(rows: pl.DataFrame, mails: pl.DataFrame, orders: pl.DataFrame) -> t
             locale=locale,
             created=moments(text["created"], month_first["created"]),
             updated=moments(text["updated"], month_first["updated"]),
+            subscribed=(status == "subscribed").fill_null(value=False),
             opted_out=status.is_in(OPTED_OUT).fill_null(value=False) | _is_yes("opt_out"),
             is_member=pl.col("is_member").fill_null(value=False),
             first_key=pl.when(keyless).then("told_first").otherwise("first_key"),

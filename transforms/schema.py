@@ -93,6 +93,7 @@ RECORDS: Schema = {
     "created": WHEN,
     "updated": WHEN,
     "opted_out": pl.Boolean,
+    "subscribed": pl.Boolean,
     "first": pl.String,
     "last": pl.String,
     "suffix": pl.String,
