@@ -100,6 +100,8 @@ class PolicySettings(_Section):
 
     target: tuple[TieBreak, ...] = TIE_BREAKS  # type: ignore[assignment] # the same names, as a plain tuple there
     overwrite: tuple[Overwritable, ...] = ()
+    field: dict[Overwritable, tuple[str, ...]] = Field(default_factory=dict)
+    """Sources in the order of trust for a field that has an order of its own, `site` among them."""
     extended_fields: tuple[str, ...] = ()
     label: str = "Onefold {run}"
     opt_out_label: str = "Opted out"
@@ -159,6 +161,10 @@ class Settings(BaseSettings):
         names = [one.name for one in self.source]
         if len(set(names)) < len(names):
             raise ValueError("two sources have the same name")
+        for name, sources in self.policy.field.items():
+            for source in sources:
+                if names and source not in (*names, SITE):
+                    raise ValueError(f"[policy.field] {name} names {source!r}, and there is no such source")
         return self
 
     def policy_for(self, run: str) -> Policy:
@@ -166,6 +172,7 @@ class Settings(BaseSettings):
         return Policy(
             target=tuple(self.policy.target),
             overwrite=frozenset(self.policy.overwrite),
+            precedence=dict(self.policy.field.items()),
             label=self.policy.label.replace("{run}", run),
             opt_out_label=self.policy.opt_out_label,
             auto=self.match.auto,

@@ -234,3 +234,41 @@ def test_a_merge_that_the_site_would_refuse_for_its_size_is_held(planned: Planne
     assert held["state"].unique().to_list() == ["review"]
     assert held["reason"][0] == "together they have 51 e-mails, and a contact holds 50 at most"
     assert planned([full, two]).operations["state"].to_list() == ["auto"]
+
+
+def test_a_field_with_an_order_of_its_own_takes_its_company_and_title_together(planned: Planned) -> None:
+    crm = ("crm", "Ada,Novak,ada@postbox.example,212-555-0101,Bluefin Analytics,Director,,,\n")
+    shop = ("shop", "Ada,Novak,ada@postbox.example,212-555-0101,Umbra Lighting,,,,\n")
+    made = planned([], crm, shop, policy=Policy(precedence={"company": ("shop", "crm")}))
+
+    created = after(made, "create")
+    assert (created.company, created.job_title) == ("Umbra Lighting", None)
+    changes = made.operations["changes"].item().to_list()
+    assert (
+        "company: Umbra Lighting (was Bluefin Analytics) from shop:1, the policy takes company from shop first"
+        in changes
+    )
+    lost = made.losses.filter(pl.col("field").is_in(["company", "job title"]))
+    assert sorted(lost.select("record_id", "value").rows()) == [("crm:1", "Bluefin Analytics"), ("crm:1", "Director")]
+
+
+def test_where_the_winner_is_not_on_the_target_an_update_puts_it_there(planned: Planned) -> None:
+    target, other = twins()
+    shop = ("shop", "Ada,Novak,ada@postbox.example,212-555-0101,Umbra Lighting,Buyer,,,\n")
+    policy = Policy(precedence={"company": ("shop", "site")})
+
+    made = planned([target, other], shop, policy=policy)
+
+    assert made.operations["kind"].to_list() == ["merge", "update"]
+    updated = after(made, "update")
+    assert (updated.company, updated.job_title) == ("Umbra Lighting", "Buyer")
+    assert planned([target, other], shop).operations["kind"].to_list() == ["merge"]  # else nothing is overwritten
+
+
+def test_an_empty_value_and_an_unnamed_source_never_win(planned: Planned) -> None:
+    crm = ("crm", "Ada,Novak,ada@postbox.example,212-555-0101,Bluefin Analytics,Director,,,\n")
+    shop = ("shop", "Ada,Novak,ada@postbox.example,212-555-0101,n/a,,,,\n")
+
+    for order in (("shop", "crm"), ("elsewhere",)):
+        created = after(planned([], crm, shop, policy=Policy(precedence={"company": order})), "create")
+        assert (created.company, created.job_title) == ("Bluefin Analytics", "Director")

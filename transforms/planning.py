@@ -23,7 +23,18 @@ from transforms.schema import (
     Phone,
     conform,
 )
-from transforms.survivorship import IN_WORDS, MAX_ITEMS, Change, Given, Loss, fingerprint, fold, merge_losses, merged
+from transforms.survivorship import (
+    IN_WORDS,
+    MAX_ITEMS,
+    Change,
+    Given,
+    Loss,
+    fingerprint,
+    fold,
+    merge_losses,
+    merged,
+    preferred,
+)
 
 NOTHING: Mapping[str, bool] = {}
 
@@ -50,6 +61,7 @@ class Policy:
     Attributes:
         target: tie-breaks in order that choose the contact the others are merged into.
         overwrite: single fields of an existing contact that an export may overwrite.
+        precedence: sources in the order of trust for single fields that have an order of their own.
         label: the label of everything a run touched; empty for none.
         opt_out_label: the label that keeps an export's opt-out visible; empty for none.
         auto, review: probabilities from which records are joined, and from which a person should look.
@@ -57,6 +69,7 @@ class Policy:
 
     target: tuple[str, ...] = TIE_BREAKS
     overwrite: frozenset[str] = frozenset()
+    precedence: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     label: str = ""
     opt_out_label: str = ""
     auto: float = AUTO
@@ -215,6 +228,8 @@ def _operate(
     allowed = any(len(reach[value]) > 1 for row in (*existing, *rows) for value in row["reach"])
     if not existing:
         info, changes = _folded(draft, Info(), rows, given, frozenset())
+        info, more = _preferred(draft, info, [given[row["record"]] for row in rows], policy)
+        changes += more
         info = info.model_copy(update={"labels": _labelled(info.labels, policy)})
         operation = draft.add(
             "create",
@@ -246,6 +261,11 @@ def _operate(
     for row in existing[1:]:
         draft.losses += merge_losses(row["record_id"], infos[row["contact_id"]], info)
     full, changes = _folded(draft, info, rows, given, policy.overwrite)
+    contacts = [Given(row["record_id"], row["source"], infos[row["contact_id"]]) for row in existing]
+    everyone = sorted([*existing, *rows], key=lambda row: row["source_rank"])
+    own = {one.record_id: one for one in [*contacts, *(given[row["record"]] for row in rows)]}
+    full, more = _preferred(draft, full, [own[row["record_id"]] for row in everyone], policy)
+    changes += more
     content = full.model_copy(update={"labels": info.labels})
     if content != info:
         draft.add(
@@ -291,6 +311,17 @@ def _folded(
             company = row["company_key"]
         changes += made
         draft.losses += lost
+    return info, changes
+
+
+def _preferred(draft: _Draft, info: Info, records: list[Given], policy: Policy) -> tuple[Info, list[Change]]:
+    """The content with the values of fields that have an order of trust of their own; see `preferred`."""
+    if not policy.precedence:
+        return info, []
+    info, changes, lost = preferred(info, records, policy.precedence)
+    said = {(change.field, change.after) for change in changes}
+    shown = [loss for loss in draft.losses if (loss.field, loss.value) not in said]
+    draft.losses = shown + lost
     return info, changes
 
 

@@ -19,6 +19,11 @@ Reach = TypeVar("Reach", Email, Phone)
 Thing = TypeVar("Thing")
 
 SINGLE = ("first", "last", "company", "job_title", "birthdate", "locale")
+GROUPS = {
+    "first": ("first", "last"), "last": ("first", "last"), "company": ("company", "job_title"),
+    "job_title": ("job_title",), "birthdate": ("birthdate",), "locale": ("locale",),
+}  # fmt: skip
+"""The fields that travel with a field when its value is taken from another record."""
 IN_WORDS = {
     "first": "first name", "last": "last name", "job_title": "job title", "birthdate": "birth date",
     "emails": "e-mail", "phones": "phone", "addresses": "address", "labels": "label", "extended": "custom field",
@@ -141,6 +146,45 @@ def fold(
     if blank:
         update["extended"] = {**info.extended, **blank}
     return info.model_copy(update=update), changes, losses
+
+
+def preferred(
+    info: Info, records: Sequence[Given], precedence: Mapping[str, Sequence[str]]
+) -> tuple[Info, list[Change], list[Loss]]:
+    """A contact's content where some fields take their value from the sources in an order of their own.
+
+    A first name travels with its last name, and a job title with its company. An empty value never wins. Sources that a
+    field's order does not name come behind those that it names.
+
+    Args:
+        info: the content so far.
+        records: all records of the person, the most trusted first.
+        precedence: sources by field of `GROUPS`, the most trusted first.
+
+    Returns:
+        The content afterwards, each change, and each value that is now visible nowhere.
+    """
+    changes: list[Change] = []
+    losses: list[Loss] = []
+    for field, sources in precedence.items():
+        rank = {source: place for place, source in enumerate(sources)}
+        having = [one for one in records if getattr(one.info, field) is not None]
+        best = min(having, key=lambda one: rank.get(one.source, len(rank)), default=None)
+        if best is None or best.source not in rank or _same(getattr(best.info, field), getattr(info, field)):
+            continue
+        rule = f"the policy takes {IN_WORDS.get(field, field)} from {best.source} first"
+        for name in GROUPS[field]:
+            value, present = getattr(best.info, name), getattr(info, name)
+            if value == present:
+                continue
+            if value is not None:
+                changes.append(Change(name, present, value, best.record_id, rule))
+            if present is not None:
+                holder = next((one for one in records if _same(present, getattr(one.info, name))), best)
+                losses.append(Loss(holder.record_id, name, str(present), value, rule))
+            info = info.model_copy(update={name: value})
+        losses = [loss for loss in losses if not _same(loss.value, getattr(info, loss.field))]
+    return info, changes, losses
 
 
 def merge_losses(record_id: str, source: Info, result: Info) -> list[Loss]:
