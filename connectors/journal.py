@@ -138,6 +138,10 @@ class Journal:
         """The state of every operation that was begun."""
         return dict(self._database.execute("SELECT operation, state FROM entries"))
 
+    def contacts(self) -> dict[str, str]:
+        """The contact that each operation which is done has left."""
+        return dict(self._database.execute("SELECT operation, contact FROM entries WHERE state = ?", (DONE,)))
+
     def opened_at(self, operation: str) -> datetime | None:
         """When an operation was last about to be done."""
         row = self._database.execute("SELECT opened FROM entries WHERE operation = ?", (operation,)).fetchone()

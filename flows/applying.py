@@ -34,6 +34,7 @@ from transforms.errors import (
     Unanswered,
     Unavailable,
 )
+from transforms.planning import MADE
 from transforms.schema import Info
 from transforms.survivorship import fingerprint
 
@@ -155,6 +156,7 @@ class _Work:
     progress: Callable[[int], None]
     states: dict[str, str] = field(init=False)
     names: Names = field(init=False)
+    made: dict[str, str] = field(init=False)
     contacts: dict[str, Contact] = field(default_factory=dict)
     outcomes: list[Outcome] = field(default_factory=list)
     to_label: list[Row] = field(default_factory=list)
@@ -165,6 +167,7 @@ class _Work:
 
     def __post_init__(self) -> None:
         self.states = self.journal.states()
+        self.made = self.journal.contacts()
         self.names = Names(self.site)
 
     # --- a batch ---
@@ -176,8 +179,9 @@ class _Work:
             self._count(len(steps))
         return left
 
-    async def batch(self, todo: Sequence[Steps]) -> None:
+    async def batch(self, clusters: Sequence[Steps]) -> None:
         """Does clusters, side by side, but for their labels."""
+        todo = [[self._placed(one) for one in steps] for steps in clusters]
         await self._read(todo)
         await self._settle(todo)
         ready = [steps for steps in todo if await self._is_ready(steps)]
@@ -298,9 +302,10 @@ class _Work:
         """Does the operations of a cluster in order; what it says of labels is kept for the end."""
         if self.options.is_to_stop():
             return None
-        for number, operation in enumerate(steps):
-            if self.states.get(operation["operation"]) == DONE:
+        for number, planned in enumerate(steps):
+            if self.states.get(planned["operation"]) == DONE:
                 continue
+            operation = self._placed(planned)
             if operation["kind"] == "label":
                 self.to_label.append(operation)
                 continue
@@ -406,6 +411,17 @@ class _Work:
         except NotFound:
             self.contacts.pop(name, None)
 
+    def _placed(self, operation: Row) -> Row:
+        """An operation with the contacts that earlier ones have created, as far as they are known."""
+        if not any(name.startswith(MADE) for name in (operation["target"] or "", *operation["sources"])):
+            return operation
+
+        def placed(name: str) -> str:
+            return self.made.get(name.removeprefix(MADE), name) if name.startswith(MADE) else name
+
+        target, sources = placed(operation["target"]), [placed(one) for one in operation["sources"]]
+        return {**operation, "target": target, "sources": sources}
+
     # --- labels ---
 
     async def label(self, *, all_of_them: bool = False) -> None:
@@ -439,6 +455,8 @@ class _Work:
         if contact is not None:
             contact = self.names.unmarked(contact)
             self.contacts[contact.id] = contact
+            if operation["kind"] == "create":
+                self.made[name] = contact.id
         self.outcomes.append(
             Outcome(
                 name,
@@ -654,7 +672,8 @@ async def side_by_side(work: Callable[[Any], Awaitable[object]], items: Iterable
 
 def _touched(operations: Iterable[Row]) -> list[str]:
     """The contacts that are there already and that operations touch."""
-    return sorted({name for one in operations for name in (one["target"], *one["sources"]) if name})
+    names = {name for one in operations for name in (one["target"], *one["sources"]) if name}
+    return sorted(name for name in names if not name.startswith(MADE))
 
 
 def _parts(items: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ParamSpec, Protocol, TypeVar
@@ -35,7 +35,7 @@ from transforms.clustering import short_id
 from transforms.decisions import NONE, Verdicts, identities, resolved
 from transforms.errors import Busy, InputError, NotFound, OnefoldError, RunError, UsageError
 from transforms.matching import Matches, match
-from transforms.planning import Plan, Policy, plan
+from transforms.planning import MADE, Plan, Policy, plan
 from transforms.records import Records, to_records
 from transforms.schema import CONTACTS, FINGERPRINTS, REJECTS, ROWS, SITE, Info, conform, empty
 from transforms.survivorship import fingerprint
@@ -396,7 +396,7 @@ def _merged_next(
         placed = identities(again.records, exported).join(went, on="record_id").select("identity", "contact")
         verdicts = resolved(decisions, identities(again.records, exported), dict(placed.iter_rows()))
     found = match(again, auto=policy.auto, review=policy.review, verdicts=verdicts)
-    merges = plan(again, found, _infos(after), policy).operations.filter(
+    merges = plan(again, found, _infos(after), replace(policy, import_as="fold")).operations.filter(
         pl.col("state") == "auto", pl.col("kind") == "merge"
     )
     members = dict(matches.clusters.group_by("cluster", maintain_order=True).agg("record").iter_rows())
@@ -415,9 +415,9 @@ def _went_to(clusters: pl.DataFrame, operations: pl.DataFrame) -> pl.DataFrame:
 
     A contact that is still to be created goes by the id of its operation.
     """
-    auto = operations.filter(pl.col("state") == "auto")
-    target = pl.when(pl.col("kind") == "create").then("operation").otherwise("target")
-    contacts = auto.select("cluster", contact=pl.concat_str(pl.lit(f"{SITE}:"), target)).unique("cluster")
+    auto = operations.filter(pl.col("state") == "auto").group_by("cluster", maintain_order=True).last()
+    target = pl.when(pl.col("kind") == "create").then("operation").otherwise(pl.col("target").str.strip_prefix(MADE))
+    contacts = auto.select("cluster", contact=pl.concat_str(pl.lit(f"{SITE}:"), target))
     return clusters.join(contacts, on="cluster").select("record_id", "contact")
 
 
@@ -625,8 +625,11 @@ def counts(planned: pl.DataFrame) -> Mapping[str, int]:
     """What a plan will do: contacts created, updated, merged away, into how many, calls of merges, labelled, touched,
     and cases that are held.
     """
-    auto = planned.filter(pl.col("state") == "auto")
-    merges = auto.filter(pl.col("kind") == "merge")
+    auto = planned.filter(pl.col("state") == "auto").with_columns(
+        pl.col("sources").list.filter(~pl.element().str.starts_with(MADE)),
+        pl.when(~pl.col("target").str.starts_with(MADE)).then("target"),
+    )
+    merges = auto.filter(pl.col("kind") == "merge", pl.col("sources").list.len() > 0)
     held = planned.filter(pl.col("state") != "auto")
     return {
         "create": auto.filter(pl.col("kind") == "create").height,

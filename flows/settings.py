@@ -102,6 +102,8 @@ class PolicySettings(_Section):
     overwrite: tuple[Overwritable, ...] = ()
     field: dict[Overwritable, tuple[str, ...]] = Field(default_factory=dict)
     """Sources in the order of trust for a field that has an order of its own, `site` among them."""
+    import_as: Literal["fold", "merge"] = "fold"
+    """Whether a row is folded into its person's contact, or becomes a contact of its own that is merged into that."""
     extended_fields: tuple[str, ...] = ()
     label: str = "Onefold {run}"
     opt_out_label: str = "Opted out"
@@ -173,6 +175,7 @@ class Settings(BaseSettings):
             target=tuple(self.policy.target),
             overwrite=frozenset(self.policy.overwrite),
             precedence=dict(self.policy.field.items()),
+            import_as=self.policy.import_as,
             label=self.policy.label.replace("{run}", run),
             opt_out_label=self.policy.opt_out_label,
             auto=self.match.auto,

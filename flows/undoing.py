@@ -33,6 +33,7 @@ from transforms.errors import (
     Unanswered,
     Unavailable,
 )
+from transforms.planning import MADE
 from transforms.schema import UNDO, Info
 from transforms.survivorship import fingerprint
 
@@ -132,22 +133,31 @@ def _steps(
         return Step(short_id("undo", cluster, kind, contact), cluster, kind, contact, **more)
 
     target = str(done[-1]["entry"]["contact"])
-    contents = [Info.model_validate_json(one["entry"]["after"]) for one in done if one["entry"]["after"]]
+    created = {str(one["entry"]["contact"]): one for one in done if one["kind"] == "create"}
+    gone = {name for one in done for name in one["sources"]}
     added = tuple(labels[name] for one in done if one["kind"] == "label" for name in one["labels"] if name in labels)
-    if done[0]["kind"] == "create":
-        yield step("delete", target, expected=contents[-1], image=None)
-        return
-    before = images[target].info
-    now = contents[-1] if contents else before
+    contents = [
+        Info.model_validate_json(one["entry"]["after"])
+        for one in done
+        if one["entry"]["after"] and one["entry"]["contact"] == target
+    ]
+    now = contents[-1] if contents else images[target].info
     now = now.model_copy(update={"labels": tuple(dict.fromkeys([*now.labels, *added]))})
-    if not is_same(now.model_copy(update={"labels": before.labels}), before, None):
-        yield step("restore", target, expected=now, image=before)
-    extra = tuple(key for key in now.labels if key not in before.labels)
-    if extra:
-        yield step("unlabel", target, expected=now, image=before, labels=extra)
-    for one in done:
-        for source in one["sources"] if one["kind"] == "merge" else ():
-            yield step("recreate", source, expected=None, image=images[source].info)
+    for name, one in created.items():  # those that are still there: merged away ones are part of another by now
+        if name != target and MADE + str(one["operation"]) not in gone:
+            yield step("delete", name, expected=Info.model_validate_json(one["entry"]["after"]), image=None)
+    if target in created:
+        yield step("delete", target, expected=now, image=None)
+    else:
+        before = images[target].info
+        if not is_same(now.model_copy(update={"labels": before.labels}), before, None):
+            yield step("restore", target, expected=now, image=before)
+        extra = tuple(key for key in now.labels if key not in before.labels)
+        if extra:
+            yield step("unlabel", target, expected=now, image=before, labels=extra)
+    for name in sorted(gone):
+        if not name.startswith(MADE):
+            yield step("recreate", name, expected=None, image=images[name].info)
 
 
 async def look(undo: Undo, site: ContactsSite, journal: Journal, *, at_once: int) -> None:

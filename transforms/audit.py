@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from transforms.planning import MADE
 from transforms.schema import AUDIT, Info, conform
 from transforms.survivorship import differences
 
@@ -66,7 +67,8 @@ def tally(plan: pl.DataFrame, journal: pl.DataFrame) -> dict[str, int]:
     """
     joined = plan.join(journal.select("operation", state_now="state"), on="operation", how="left")
     done = joined.filter(pl.col("state_now") == "done")
-    sources = done.filter(pl.col("kind") == "merge")["sources"].list.len().sum()
+    there = pl.col("sources").list.filter(~pl.element().str.starts_with(MADE))
+    sources = done.filter(pl.col("kind") == "merge").select(there.list.len().sum()).item()
     waiting = plan.filter(pl.col("state") != "auto")["cluster"].n_unique()
     stopped = joined.filter(pl.col("state_now").is_in(["held", "stale"])).height
     return {

@@ -41,6 +41,9 @@ NOTHING: Mapping[str, bool] = {}
 SOURCES_A_CALL = 5
 """The site merges at most this many contacts into one in a call."""
 
+MADE = "@"
+"""Before the id of an operation, in the place of a contact: the one that it creates."""
+
 TIE_BREAKS = ("member", "precedence", "most_complete", "most_recent", "oldest", "id")
 
 OPT_OUT_LOST = (
@@ -62,6 +65,7 @@ class Policy:
         target: tie-breaks in order that choose the contact the others are merged into.
         overwrite: single fields of an existing contact that an export may overwrite.
         precedence: sources in the order of trust for single fields that have an order of their own.
+        import_as: `fold` a row into its person's contact, or create one for it and `merge` that.
         label: the label of everything a run touched; empty for none.
         opt_out_label: the label that keeps an export's opt-out visible; empty for none.
         auto, review: probabilities from which records are joined, and from which a person should look.
@@ -70,6 +74,7 @@ class Policy:
     target: tuple[str, ...] = TIE_BREAKS
     overwrite: frozenset[str] = frozenset()
     precedence: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    import_as: str = "fold"
     label: str = ""
     opt_out_label: str = ""
     auto: float = AUTO
@@ -226,7 +231,7 @@ def _operate(
 ) -> tuple[Info, str]:
     """Writes one cluster's operations; returns the contact's content afterwards, and its id."""
     allowed = any(len(reach[value]) > 1 for row in (*existing, *rows) for value in row["reach"])
-    if not existing:
+    if not existing and (policy.import_as == "fold" or len(rows) == 1):
         info, changes = _folded(draft, Info(), rows, given, frozenset())
         info, more = _preferred(draft, info, [given[row["record"]] for row in rows], policy)
         changes += more
@@ -241,23 +246,10 @@ def _operate(
             allow_duplicates=allowed,
         )
         return info, operation
+    if policy.import_as == "merge" and rows:
+        return _imported(draft, existing, rows, given, infos, policy)
     target, *others = [row["contact_id"] for row in existing]
-    info = infos[target]
-    for start in range(0, len(others), SOURCES_A_CALL):
-        sources = others[start : start + SOURCES_A_CALL]
-        needs = {one: fingerprint(infos[one]) for one in sources} | {target: fingerprint(info)}
-        after = merged(info, [infos[one] for one in sources])
-        draft.add(
-            "merge",
-            target=target,
-            sources=sources,
-            needs=json.dumps(needs),
-            before=info.to_json(),
-            after=after.to_json(),
-            changes=[f"{len(sources)} contact{'s' * (len(sources) > 1)} merged into this one, in this order"],
-            labels=[],
-        )
-        info = after
+    info = _chained(draft, target, others, infos)
     for row in existing[1:]:
         draft.losses += merge_losses(row["record_id"], infos[row["contact_id"]], info)
     full, changes = _folded(draft, info, rows, given, policy.overwrite)
@@ -265,19 +257,91 @@ def _operate(
     everyone = sorted([*existing, *rows], key=lambda row: row["source_rank"])
     own = {one.record_id: one for one in [*contacts, *(given[row["record"]] for row in rows)]}
     full, more = _preferred(draft, full, [own[row["record_id"]] for row in everyone], policy)
-    changes += more
+    return _completed(draft, target, info, full, [*changes, *more], policy, allow_duplicates=allowed)
+
+
+def _imported(
+    draft: _Draft,
+    existing: list[Row],
+    rows: list[Row],
+    given: dict[int, Given],
+    infos: dict[str, Info],
+    policy: Policy,
+) -> tuple[Info, str]:
+    """As `_operate`, but each row becomes a contact of its own that is merged, so that the trail is on the site.
+
+    A contact that a step before creates goes by `MADE` and the step's operation.
+    """
+    contents = {row["contact_id"]: infos[row["contact_id"]] for row in existing}
+    people = [(row, row["contact_id"]) for row in existing]
+    for row in rows:
+        content, changes = _folded(draft, Info(), [row], given, frozenset())
+        operation = draft.add(
+            "create",
+            sources=[],
+            labels=list(content.labels),
+            needs="{}",
+            after=content.to_json(),
+            changes=[change.in_words() for change in changes],
+        )
+        contents[MADE + operation] = content
+        people.append((row, MADE + operation))
+    (_, target), *others = people
+    others.sort(key=lambda one: (one[0]["source_rank"], one[0]["row"]))
+    info = _chained(draft, target, [name for _, name in others], contents)
+    for row, name in others:
+        draft.losses += merge_losses(row["record_id"], contents[name], info)
+    records = [Given(row["record_id"], row["source"], contents[name]) for row, name in people]
+    records.sort(key=lambda one: next(row["source_rank"] for row, _ in people if row["record_id"] == one.record_id))
+    full, changes = _preferred(draft, info, records, policy)
+    after, name = _completed(draft, target, info, full, changes, policy, allow_duplicates=True)
+    return after, name.removeprefix(MADE)
+
+
+def _chained(draft: _Draft, target: str, others: list[str], contents: Mapping[str, Info]) -> Info:
+    """Writes the merges of contacts into a target, some a call; returns what it is then."""
+    info = contents[target]
+    for start in range(0, len(others), SOURCES_A_CALL):
+        sources = others[start : start + SOURCES_A_CALL]
+        needs = {one: fingerprint(contents[one]) for one in sources} | {target: fingerprint(info)}
+        after = merged(info, [contents[one] for one in sources])
+        draft.add(
+            "merge",
+            target=target,
+            sources=sources,
+            needs=json.dumps({one: seen for one, seen in needs.items() if not one.startswith(MADE)}),
+            before=info.to_json(),
+            after=after.to_json(),
+            changes=[f"{len(sources)} contact{'s' * (len(sources) > 1)} merged into this one, in this order"],
+            labels=[],
+        )
+        info = after
+    return info
+
+
+def _completed(
+    draft: _Draft,
+    target: str,
+    info: Info,
+    full: Info,
+    changes: list[Change],
+    policy: Policy,
+    *,
+    allow_duplicates: bool,
+) -> tuple[Info, str]:
+    """Writes what makes a contact of one content one of another: an update and labels. As `_operate`."""
     content = full.model_copy(update={"labels": info.labels})
     if content != info:
         draft.add(
             "update",
             target=target,
             sources=[],
-            needs=json.dumps({target: fingerprint(info)}),
+            needs=json.dumps({target: fingerprint(info)} if not target.startswith(MADE) else {}),
             before=info.to_json(),
             after=content.to_json(),
             changes=[change.in_words() for change in changes],
             labels=[],
-            allow_duplicates=allowed,
+            allow_duplicates=allow_duplicates,
         )
     labels = _labelled(full.labels, policy) if draft.operations else full.labels
     fresh = [label for label in labels if label not in info.labels]
