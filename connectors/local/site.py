@@ -103,6 +103,8 @@ _CHUNK = 1000
 _LOADED = 20_000
 """Contacts planted at once: sorted, they touch each page of an index once."""
 _CACHE_KIB = 1 << 17
+_WAL_PAGES = 10_000
+"""Pages that may wait to be written back: those that change often are then written once for many changes."""
 
 
 class LocalSite:
@@ -138,6 +140,7 @@ class LocalSite:
             version = self._database.execute("PRAGMA user_version").fetchone()[0]
             self._database.execute("PRAGMA journal_mode = WAL")
             self._database.execute("PRAGMA synchronous = NORMAL")
+            self._database.execute(f"PRAGMA wal_autocheckpoint = {_WAL_PAGES}")
             self._database.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
             if version == 0:
                 self._database.executescript(_TABLES)
