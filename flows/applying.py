@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import time
+import uuid
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -49,7 +50,7 @@ AT_ONCE = 25
 LABELLED = 500
 """Contacts that get their labels by one bulk job."""
 MARKER = "Onefold operation"
-"""The custom field that names the operation which created a contact, while a run is applied."""
+"""The beginning of the name of the custom field that names the operation which created a contact."""
 CLOCKS_APART = timedelta(minutes=5)
 """So much the site's clock and ours may differ."""
 ENOUGH_TO_TELL = 20
@@ -168,7 +169,7 @@ class _Work:
     def __post_init__(self) -> None:
         self.states = self.journal.states()
         self.made = self.journal.contacts()
-        self.names = Names(self.site)
+        self.names = Names(self.site, marker_of(self.journal))
 
     # --- a batch ---
 
@@ -505,11 +506,26 @@ class _Work:
             await self.site.delete_field(key)
 
 
-class Names:
-    """Keys of labels and custom fields by display name, found or made once."""
+def marker_of(journal: Journal) -> str:
+    """The name of the field that marks what is created by a journal: one of its own, so that runs do not meet."""
+    name = journal.fact("marker")
+    if name is None:
+        name = f"{MARKER} {uuid.uuid4().hex[:6]}"
+        journal.note("marker", name)
+    return name
 
-    def __init__(self, site: ContactsSite) -> None:
+
+class Names:
+    """Keys of labels and custom fields by display name, found or made once.
+
+    Args:
+        site: the site.
+        marker: the name of the field that names the operation which created a contact.
+    """
+
+    def __init__(self, site: ContactsSite, marker: str) -> None:
         self._site = site
+        self._marker_name = marker
         self._labels: dict[str, str] = {}
         self._fields: dict[str, str] = {}
         self._turn = anyio.Lock()
@@ -532,7 +548,7 @@ class Names:
         if self._marker is None:
             async with self._turn:
                 if self._marker is None:
-                    self._marker = (await self._site.find_or_create_field(MARKER)).key
+                    self._marker = (await self._site.find_or_create_field(self._marker_name)).key
                     self._site.mark_creates(self._marker)
         return self._marker
 
@@ -543,8 +559,8 @@ class Names:
 
     async def known_marker(self) -> str | None:
         """The key of that field, where the site has it."""
-        page = await self._site.list_fields(starts_with=MARKER)
-        return next((one.key for one in page.items if one.display_name == MARKER), None)
+        page = await self._site.list_fields(starts_with=self._marker_name)
+        return next((one.key for one in page.items if one.display_name == self._marker_name), None)
 
     async def keyed(self, info: Info) -> Info:
         """A plan's content as the site takes it: labels and custom fields by key."""

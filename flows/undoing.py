@@ -17,7 +17,7 @@ from connectors.exports.writing import write_csv
 from connectors.journal import DONE, FAILED, OPEN, STALE, Intent, Journal, Outcome
 from connectors.memory import HELD
 from connectors.wix.transport import request_id
-from flows.applying import BATCH, Names, changed_fields, find_marked, put_on, read_pages, side_by_side
+from flows.applying import BATCH, Names, changed_fields, find_marked, marker_of, put_on, read_pages, side_by_side
 from flows.pipeline import waited
 from flows.runs import Run
 from flows.settings import Settings
@@ -68,9 +68,13 @@ class Step:
 
 @dataclass
 class Undo:
-    """What an undo would do, cluster by cluster, and what it would leave, with the reason."""
+    """What an undo would do, cluster by cluster, and what it would leave, with the reason.
+
+    `marker` is the name of the field that the run has marked its creates with.
+    """
 
     steps: dict[str, list[Step]]
+    marker: str
     left: dict[str, str] = field(default_factory=dict)
 
     def count(self, kind: str) -> int:
@@ -121,7 +125,7 @@ def undo_steps(run: Run, journal: Journal, labels: Mapping[str, str], *, only: S
         if done and (not only or name in only):
             images = {one: Contact.model_validate_json(text) for one, text in journal.images(name).items()}
             steps[name] = list(_steps(name, done, images, labels))
-    return Undo(dict(reversed(steps.items())))
+    return Undo(dict(reversed(steps.items())), marker_of(journal))
 
 
 def _steps(
@@ -170,7 +174,7 @@ async def look(undo: Undo, site: ContactsSite, journal: Journal, *, at_once: int
         at_once: contacts that are read side by side.
     """
     states = journal.states()
-    marker = await Names(site).known_marker()
+    marker = await Names(site, undo.marker).known_marker()
     begun = {step.cluster for steps in undo.steps.values() for step in steps if states.get(step.name) in (DONE, OPEN)}
     wanted = [
         step
@@ -245,12 +249,12 @@ class _Undoing:
     count: int = 0
 
     def __post_init__(self) -> None:
-        self.names = Names(self.site)
+        self.names = Names(self.site, marker_of(self.journal))
         self.states = self.journal.states()
 
     async def settle(self) -> None:
         """Asks the site about steps that were left open."""
-        self.marker = await self.names.known_marker()
+        self.marker = await Names(self.site, self.undo.marker).known_marker()
         every = [step for steps in self.undo.steps.values() for step in steps if self.states.get(step.name) == OPEN]
         names = [step.name for step in every if step.kind == "recreate"]
         made = await find_marked(self.site, await self.names.marker(), names) if names else {}

@@ -146,6 +146,7 @@ def content(contacts: list[Contact], marker: str) -> dict[str, Info]:
     return found
 
 
+@pytest.mark.heavy
 async def test_ten_thousand_calls_under_all_faults_end_as_without_them(tmp_path: Path) -> None:
     steps = 180
     with LocalSite(tmp_path / "calm.db", create=True) as calm, LocalSite(tmp_path / "wild.db", create=True) as wild:

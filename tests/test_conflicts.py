@@ -139,6 +139,7 @@ async def test_the_calls_made_are_the_calls_foreseen_and_hardly_more_than_the_pl
     assert made == pytest.approx(calls(plan, Options()), rel=0.05)
 
 
+@pytest.mark.heavy
 async def test_a_limit_of_a_hundred_calls_a_second_is_kept_busy_without_a_storm(
     onefold: Callable[..., Ended], tmp_path: Path
 ) -> None:

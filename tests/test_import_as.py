@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 from conftest import Ended, contacts_of, info, table
 
-from connectors.journal import Journal
+from connectors.journal import Intent, Journal
 from connectors.local import LocalSite
 from transforms.schema import Info
 
@@ -80,13 +80,12 @@ async def test_interrupted_between_create_and_merge_it_goes_on_with_the_same_con
     plan = table(tmp_path / "run", "plan")
     assert plan["kind"].to_list().count("create") == 3
     first = plan.filter(pl.col("kind") == "create").row(0, named=True)
-    field = await site.find_or_create_field("Onefold operation")
+    field = await site.find_or_create_field("Onefold operation of this run")
     content = Info.model_validate_json(first["after"]).model_copy(update={"labels": ()})
     marked = content.model_copy(update={"extended": {field.key: first["operation"]}})
     made = await site.create(marked)
     with Journal(tmp_path / "run" / "journal.db") as journal:
-        from connectors.journal import Intent
-
+        journal.note("marker", field.display_name)
         journal.write(intents=[Intent(first["operation"])])
 
     done = await asyncio.to_thread(lambda: onefold("apply", "run", "--yes", "--json"))

@@ -125,3 +125,15 @@ def test_an_index_that_cannot_be_used_is_one_sentence(onefold: Callable[..., End
     assert "holds something else than an index" in onefold("match", "new.csv", "--out", "o.csv", "--index", ".").err
     (world / "d.csv").write_text("verdict,records\napart,1;2\n")
     assert sentence("--decisions", "d.csv")[0] == 2
+
+
+def test_rows_that_say_next_to_nothing_are_people_of_their_own(onefold: Callable[..., Ended], tmp_path: Path) -> None:
+    header = "Record ID,First Name,Last Name,Email,Phone\n"
+    (tmp_path / "known.csv").write_text(header + "1,Ada,,,\n")
+    (tmp_path / "new.csv").write_text(header + "2,Zoe,,,\n3,,,,\n")
+
+    matched(onefold, "known", "--index", "index")
+    matched(onefold, "new", "--index", "index")
+
+    assert clusters(tmp_path, "new-out.csv")["cluster_id"].n_unique() == 2
+    assert 1 not in clusters(tmp_path, "new-out.csv")["cluster_id"]

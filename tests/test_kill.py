@@ -101,6 +101,7 @@ def fresh(world: Path, name: str) -> Path:
     return copy
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("name", ["samples", "generated"])
 def test_killed_a_hundred_times_a_run_ends_as_if_undisturbed(
     name: str, killer: Killer, request: pytest.FixtureRequest
@@ -173,6 +174,7 @@ stale_seconds = 0.3
 """
 
 
+@pytest.mark.heavy
 def test_killed_while_the_service_has_a_bad_day_a_run_ends_as_on_a_good_one(
     killer: Killer, samples: Path, served: Callable[..., str], site_path: Path, tmp_path: Path
 ) -> None:

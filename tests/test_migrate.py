@@ -20,7 +20,7 @@ from transforms.schema import Email, Info
 Onefold = Callable[..., Ended]
 Export = Callable[[str, str], Path]
 COUNTS = ("records", "rejected", "clusters", "duplicates", "created", "updated", "merged", "labelled", "held", "failed")
-KEYS = {"run", *COUNTS, "seconds", "report"}
+KEYS = {"run", *COUNTS, "left", "seconds", "report"}
 
 
 @pytest.fixture

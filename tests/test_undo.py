@@ -159,6 +159,7 @@ async def test_what_cannot_be_undone_yet_is_one_sentence(
     assert (told.code, "there is nothing to undo" in told.err) == (1, True)
 
 
+@pytest.mark.heavy
 def test_the_samples_and_a_generated_site_are_as_they_were(onefold: Callable[..., Ended], tmp_path: Path) -> None:
     site = tmp_path / "samples.db"
     onefold("site", "load", SAMPLES / "site.jsonl", "--site", f"local:{site}")

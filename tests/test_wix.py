@@ -280,7 +280,7 @@ async def test_the_pace_falls_once_for_all_calls_under_way_and_rises_again() -> 
     fallen = pace.rate()
     await asyncio.sleep(0.1)
     rising = pace.rate()
-    await asyncio.sleep(1.2)
+    await asyncio.sleep(1.6)
     risen = pace.rate()
 
     assert fallen is not None

@@ -63,9 +63,7 @@ def alike(new: pl.DataFrame, known: pl.DataFrame, *, records: int) -> pl.DataFra
     offset = int(str(known["record"].max())) + 1 if len(known) else 0
     both = pl.concat([known, new.with_columns(pl.col("record") + pl.lit(offset, dtype=pl.UInt32))])
     held = both.group_by("rule", "key").agg(held="record")
-    most = pl.col("rule").replace_strict(
-        {rule: largest(rule) for rule in both["rule"].unique()}, return_dtype=pl.UInt32
-    )
+    most = pl.col("rule").replace_strict({rule: largest(rule) for rule in RULES}, return_dtype=pl.UInt32)
     bit = pl.col("rule").replace_strict({rule: 1 << place for place, rule in enumerate(RULES)}, return_dtype=pl.UInt32)
     shared = held.filter(pl.col("held").list.len() > 1, pl.col("held").list.len() <= most).select("held", rules=bit)
     pairs = candidate_pairs(shared, records=records)
@@ -81,7 +79,7 @@ def place(new: Records, known: Known, pairs: pl.DataFrame, *, first: int, auto: 
     Args:
         new: the new records.
         known: what they could belong to.
-        pairs: as `alike` returns them, known records by their number in `known`.
+        pairs: as `alike` returns them, known records by their number among all known ones.
         first: the number of the first new cluster.
         auto: the probability from which two records are joined.
     """

@@ -22,8 +22,6 @@ HOPELESS = 0.001
 """A pair less likely than this to be one person is forgotten, unless it stands within a would-be cluster."""
 AT_ONCE = 300_000
 """Pairs that are compared and weighed at once."""
-
-
 KINDS = [
     sum(1 << RULES.index(rule) for rule in kind)
     for kind in (
