@@ -223,6 +223,19 @@ def test_a_merge_that_would_subscribe_somebody_again_is_held(planned: Planned, g
     assert planned(twins(subscription="SUBSCRIBED")).operations["state"].to_list() == ["auto"]
 
 
+def test_the_first_contact_with_an_email_is_the_one_that_is_written_to(planned: Planned) -> None:
+    """The target has none: the e-mail of the first contact merged into it becomes the primary one."""
+    mailless = contact("a", info("Ada", "Novak", phone="212-555-0101", company="Bluefin"), member=True)
+    subscribed, other = (
+        contact(name, info("Ada", "Novak", email="ada@postbox.example", phone="212-555-0101")) for name in "bc"
+    )
+    subscribed = subscribed.model_copy(update={"subscription": "SUBSCRIBED"})
+    gone = other.model_copy(update={"subscription": "UNSUBSCRIBED"})
+
+    assert planned([mailless, subscribed, gone]).operations["state"].unique().to_list() == ["review"]
+    assert planned([mailless, subscribed, other]).operations["state"].unique().to_list() == ["auto"]
+
+
 def test_a_merge_that_the_site_would_refuse_for_its_size_is_held(planned: Planned) -> None:
     one, two = twins()
     many = tuple(Email(email=f"ada{number}@postbox.example") for number in range(49))

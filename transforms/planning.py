@@ -171,7 +171,8 @@ def plan(
             draft.state, (draft.reason, draft.link) = "review", doubt
         if cluster in contested:
             draft.state, draft.reason = "review", "decisions about its records contradict each other"
-        if len(existing) > 1 and existing[0]["subscribed"] and any(row["opted_out"] for row in existing[1:]):
+        written_to = next((row for row in existing if infos[row["contact_id"]].emails), None)
+        if written_to is not None and written_to["subscribed"] and any(row["opted_out"] for row in existing):
             draft.state, draft.reason = "review", OPT_OUT_LOST
         if (too_many := _too_many([infos[row["contact_id"]] for row in existing])) is not None:
             draft.state, draft.reason = "review", too_many
