@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import polars as pl
+from filelock import FileLock, Timeout
 
-from transforms.errors import InputError, UsageError
+from transforms.errors import Busy, InputError, UsageError
 from transforms.schema import COMMON, KEYS, VALUES
 
 FACTS = "index.json"
@@ -46,17 +48,39 @@ class Index:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.facts: dict[str, Any] = {}
-        path = folder / FACTS
+        self._read()
+
+    def _read(self) -> None:
+        path = self.folder / FACTS
         if not path.exists():
-            if folder.is_dir() and any(one.is_file() for one in folder.iterdir()):
-                raise UsageError(f"{folder} holds something else than an index. Choose another folder.")
+            if self.folder.is_dir() and any(one.is_file() for one in self.folder.iterdir()):
+                raise UsageError(f"{self.folder} holds something else than an index. Choose another folder.")
             return
         try:
             self.facts = json.loads(path.read_text("utf-8"))
         except ValueError as error:
-            raise InputError(f"The index {folder} is damaged. Remove it and make it again.") from error
+            raise InputError(f"The index {self.folder} is damaged. Remove it and make it again.") from error
         if self.facts.get("version") != VERSION:
-            raise UsageError(f"The index {folder} was made by another version. Remove it and make it again.")
+            raise UsageError(f"The index {self.folder} was made by another version. Remove it and make it again.")
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keeps other processes away, from reading what is known to adding to it.
+
+        Raises:
+            Busy: another process is at work on the index.
+        """
+        self.folder.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(self.folder.with_name(f"{self.folder.name}.lock"), blocking=False)
+        try:
+            lock.acquire()
+        except Timeout as error:
+            raise Busy(f"Another process is at work on the index {self.folder}. Wait until it has ended.") from error
+        try:
+            self._read()
+            yield
+        finally:
+            lock.release()
 
     @property
     def is_new(self) -> bool:

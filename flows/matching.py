@@ -49,6 +49,7 @@ def match_file(
     Raises:
         UsageError: the file or a column is missing, or the result cannot be written.
         InputError: the file cannot be read.
+        Busy: another process is at work on the index.
     """
     began = time.monotonic()
     if not file.is_file():
@@ -79,7 +80,8 @@ def match_file(
         named = rows.join(order, on="cluster", maintain_order="left")
     else:
         known = Index(index)
-        found = stage("match", match_against, known, tables, match_on=match_on, region=region, spare=len(rejected))
+        with known.alone():
+            found = stage("match", match_against, known, tables, match_on=match_on, region=region, spare=len(rejected))
         pairs, joined = found.pairs, found.joined
         beyond = pl.int_range(1, len(rejected) + 1, dtype=pl.UInt32, eager=True) + found.last
         rows = pl.concat([numbers.with_columns(cluster_id=found.clusters), rejected.with_columns(cluster_id=beyond)])

@@ -44,6 +44,8 @@ P = ParamSpec("P")
 T = TypeVar("T")
 PASSES = 6
 """How often a plan is tried on its own outcome before it is taken as it is."""
+UNDO_JOURNAL = "undo.db"
+"""The journal of an undo, beside the run's own."""
 SUFFIXES = (".csv", ".tsv", ".txt", ".vcf", ".xlsx", ".xls", ".xlsb", ".ods", ".gz", ".zip")
 
 
@@ -132,12 +134,14 @@ def apply_run(
         progress: called with the number of operations dealt with.
 
     Raises:
-        RunError: the run is of another site, is over its budget, or too much of it went wrong.
+        RunError: the run is of another site, was undone, is over its budget, or too much of it went wrong.
     """
     began = time.monotonic()
     facts, url = run.facts(), settings.site.url
     if url != facts.get("site"):
         raise RunError(f"This run was planned for {facts.get('site')}, not for {url}. Plan again for that site.")
+    if (run.folder / UNDO_JOURNAL).exists():
+        raise RunError("This run was undone, so it is not applied again. Plan again.")
     merged = counts(run.table("plan"))["merge"]
     problem = None if over_budget else budget_problem(merged, facts["site_contacts"], settings.apply)
     if problem is not None:

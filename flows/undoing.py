@@ -18,7 +18,7 @@ from connectors.journal import DONE, FAILED, OPEN, STALE, Intent, Journal, Outco
 from connectors.memory import HELD
 from connectors.wix.transport import request_id
 from flows.applying import BATCH, Names, changed_fields, find_marked, marker_of, put_on, read_pages, side_by_side
-from flows.pipeline import waited
+from flows.pipeline import UNDO_JOURNAL, waited
 from flows.runs import Run
 from flows.settings import Settings
 from flows.sites import memory_of, opened
@@ -37,8 +37,6 @@ from transforms.planning import MADE
 from transforms.schema import UNDO, Info
 from transforms.survivorship import fingerprint
 
-JOURNAL = "undo.db"
-"""The journal of an undo, beside the run's own."""
 CHANGED = "it was changed by somebody else since"
 GONE = "it is gone"
 
@@ -164,16 +162,15 @@ def _steps(
             yield step("recreate", name, expected=None, image=images[name].info)
 
 
-async def look(undo: Undo, site: ContactsSite, journal: Journal, *, at_once: int) -> None:
+async def look(undo: Undo, site: ContactsSite, states: Mapping[str, str], *, at_once: int) -> None:
     """Finds out which clusters somebody has changed since: they are left.
 
     Args:
         undo: the steps.
         site: the site.
-        journal: the undo's own journal: what it has done already is not looked at again.
+        states: the states of the steps that were begun before: their people are not looked at again.
         at_once: contacts that are read side by side.
     """
-    states = journal.states()
     marker = await Names(site, undo.marker).known_marker()
     begun = {step.cluster for steps in undo.steps.values() for step in steps if states.get(step.name) in (DONE, OPEN)}
     wanted = [
@@ -404,9 +401,13 @@ def prepared(run: Run, settings: Settings, *, only: Sequence[str] = ()) -> Undo:
     async def looked_at() -> Undo:
         async with opened(settings) as site:
             labels = {one.display_name: one.key for one in await all_labels(site)}
-            with Journal(path) as done, Journal(run.folder / JOURNAL) as own:
+            with Journal(path) as done:
                 undo = undo_steps(run, done, labels, only=only)
-                await look(undo, site, own, at_once=settings.apply.concurrency)
+            begun: dict[str, str] = {}
+            if (run.folder / UNDO_JOURNAL).exists():
+                with Journal(run.folder / UNDO_JOURNAL) as own:
+                    begun = own.states()
+            await look(undo, site, begun, at_once=settings.apply.concurrency)
             return undo
 
     return waited(looked_at())
@@ -445,7 +446,7 @@ def undo_run(
         async with opened(settings) as site:
             await carry_out(undo, site, own, at_once=settings.apply.concurrency, stopped=stopped, progress=progress)
 
-    with Journal(run.folder / "journal.db", writing=True), Journal(run.folder / JOURNAL, writing=True) as own:
+    with Journal(run.folder / "journal.db", writing=True), Journal(run.folder / UNDO_JOURNAL, writing=True) as own:
         try:
             waited(carried_out(own))
         finally:

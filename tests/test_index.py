@@ -11,6 +11,8 @@ import polars as pl
 import pytest
 from conftest import Ended
 
+from connectors.index import Index
+
 KNOWN, NEW = 3000, 300
 
 
@@ -125,6 +127,13 @@ def test_an_index_that_cannot_be_used_is_one_sentence(onefold: Callable[..., End
     assert "holds something else than an index" in onefold("match", "new.csv", "--out", "o.csv", "--index", ".").err
     (world / "d.csv").write_text("verdict,records\napart,1;2\n")
     assert sentence("--decisions", "d.csv")[0] == 2
+
+
+def test_one_process_at_a_time_works_on_an_index(onefold: Callable[..., Ended], world: Path) -> None:
+    matched(onefold, "known", "--index", "index")
+    with Index(world / "index").alone():
+        done = onefold("match", "new.csv", "--out", "o.csv", "--region", "US", "--index", "index")
+    assert (done.code, "Another process is at work on the index" in done.err) == (1, True)
 
 
 def test_rows_that_say_next_to_nothing_are_people_of_their_own(onefold: Callable[..., Ended], tmp_path: Path) -> None:

@@ -89,6 +89,7 @@ async def test_a_dry_run_and_a_no_change_nothing(
     assert (dry.code, refused.code) == (0, 0)
     assert "delete         1 contacts that the run created" in dry.err
     assert "recreate       1 contacts that it merged away" in dry.err
+    assert not (run / "undo.db").exists()  # so that the run can still be applied
     assert await asyncio.to_thread(content, site_path) == after
 
 
@@ -98,8 +99,10 @@ async def test_undoing_again_does_nothing_again(
     run, before = applied
     await undone(onefold, run)
     again = await undone(onefold, run)
+    applied_again = await asyncio.to_thread(lambda: onefold("apply", run, "--yes"))
 
     assert again.code == 0
+    assert (applied_again.code, "This run was undone" in applied_again.err) == (1, True)
     assert await asyncio.to_thread(content, site_path) == before
 
 

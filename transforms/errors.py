@@ -5,7 +5,7 @@ OnefoldError                     exit code 1
 ├── InputError                   1  an export that cannot be read at all
 ├── TableError                   1  a table that does not have its declared columns
 ├── RunError                     1  a run folder that is missing, incomplete or already used
-│   └── Busy                        another process is at work on the run
+│   └── Busy                        another process is at work on the run, or on the index
 └── SiteError                    1  what a contacts site answers, by its application code
     ├── NotFound                    CONTACT_NOT_FOUND, NOT_FOUND
     ├── Duplicate                   DUPLICATE_CONTACT_EXISTS
@@ -49,7 +49,7 @@ class RunError(OnefoldError):
 
 
 class Busy(RunError):  # noqa: N818 - what the run is
-    """Another process is at work on the run."""
+    """Another process is at work on the run, or on the index."""
 
 
 class Violation(NamedTuple):
