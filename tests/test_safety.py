@@ -22,6 +22,7 @@ from connectors.local import LocalSite
 from flows.pipeline import apply_options, apply_run, plan_run
 from flows.runs import Run
 from flows.settings import ApplySettings, Settings, SourceSettings
+from flows.undoing import prepared, undo_run
 from transforms.errors import Busy, RunError
 from transforms.schema import Info
 
@@ -184,3 +185,20 @@ def test_a_damaged_journal_stops_before_anything_is_done(
     with pytest.raises(RunError, match=r"journal.*Nothing was applied"):
         apply_run(run, wanted)
     assert not site_path.exists() or contacts_of(site_path) == []
+
+
+def test_the_marker_is_kept_where_the_settings_say_so_and_undo_knows_it(
+    settings: Callable[..., Settings], site_path: Path, tmp_path: Path
+) -> None:
+    wanted = settings(people(2), keep_marker=True)
+    run = planned(wanted, tmp_path / "run")
+    apply_run(run, wanted)
+
+    operations = set(table(run.folder, "plan")["operation"])
+    marks = [one.extended for one in contacts_of(site_path)]
+    assert {name for mark in marks for name in mark if name.startswith("Onefold operation ")} == set(marks[0])
+    assert {value for mark in marks for value in mark.values()} == operations
+    found = prepared(run, wanted)
+    assert (found.left, found.count("delete")) == ({}, 2)
+    undo_run(run, wanted, found)
+    assert contacts_of(site_path) == []
