@@ -12,10 +12,9 @@ from connectors.exports.decoding import decoded
 from connectors.exports.guards import unguarded
 from connectors.exports.writing import write_csv
 from transforms.errors import InputError
-from transforms.schema import DECISIONS, empty
+from transforms.schema import DECISIONS, VERDICTS, empty
 
 KINDS = ("pair", "cluster")
-VERDICTS = ("together", "apart")
 BETWEEN = ";"
 """Between the records of one cell."""
 

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-from filelock import FileLock, Timeout
 
-from transforms.errors import Busy, InputError, UsageError
+from connectors.locking import locked
+from transforms.errors import InputError, UsageError
 from transforms.schema import COMMON, KEYS, VALUES
 
 FACTS = "index.json"
@@ -71,11 +71,7 @@ class Index:
             Busy: another process is at work on the index.
         """
         self.folder.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(self.folder.with_name(f"{self.folder.name}.lock"), blocking=False)
-        try:
-            lock.acquire()
-        except Timeout as error:
-            raise Busy(f"Another process is at work on the index {self.folder}. Wait until it has ended.") from error
+        lock = locked(self.folder.with_name(f"{self.folder.name}.lock"), f"the index {self.folder}")
         try:
             self._read()
             yield
@@ -103,19 +99,21 @@ class Index:
 
     def with_their_clusters(self, records: pl.Series) -> pl.DataFrame:
         """These records and all others of their clusters: `record`, `cluster`, in order."""
-        into = dict(self._root(one) for one in {two for pair in self.facts["joined"] for two in pair})
+        into = self._roots()
         rooted = pl.col("cluster").replace(into) if into else pl.col("cluster")
         own = self._found("clusters", pl.col("record").is_in(records.unique().implode())).with_columns(rooted)
         every = self._found("clusters", rooted.is_in(own["cluster"].unique().implode())).with_columns(rooted)
         return every.sort("record")
 
-    def _root(self, cluster: int) -> tuple[int, int]:
-        """A cluster, and the one it was joined into in the end."""
+    def _roots(self) -> dict[int, int]:
+        """The clusters that were joined into others, each with the one it is in the end."""
         into = {gone: stays for stays, gone in self.facts["joined"]}
-        last = cluster
-        while last in into:
-            last = into[last]
-        return cluster, last
+        roots = {}
+        for gone, stays in into.items():
+            while stays in into:
+                stays = into[stays]
+            roots[gone] = stays
+        return roots
 
     def tables(self, records: pl.Series) -> dict[str, pl.DataFrame]:
         """What is kept of these records, in their order, numbered from 0."""

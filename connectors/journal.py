@@ -16,9 +16,9 @@ from types import TracebackType
 from typing import NamedTuple, Self
 
 import polars as pl
-from filelock import FileLock, Timeout
 
-from transforms.errors import Busy, RunError
+from connectors.locking import locked
+from transforms.errors import RunError
 
 OPEN = "open"
 DONE = "done"
@@ -97,12 +97,7 @@ class Journal:
     """
 
     def __init__(self, path: Path, *, writing: bool = False) -> None:
-        self._lock = FileLock(path.with_suffix(".lock"), blocking=False) if writing else None
-        if self._lock is not None:
-            try:
-                self._lock.acquire()
-            except Timeout as error:
-                raise Busy(f"Another process is at work on {path.parent}. Wait until it has ended.") from error
+        self._lock = locked(path.with_suffix(".lock"), str(path.parent)) if writing else None
         self._database = sqlite3.connect(path, isolation_level=None, timeout=5)
         try:
             self._database.execute("PRAGMA journal_mode = WAL")

@@ -132,8 +132,8 @@ async def apply_plan(
     finally:
         work.flush()
     is_through = not (options.only or options.limit or options.is_to_stop())
-    if is_through and OPEN not in journal.states().values():
-        await work.clean_up()
+    if is_through and not options.keep_marker and OPEN not in journal.states().values():
+        await work.names.remove_marker()
 
 
 def _clusters(operations: pl.DataFrame) -> Iterator[Steps]:
@@ -497,14 +497,6 @@ class _Work:
         self.outcomes.clear()
         self.written = time.monotonic()
 
-    async def clean_up(self) -> None:
-        """Takes the marker off every contact, when it is not to be kept."""
-        if self.options.keep_marker:
-            return
-        key = await self.names.known_marker()
-        if key is not None:
-            await self.site.delete_field(key)
-
 
 def marker_of(journal: Journal) -> str:
     """The name of the field that marks what is created by a journal: one of its own, so that runs do not meet."""
@@ -561,6 +553,12 @@ class Names:
         """The key of that field, where the site has it."""
         page = await self._site.list_fields(starts_with=self._marker_name)
         return next((one.key for one in page.items if one.display_name == self._marker_name), None)
+
+    async def remove_marker(self) -> None:
+        """Takes that field off every contact, and off the site."""
+        key = await self.known_marker()
+        if key is not None:
+            await self._site.delete_field(key)
 
     async def keyed(self, info: Info) -> Info:
         """A plan's content as the site takes it: labels and custom fields by key."""

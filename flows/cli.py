@@ -10,9 +10,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime, time, timedelta
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -71,13 +70,9 @@ Mapped = Annotated[
 ]
 
 
-class Verdict(StrEnum):
-    """What a person may say of records."""
-
-    together = "together"
-    apart = "apart"
-
-
+Only = Annotated[
+    list[str] | None, typer.Option("--only", metavar="CLUSTER", help="Only this person's operations; repeatable.")
+]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Apply without asking.")]
 OverBudget = Annotated[
     bool, typer.Option("--over-budget", help="Apply although the plan merges more than the settings allow.")
@@ -104,7 +99,7 @@ def migrate(
     planned, settings, summary = _plan(exports, config, site, run, mapped, prefect)
     if _nothing_to_do(planned):
         _finish(summary, planned, as_json)
-    if not yes and not _agreed("Apply this plan", f"onefold apply {planned.folder} --yes"):
+    if not yes and not _agreed_to_apply(planned):
         _finish(summary, planned, as_json)
     _apply(planned, settings, config, {}, over_budget, as_json, prefect)
 
@@ -131,9 +126,7 @@ def plan(
 def apply(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a planned run.")],
     config: Config = None,
-    only: Annotated[
-        list[str] | None, typer.Option("--only", metavar="CLUSTER", help="Only this person's operations; repeatable.")
-    ] = None,
+    only: Only = None,
     limit: Annotated[int | None, typer.Option("--limit", metavar="N", min=1, help="At most so many people.")] = None,
     until: Annotated[
         str | None, typer.Option("--until", metavar="TIME", help="Begin nothing after this: 17:30, or a date and time.")
@@ -170,11 +163,7 @@ def apply(
     if dry_run:
         _say("\nNothing has been written: this was a dry run.")
         _finish(_report(planned), planned, as_json)
-    if (
-        not yes
-        and not _nothing_to_do(planned)
-        and not _agreed("Apply this plan", f"onefold apply {planned.folder} --yes")
-    ):
+    if not yes and not _nothing_to_do(planned) and not _agreed_to_apply(planned):
         _finish(_report(planned), planned, as_json)
     _apply(planned, load_settings(config).with_site(url), config, wanted, over_budget, as_json, prefect)
 
@@ -207,9 +196,7 @@ def rehearse(
 def undo(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of an applied run.")],
     config: Config = None,
-    only: Annotated[
-        list[str] | None, typer.Option("--only", metavar="CLUSTER", help="Only this person's operations; repeatable.")
-    ] = None,
+    only: Only = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be undone, and do nothing.")] = False,
     over_budget: Annotated[
         bool, typer.Option("--over-budget", help="Delete more contacts than the settings allow.")
@@ -355,7 +342,7 @@ def explain(
 @app.command()
 def decide(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a planned run.")],
-    verdict: Annotated[Verdict, typer.Argument(metavar="together|apart", help="What they are.")],
+    verdict: Annotated[Literal["together", "apart"], typer.Argument(metavar="together|apart", help="What they are.")],
     records: Annotated[list[str], typer.Argument(metavar="RECORD", help="Two records or more.")],
     note: Annotated[str, typer.Option("--note", metavar="TEXT", help="Why.")] = "",
     by: Annotated[
@@ -366,7 +353,7 @@ def decide(
     from flows.deciding import decide as decided
     from flows.runs import Run
 
-    path = decided(Run.opened(run), verdict.value, records, by=by, note=note)
+    path = decided(Run.opened(run), verdict, records, by=by, note=note)
     _say(f"Written to {path}. Plan again to have it honoured.")
 
 
@@ -644,6 +631,10 @@ def _nothing_to_do(run: Run) -> bool:
     from flows.pipeline import counts, nothing_to_do
 
     return nothing_to_do(counts(run.table("plan")))
+
+
+def _agreed_to_apply(run: Run) -> bool:
+    return _agreed("Apply this plan", f"onefold apply {run.folder} --yes")
 
 
 def _agreed(what: str, later: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import polars as pl
@@ -27,7 +27,6 @@ from transforms.schema import (
     REJECTS,
     REPAIRS,
     conform,
-    empty,
 )
 from transforms.scoring import Model
 
@@ -89,8 +88,7 @@ def match_against(
         placed = place(tables, known, pairs, first=before + 1)
         last = before + placed.clusters.filter(placed.clusters > before).n_unique()
         found = Indexed(placed.clusters, last, placed.joined, len(pairs))
-        every = known.common.plus(common)
-        shared, totals, model = every.shared, every.totals, known.model
+        shared, totals, model = known.common.shared, known.common.totals, known.model
     index.add(
         tables.tables(),
         keys=keys,
@@ -107,14 +105,13 @@ def match_against(
 
 
 def _known(index: Index, members: pl.DataFrame, new: Commonness) -> Known:
-    """What the index knows of these records, and of the values that they and the new ones have."""
+    """What the index knows of these records, and how common the values are that they and the new ones have."""
     held = index.tables(members["record"])
-    tables = Records(**{one.name: conform(held[one.name], _SCHEMAS[one.name]) if one.name in held else
-                        empty(_SCHEMAS[one.name]) for one in fields(Records)})  # fmt: skip
+    tables = Records(**{name: conform(held.get(name, pl.DataFrame()), schema) for name, schema in _SCHEMAS.items()})
     wanted = pl.concat([commonness(tables).counts, new.counts]).select("field", "value").unique()
     facts = index.facts
     common = Commonness(facts["records"], facts["totals"], index.counts(wanted), index.shared())
-    return Known(members["record"], tables, members["cluster"], common, _model(facts["model"]))
+    return Known(members["record"], tables, members["cluster"], common.plus(new), _model(facts["model"]))
 
 
 def _model(told: Mapping[str, Any]) -> Model:

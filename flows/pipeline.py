@@ -86,14 +86,13 @@ def plan_run(settings: Settings, run: Run, stage: Stage = directly) -> dict[str,
     known = stage("follow what the site has merged", redirected, settings, contacts, exports)
     policy = settings.policy_for(run.name)
     decisions = stage("read the decisions", read_decisions, settings.decisions)
-    verdicts = stage(
-        "follow the decisions", resolved, decisions, identities(tables.records, exports.rows), _placed(settings)
-    )
+    named = identities(tables.records, exports.rows)
+    verdicts = stage("follow the decisions", resolved, decisions, named, _placed(settings))
     decided = stage("recall", recall, run, settings, tables, exports.rows, contacts, verdicts)
     matches, planned = stage(
         "match and plan", settle, tables, contacts, exports.rows, decided, known, decisions, verdicts, settings, policy
     )
-    stage("save", save, run, tables, exports, contacts, matches, planned)
+    stage("save", save, run, tables, exports.rejects, named, contacts, matches, planned)
     options = apply_options(settings)
     run.note(
         state="planned",
@@ -397,8 +396,9 @@ def _merged_next(
     verdicts = NONE
     if len(decisions):
         went = _went_to(matches.clusters, planned.operations)
-        placed = identities(again.records, exported).join(went, on="record_id").select("identity", "contact")
-        verdicts = resolved(decisions, identities(again.records, exported), dict(placed.iter_rows()))
+        named = identities(again.records, exported)
+        placed = named.join(went, on="record_id").select("identity", "contact")
+        verdicts = resolved(decisions, named, dict(placed.iter_rows()))
     found = match(again, auto=policy.auto, review=policy.review, verdicts=verdicts)
     merges = plan(again, found, _infos(after), replace(policy, import_as="fold")).operations.filter(
         pl.col("state") == "auto", pl.col("kind") == "merge"
@@ -545,7 +545,8 @@ def _infos(contacts: Sequence[Contact]) -> pl.DataFrame:
 def save(
     run: Run,
     tables: Records,
-    exports: Exports,
+    rejects: pl.DataFrame,
+    named: pl.DataFrame,
     contacts: Sequence[Contact],
     matches: Matches,
     planned: Plan,
@@ -554,10 +555,9 @@ def save(
     for name, table in tables.tables().items():
         if name != "rejects":
             run.save(name, table)
-    run.save("rejects", pl.concat([exports.rejects, tables.rejects]).sort("source", "file", "line", nulls_last=True))
+    run.save("rejects", pl.concat([rejects, tables.rejects]).sort("source", "file", "line", nulls_last=True))
     spoken_of = {record for pair in matches.verdicts.told for record in pair} | matches.verdicts.contested
-    known = identities(tables.records, exports.rows)
-    run.save("identities", known.with_columns(is_decided=pl.col("record").is_in(list(spoken_of))))
+    run.save("identities", named.with_columns(is_decided=pl.col("record").is_in(list(spoken_of))))
     run.save("contacts", _infos(contacts))
     run.save("pairs", matches.pairs)
     run.save("clusters", matches.clusters)

@@ -228,9 +228,7 @@ async def carry_out(
     for start in range(0, len(todo), BATCH):
         await work.batch(todo[start : start + BATCH], at_once)
     if OPEN not in journal.states().values() and not stopped():
-        marker = await work.names.known_marker()
-        if marker is not None:
-            await site.delete_field(marker)
+        await work.names.remove_marker()
 
 
 @dataclass

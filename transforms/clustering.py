@@ -106,7 +106,7 @@ def cluster(
     same_key = same_key.with_columns(left=pl.col("record").first().over(row_again)).filter(
         pl.col("record") != pl.col("left")
     )
-    decided_pairs, told_pairs, never = _frame(decided), _frame(told), _frame(apart)
+    decided_pairs, told_pairs, never = pairs_frame(decided), pairs_frame(told), pairs_frame(apart)
     known = pl.concat([decided_pairs, same_key.select("left", right="record"), told_pairs])
     edges = pairs.filter(pl.col("probability") >= auto, supported(pairs), ~contradicted(pairs)).sort(
         ["probability", "bits", "left", "right"], descending=[True, True, False, False]
@@ -137,7 +137,8 @@ def cluster(
     return _named(people, group)
 
 
-def _frame(pairs: Iterable[tuple[int, int]]) -> pl.DataFrame:
+def pairs_frame(pairs: Iterable[tuple[int, int]]) -> pl.DataFrame:
+    """Pairs of records as a frame: `left`, `right`."""
     return pl.DataFrame(list(pairs), schema={"left": pl.UInt32, "right": pl.UInt32}, orient="row")
 
 

@@ -11,11 +11,9 @@ from itertools import combinations
 
 import polars as pl
 
-from transforms.clustering import components, short_id
-from transforms.schema import IDENTITIES, SITE, conform
+from transforms.clustering import components, pairs_frame, short_id
+from transforms.schema import IDENTITIES, SITE, TOGETHER, conform
 
-TOGETHER = "together"
-APART = "apart"
 Pair = tuple[int, int]
 NOWHERE: Mapping[str, str] = {}
 
@@ -61,7 +59,8 @@ def identities(records: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
         said, on=["source", "row"], how="left", maintain_order="left"
     )
     alone = there["source_key"].is_not_null() & (there.select(pl.len().over("source", "source_key") == 1).to_series())
-    whole = [short_id(source, raw or "") for source, raw in there.select("source", "raw").iter_rows()]
+    told = there.select("source", "raw", is_named=pl.col("contact_id").is_not_null() | alone).iter_rows()
+    whole = [None if is_named else short_id(source, raw or "") for source, raw, is_named in told]
     there = there.with_columns(
         identity=pl.when(pl.col("contact_id").is_not_null())
         .then(pl.format(f"{SITE}:{{}}", "contact_id"))
@@ -128,6 +127,6 @@ def _contested(together: set[Pair], apart: set[Pair], records: int) -> frozenset
     """The records of groups in which two are said to be apart."""
     if not together or not apart:
         return frozenset()
-    group = components(pl.DataFrame(sorted(together), schema=["left", "right"], orient="row"), records)
+    group = components(pairs_frame(sorted(together)), records)
     split = {group[left] for left, right in apart if group[left] == group[right]}
     return frozenset(record for pair in together for record in pair if group[record] in split)

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import polars as pl
 
-from transforms.blocking import RULES, candidate_pairs, largest
+from transforms.blocking import RULES, blocks, candidate_pairs
 from transforms.clustering import cluster, components
 from transforms.comparison import compare, prepare
 from transforms.matching import AUTO, inner_pairs, weighed
-from transforms.rarity import Commonness, commonness
-from transforms.records import Records
+from transforms.rarity import Commonness
+from transforms.records import Records, together
 from transforms.schema import KEYS, empty
 from transforms.scoring import Model, weigh
 
@@ -25,7 +25,7 @@ class Known:
         numbers: the numbers of those records and of all others of their clusters among all known ones, in order.
         tables: those records, numbered from 0.
         clusters: the number of each one's cluster.
-        common: how common values are among all known records, at least of those values that are compared here.
+        common: how common values are among all records, known and new, at least of those values that are compared here.
         model: what was learned from the known records.
     """
 
@@ -62,10 +62,7 @@ def alike(new: pl.DataFrame, known: pl.DataFrame, *, records: int) -> pl.DataFra
     """
     offset = int(str(known["record"].max())) + 1 if len(known) else 0
     both = pl.concat([known, new.with_columns(pl.col("record") + pl.lit(offset, dtype=pl.UInt32))])
-    held = both.group_by("rule", "key").agg(held="record")
-    most = pl.col("rule").replace_strict({rule: largest(rule) for rule in RULES}, return_dtype=pl.UInt32)
-    bit = pl.col("rule").replace_strict({rule: 1 << place for place, rule in enumerate(RULES)}, return_dtype=pl.UInt32)
-    shared = held.filter(pl.col("held").list.len() > 1, pl.col("held").list.len() <= most).select("held", rules=bit)
+    shared = blocks((rule, both.filter(pl.col("rule") == rule)) for rule in RULES)
     pairs = candidate_pairs(shared, records=records)
     pairs = pairs.filter(pl.col("right") >= offset).with_columns(is_known=pl.col("left") < offset)
     return pairs.with_columns(
@@ -84,13 +81,13 @@ def place(new: Records, known: Known, pairs: pl.DataFrame, *, first: int, auto: 
         auto: the probability from which two records are joined.
     """
     offset = len(known.tables.records)
-    tables = together(known.tables, new)
+    tables = together([known.tables, new], new.date_orders)
     among = known.numbers.search_sorted(pairs["left"])
     candidates = pairs.select(
         left=pl.when("is_known").then(among).otherwise(pl.col("left") + offset).cast(pl.UInt32),
         right=(pl.col("right") + offset).cast(pl.UInt32),
     ).sort("left", "right")
-    prepared = prepare(tables, known.common.plus(commonness(new)))
+    prepared = prepare(tables, known.common)
     found, hopeless = weighed(candidates, prepared, known.model, fully=False)
     members = pl.DataFrame({"record": pl.int_range(offset, dtype=pl.UInt32, eager=True), "cluster": known.clusters})
     chains = members.with_columns(left=pl.col("record").min().over("cluster"))
@@ -116,18 +113,6 @@ def _numbered(grouped: pl.Series, known: pl.Series, first: int) -> Placed:
     told = both.join(number, on="group", how="left", maintain_order="left")
     joined = told.filter(pl.col("known") != pl.col("number")).select("number", "known").unique().sort("number", "known")
     return Placed(told["number"].slice(len(known)), joined.rows())
-
-
-def together(one: Records, other: Records) -> Records:
-    """The tables of both, the other's records numbered behind."""
-    behind = pl.lit(len(one.records), dtype=pl.UInt32)
-    tables = {}
-    for name in (field.name for field in fields(Records)):
-        more: pl.DataFrame = getattr(other, name)
-        if "record" in more.columns:
-            more = more.with_columns(pl.col("record") + behind)
-        tables[name] = pl.concat([getattr(one, name), more])
-    return Records(**tables)
 
 
 def keys_table(keys: Iterable[tuple[str, pl.DataFrame]]) -> pl.DataFrame:

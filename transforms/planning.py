@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from transforms.clustering import components, short_id
+from transforms.clustering import components, pairs_frame, short_id
 from transforms.matching import AUTO, REVIEW, Matches
 from transforms.names import company_keys
 from transforms.records import Records
@@ -237,16 +237,7 @@ def _operate(
         info, more = _preferred(draft, info, [given[row["record"]] for row in rows], policy)
         changes += more
         info = info.model_copy(update={"labels": _labelled(info.labels, policy)})
-        operation = draft.add(
-            "create",
-            sources=[],
-            labels=list(info.labels),
-            needs="{}",
-            after=info.to_json(),
-            changes=[change.in_words() for change in changes],
-            allow_duplicates=allowed,
-        )
-        return info, operation
+        return info, _created(draft, info, changes, allow_duplicates=allowed)
     if policy.import_as == "merge" and rows:
         return _imported(draft, existing, rows, given, infos, policy)
     target, *others = [row["contact_id"] for row in existing]
@@ -277,26 +268,32 @@ def _imported(
     people = [(row, row["contact_id"]) for row in existing]
     for row in rows:
         content, changes = _folded(draft, Info(), [row], given, frozenset())
-        operation = draft.add(
-            "create",
-            sources=[],
-            labels=list(content.labels),
-            needs="{}",
-            after=content.to_json(),
-            changes=[change.in_words() for change in changes],
-        )
-        contents[MADE + operation] = content
-        people.append((row, MADE + operation))
+        name = MADE + _created(draft, content, changes, allow_duplicates=True)
+        contents[name] = content
+        people.append((row, name))
     (_, target), *others = people
     others.sort(key=lambda one: (one[0]["source_rank"], one[0]["row"]))
     info = _chained(draft, target, [name for _, name in others], contents)
     for row, name in others:
         draft.losses += merge_losses(row["record_id"], contents[name], info)
-    records = [Given(row["record_id"], row["source"], contents[name]) for row, name in people]
-    records.sort(key=lambda one: next(row["source_rank"] for row, _ in people if row["record_id"] == one.record_id))
+    ranked = sorted(people, key=lambda one: one[0]["source_rank"])
+    records = [Given(row["record_id"], row["source"], contents[name]) for row, name in ranked]
     full, changes = _preferred(draft, info, records, policy)
     after, name = _completed(draft, target, info, full, changes, policy, allow_duplicates=True)
     return after, name.removeprefix(MADE)
+
+
+def _created(draft: _Draft, content: Info, changes: list[Change], *, allow_duplicates: bool) -> str:
+    """Writes the create of a contact; returns the operation's id."""
+    return draft.add(
+        "create",
+        sources=[],
+        labels=list(content.labels),
+        needs="{}",
+        after=content.to_json(),
+        changes=[change.in_words() for change in changes],
+        allow_duplicates=allow_duplicates,
+    )
 
 
 def _chained(draft: _Draft, target: str, others: list[str], contents: Mapping[str, Info]) -> Info:
@@ -473,9 +470,7 @@ def _outer(matches: Matches, people: pl.DataFrame, policy: Policy) -> pl.DataFra
     """Pairs that look alike but were not joined, the likeliest first; without those whom a person has set apart."""
     owner = people.select("record", "record_id", "cluster", "contact_id", "is_member", "source_rank", "row")
     alike = _beside(matches.pairs.filter(pl.col("probability") >= policy.review), owner)
-    apart = pl.DataFrame(
-        sorted(matches.verdicts.apart), schema=dict.fromkeys(("left", "right"), pl.UInt32), orient="row"
-    )
+    apart = pairs_frame(sorted(matches.verdicts.apart))
     answered = _beside(apart, people.select("record", "cluster")).select("cluster", "cluster_other")
     both_ways = pl.concat([answered, answered.select(cluster="cluster_other", cluster_other="cluster")])
     return (
@@ -523,9 +518,7 @@ def _doubts(matches: Matches, people: pl.DataFrame, policy: Policy) -> dict[str,
 
 def _birth_conflicts(matches: Matches, people: pl.DataFrame) -> set[str]:
     """Clusters in which birth dates differ, unless people said that just these records are one person."""
-    together = pl.DataFrame(
-        sorted(matches.verdicts.together), schema=dict.fromkeys(("left", "right"), pl.UInt32), orient="row"
-    )
+    together = pairs_frame(sorted(matches.verdicts.together))
     group = components(together, len(people))
     differing = matches.pairs.filter(pl.col("level_birth") == 1)
     differing = differing.filter(group.gather(differing["left"]) != group.gather(differing["right"]))

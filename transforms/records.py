@@ -93,11 +93,11 @@ def to_records(rows: pl.DataFrame, *, keep: Collection[str] = (), everyone: bool
     if len(rows) <= PIECE:
         return work(rows)
     with ThreadPoolExecutor(pl.thread_pool_size()) as threads:
-        return _together(threads.map(work, rows.iter_slices(PIECE)), orders)
+        return together(threads.map(work, rows.iter_slices(PIECE)), orders)
 
 
-def _together(parts: Iterable[Records], orders: pl.DataFrame) -> Records:
-    """The pieces' tables as one, the records numbered through."""
+def together(parts: Iterable[Records], orders: pl.DataFrame) -> Records:
+    """The parts' tables as one, the records numbered through, with these `date_orders`."""
     tables: dict[str, list[pl.DataFrame]] = {}
     before = 0
     for part in parts:

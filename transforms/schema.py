@@ -243,6 +243,9 @@ IDENTITIES: Schema = {
     "identity": pl.String,
 }
 
+TOGETHER, APART = VERDICTS = ("together", "apart")
+"""What people may say of records."""
+
 DECISIONS: Schema = {
     # What people decided about records: `verdict` is together or apart, of all of them with each other. Where
     # `identities` are given they tell which records are meant, else `records`, by their ids.
