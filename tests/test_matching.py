@@ -56,6 +56,15 @@ def test_a_junior_is_never_his_father(joined: Joined) -> None:
     )
 
 
+def test_an_initial_that_fits_two_of_a_house_is_neither(joined: Joined) -> None:
+    john = "John,Smith,the.smiths@postbox.example,212-555-0123,,12 Elm Street,Boston,02134,1951-03-02"
+    james = "James,Smith,the.smiths@postbox.example,212-555-0123,,12 Elm Street,Boston,02134,1985-07-09"
+    somebody = "J,Smith,the.smiths@postbox.example,212-555-0123,,12 Elm Street,Boston,02134,"
+
+    assert joined(people(john, somebody)) == [[1, 2]]
+    assert joined(people(john, somebody, james)) == []
+
+
 def test_twins_are_two_people(joined: Joined) -> None:
     assert (
         joined(

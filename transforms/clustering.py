@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterable
 
 import numpy as np
@@ -116,6 +117,7 @@ def cluster(
     against, never = (
         one.filter(component.gather(one["left"]) == component.gather(one["right"])) for one in (against, never)
     )
+    edges = _unrivalled(edges, pairs, against, auto)
     members = people.filter("is_member")["record"]
     doubtful = _doubtful(component, pl.concat([against, never]), members, cap).implode()
     refined = _refined(
@@ -135,6 +137,35 @@ def cluster(
         numbered = people.select("record", "record_id", cluster=group.cast(pl.String))
         return conform(numbered, CLUSTERS)
     return _named(people, group)
+
+
+def _unrivalled(edges: pl.DataFrame, pairs: pl.DataFrame, against: pl.DataFrame, auto: float) -> pl.DataFrame:
+    """The pairs that join whoever else there is: not those of a record that is about as likely another person.
+
+    `J. Smith` of a house in which a John and a James Smith live is one of the two, but nobody knows which.
+
+    Args:
+        edges: pairs that are likely enough to join.
+        pairs: scored pairs.
+        against: pairs that cannot be one person.
+        auto: the probability from which a pair joins, here that of one of two people against the other.
+    """
+    likely = pairs.filter(pl.col("probability") >= 1 - auto).select("left", "right", "bits")
+    ends = pl.concat(
+        [likely.select(one="left", other="right", bits="bits"), likely.select(one="right", other="left", bits="bits")]
+    )
+    rivals = pl.concat([against.select(mine="left", yours="right"), against.select(mine="right", yours="left")])
+    rivals = (
+        rivals.join(ends.select("one", mine="other"), on="mine")
+        .join(ends.select("one", yours="other", rival="bits"), on=["one", "yours"])
+        .group_by("one", "mine")
+        .agg(pl.col("rival").max())
+    )
+    least = math.log2(auto / (1 - auto)) if auto < 1 else math.inf
+    for one, mine in (("left", "right"), ("right", "left")):
+        edges = edges.join(rivals, left_on=[one, mine], right_on=["one", "mine"], how="left", maintain_order="left")
+        edges = edges.filter((pl.col("bits") - pl.col("rival") >= least) | pl.col("rival").is_null()).drop("rival")
+    return edges
 
 
 def pairs_frame(pairs: Iterable[tuple[int, int]]) -> pl.DataFrame:

@@ -160,7 +160,11 @@ def nicknames() -> pl.DataFrame:
     forms = pl.read_csv(path.read_bytes()).select(name=pl.col("name1"), nick=pl.col("name2"))
     siblings = forms.join(forms, on="name", suffix="_other").select(name="nick", nick="nick_other")
     both = pl.concat([forms, siblings]).filter(pl.col("name") != pl.col("nick"))
-    return both.select(low=pl.min_horizontal("name", "nick"), high=pl.max_horizontal("name", "nick")).unique()
+    return (
+        both.select(low=pl.min_horizontal("name", "nick"), high=pl.max_horizontal("name", "nick"))
+        .unique()
+        .sort("low", "high")
+    )
 
 
 def _names(pairs: pl.DataFrame, people: pl.DataFrame) -> pl.DataFrame:

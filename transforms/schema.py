@@ -352,6 +352,10 @@ class Phone(_Part):
     e164: str | None = None
     primary: bool = False
 
+    def with_e164(self, e164: str | None) -> Phone:
+        """The phone with that."""
+        return self if self.e164 == e164 else self.model_copy(update={"e164": e164})
+
 
 class Address(_Part):
     """One postal address of a contact; `country` and `subdivision` are ISO 3166 codes.

@@ -217,7 +217,7 @@ def fingerprint(info: Info) -> str:
             "picture": None,
             "locations": (),
             "assigned_users": (),
-            "phones": tuple(one.model_copy(update={"e164": None}) for one in info.phones),
+            "phones": tuple(one.with_e164(None) for one in info.phones),
         }
     )
     return short_id(content.to_json())
