@@ -50,11 +50,12 @@ AT_ONCE = 25
 LABELLED = 500
 """Contacts that get their labels by one bulk job."""
 MARKER = "Onefold operation"
-"""The beginning of the name of the custom field that names the operation which created a contact."""
+"""The beginning of the name of the custom field that names the operation which created a contact or takes it away."""
 CLOCKS_APART = timedelta(minutes=5)
 """So much the site's clock and ours may differ."""
 ENOUGH_TO_TELL = 20
 """Operations after which the share of those that went wrong is looked at."""
+CHANGED = "a contact of this person was changed since the plan was made"
 LATER = "an earlier step of this person was not done"
 
 
@@ -73,7 +74,7 @@ class Options:
     Attributes:
         concurrency: clusters that are done side by side.
         preview: whether each merge is previewed and compared with what was planned.
-        keep_marker: whether created contacts keep the field that names their operation.
+        keep_marker: whether contacts keep the field that names the operation which created or merged them.
         most_wrong: the share of operations that may be held, stale or failed before all is stopped.
         only: clusters to do; all where empty.
         limit: clusters to do at most.
@@ -120,6 +121,8 @@ async def apply_plan(
         RunError: too many operations went wrong; applying again goes on from here.
     """
     work = _Work(site, journal, options, progress)
+    if work.states:
+        await work.names.known_marker()
     wanted = plan.filter(pl.col("state") == "auto")
     if options.only:
         wanted = wanted.filter(pl.col("cluster").is_in(list(options.only)))
@@ -186,7 +189,7 @@ class _Work:
         await self._read(todo)
         await self._settle(todo)
         ready = [steps for steps in todo if await self._is_ready(steps)]
-        if any(one["kind"] == "create" for steps in ready for one in steps):
+        if any(one["kind"] in ("create", "merge") for steps in ready for one in steps):
             await self.names.marker()
         self._intend(ready)
         await side_by_side(self._cluster, ready, self.options.concurrency)
@@ -202,12 +205,12 @@ class _Work:
     async def _read(self, clusters: Sequence[Steps]) -> None:
         """Reads the contacts that operations touch, by pages; those of operations that were left open, as they are now.
 
-        A page may lag behind. For a target that does no harm, since its revision is checked by each write; what a merge
-        takes away is read again right before it.
+        A page may lag behind. That does no harm, since each write is checked by revision, and `_claim` is a write too.
         """
         left = [one for steps in clusters for one in steps if self.states.get(one["operation"]) != DONE]
         open_ones = [one for one in left if self.states.get(one["operation"]) == OPEN]
-        self.contacts |= await read_pages(self.site, _touched(left), self.options.concurrency)
+        read = await read_pages(self.site, _touched(left), self.options.concurrency)
+        self.contacts |= {name: self.names.unmarked(contact) for name, contact in read.items()}
         await side_by_side(self._again, _touched(open_ones), self.options.concurrency)
 
     async def _settle(self, clusters: Sequence[Steps]) -> None:
@@ -267,7 +270,8 @@ class _Work:
         Raises:
             Stale: it does not.
         """
-        needs = dict(json.loads(operation["needs"]))
+        needs = dict.fromkeys(name for name in operation["sources"] if not name.startswith(MADE))
+        needs |= json.loads(operation["needs"])
         for one in later:
             needs |= {name: seen for name, seen in json.loads(one["needs"]).items() if name in one["sources"]}
         if operation["kind"] == "label":
@@ -279,7 +283,7 @@ class _Work:
             if contact.id != name:
                 raise Stale("a contact of this person was merged into another one since the plan was made")
             if seen is not None and fingerprint(contact.info) != seen:
-                raise Stale("a contact of this person was changed since the plan was made")
+                raise Stale(CHANGED)
 
     def _intend(self, clusters: Sequence[Steps]) -> None:
         """Writes that the operations of these clusters are about to be done, and what their contacts are now."""
@@ -358,29 +362,50 @@ class _Work:
                     preview = await self.site.preview_merge(target.id, operation["sources"])
                     if fingerprint(preview.info) != planned:
                         raise Held("the site's preview of this merge differs from what was planned")
-                await self._look_once_more(operation)
+                await self._claim(operation)
                 done = await self.site.merge(target.id, target.revision, operation["sources"])
                 return done, target.revision
             except (AlreadyChanged, PreconditionFailed) as error:
                 reason = str(error)
         raise Stale(f"the site refuses the merge: {reason}")
 
-    async def _look_once_more(self, operation: Row) -> None:
-        """Reads what a merge takes away right before it, because the site asks for no revision of that.
+    async def _claim(self, operation: Row) -> None:
+        """Writes the operation's id on what a merge is about to take away.
+
+        The merge asks for no revision of that, but this does. So who has read such a contact before and saves it after
+        is refused by the site, and not lost.
 
         Raises:
             Stale: it is no longer what the decision rested on.
             Held: it is a member by now.
         """
-        known = {name: self.contacts.get(name) for name in operation["sources"]}
-        await side_by_side(self._again, operation["sources"], self.options.concurrency)
-        self._check(operation)
-        now = [self.contacts[name] for name in operation["sources"]]
-        if any(one.is_member for one in now):
-            raise Held("a contact that would be merged away is a member of the site by now")
-        newer = [one for one in now if one != known[one.id]]
-        if newer:
-            self._write(images=[Image(operation["cluster"], one.id, one.model_dump_json()) for one in newer])
+        if any(one.contact in operation["sources"] for one in self.outcomes):
+            self.flush()  # what was just created is now found by the journal, not by the marker it had
+
+        async def claim(name: str) -> None:
+            key = await self.names.marker()
+            contact = self.contacts[name]
+            for attempt in range(ATTEMPTS):
+                if attempt:
+                    known = fingerprint(contact.info)
+                    await self._again(name)
+                    self._check(operation)
+                    contact = self.contacts[name]
+                    if fingerprint(contact.info) != known:
+                        raise Stale(CHANGED)
+                    self._write(images=[Image(operation["cluster"], name, contact.model_dump_json())])
+                mark = Info(extended={**contact.info.extended, key: operation["operation"]})
+                try:
+                    contact = await self.site.update(name, contact.revision, mark, allow_duplicates=True)
+                except (AlreadyChanged, NotFound):
+                    continue
+                self.contacts[name] = self.names.unmarked(contact)
+                if contact.is_member:
+                    raise Held("a contact that would be merged away is a member of the site by now")
+                return
+            raise Stale("a contact of this person keeps being changed by somebody else")
+
+        await side_by_side(claim, operation["sources"], self.options.concurrency)
 
     async def _update(self, operation: Row) -> tuple[Contact, int]:
         patch = await self._patch(operation)
@@ -398,7 +423,7 @@ class _Work:
                 raise Stale("another contact with this e-mail or phone has appeared since the plan was made") from error
             except AlreadyChanged:
                 continue
-        raise Stale("the contact keeps being changed by somebody else")
+        raise Stale("a contact of this person keeps being changed by somebody else")
 
     async def _patch(self, operation: Row) -> Info:
         """What an update sends."""
@@ -408,7 +433,7 @@ class _Work:
     async def _again(self, name: str) -> None:
         """Reads a contact again, as it is now."""
         try:
-            self.contacts[name] = await self.site.get(name)
+            self.contacts[name] = self.names.unmarked(await self.site.get(name))
         except NotFound:
             self.contacts.pop(name, None)
 
@@ -512,7 +537,7 @@ class Names:
 
     Args:
         site: the site.
-        marker: the name of the field that names the operation which created a contact.
+        marker: the name of the field that names the operation which created a contact or takes it away.
     """
 
     def __init__(self, site: ContactsSite, marker: str) -> None:
@@ -522,6 +547,7 @@ class Names:
         self._fields: dict[str, str] = {}
         self._turn = anyio.Lock()
         self._marker: str | None = None
+        self._is_marking = False
 
     async def labels(self, names: Iterable[str]) -> tuple[str, ...]:
         """The keys of labels; those that are missing are made."""
@@ -536,23 +562,27 @@ class Names:
         return tuple(self._labels[name] for name in names)
 
     async def marker(self) -> str:
-        """The key of the field that names the operation which created a contact; made when it is missing."""
-        if self._marker is None:
+        """The key of the field that names the operation; made when it is missing."""
+        if self._marker is None or not self._is_marking:
             async with self._turn:
-                if self._marker is None:
+                if self._marker is None or not self._is_marking:
                     self._marker = (await self._site.find_or_create_field(self._marker_name)).key
                     self._site.mark_creates(self._marker)
+                    self._is_marking = True
         return self._marker
 
     def unmarked(self, contact: Contact) -> Contact:
         """A contact without that field."""
+        if self._marker not in contact.info.extended:
+            return contact
         rest = {key: value for key, value in contact.info.extended.items() if key != self._marker}
         return contact.model_copy(update={"info": contact.info.model_copy(update={"extended": rest})})
 
     async def known_marker(self) -> str | None:
         """The key of that field, where the site has it."""
         page = await self._site.list_fields(starts_with=self._marker_name)
-        return next((one.key for one in page.items if one.display_name == self._marker_name), None)
+        self._marker = next((one.key for one in page.items if one.display_name == self._marker_name), None)
+        return self._marker
 
     async def remove_marker(self) -> None:
         """Takes that field off every contact, and off the site."""

@@ -33,7 +33,8 @@ def calls(plan: pl.DataFrame, options: Options) -> int:
     labelled = auto.filter(pl.col("kind") == "label").group_by("labels").len()["len"]
     jobs = sum(2 * math.ceil(number / LABELLED) for number in labelled)  # one starts it, one looks whether it is over
     names = len(auto.select(pl.col("labels").explode().drop_nulls().unique()))
-    marker = (2 if options.keep_marker else 4) if kinds.get("create") else 2
+    is_marking = {"create", "merge"} & kinds.keys()
+    marker = (2 if options.keep_marker else 4) if is_marking else 2
     return int(many + batches + jobs + (names + 1 if names else 0) + marker)
 
 

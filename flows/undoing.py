@@ -68,11 +68,12 @@ class Step:
 class Undo:
     """What an undo would do, cluster by cluster, and what it would leave, with the reason.
 
-    `marker` is the name of the field that the run has marked its creates with.
+    `marker` is the name of the field that the run has marked contacts with; `whole`, whether all of the run is undone.
     """
 
     steps: dict[str, list[Step]]
     marker: str
+    whole: bool
     left: dict[str, str] = field(default_factory=dict)
 
     def count(self, kind: str) -> int:
@@ -123,7 +124,7 @@ def undo_steps(run: Run, journal: Journal, labels: Mapping[str, str], *, only: S
         if done and (not only or name in only):
             images = {one: Contact.model_validate_json(text) for one, text in journal.images(name).items()}
             steps[name] = list(_steps(name, done, images, labels))
-    return Undo(dict(reversed(steps.items())), marker_of(journal))
+    return Undo(dict(reversed(steps.items())), marker_of(journal), not only)
 
 
 def _steps(
@@ -194,7 +195,7 @@ def is_same(one: Info, other: Info, marker: str | None) -> bool:
 
     def told(info: Info) -> Info:
         rest = {key: value for key, value in info.extended.items() if key != marker}
-        phones = tuple(phone.model_copy(update={"e164": None}) for phone in info.phones)
+        phones = tuple(phone.with_e164(None) for phone in info.phones)
         return info.model_copy(update={"labels": tuple(sorted(info.labels)), "extended": rest, "phones": phones})
 
     return told(one) == told(other)
@@ -229,6 +230,8 @@ async def carry_out(
         await work.batch(todo[start : start + BATCH], at_once)
     if OPEN not in journal.states().values() and not stopped():
         await work.names.remove_marker()
+        if undo.whole and not undo.left:
+            await Names(site, undo.marker).remove_marker()
 
 
 @dataclass

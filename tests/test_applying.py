@@ -59,7 +59,7 @@ async def test_a_chain_of_more_than_five_ends_with_one_contact_and_its_revisions
     assert left[0].company == next(f"Firm {ids.index(one)}" for one in merged_in_order if ids.index(one) in (3, 5))
     assert left[0].company in order
     assert [one.phone for one in left[0].phones] == [f"212-555-01{ids.index(one):02d}" for one in merged_in_order]
-    assert (await site.get(ids[-1])).revision == 4  # two merges and the run's label, each on the revision before
+    assert (await site.get(ids[-1])).revision == 5  # two merges, the run's label, and its marker taken off
     with Journal(run.folder / "journal.db") as journal:
         entries = journal.entries()
     assert entries["revision_before"].to_list()[:2] == [1, 2]

@@ -31,9 +31,14 @@ def content(path: Path) -> Counter[str]:
 
 @pytest.fixture
 async def applied(
-    site: LocalSite, site_path: Path, onefold: Callable[..., Ended], tmp_path: Path
+    site: LocalSite,
+    site_path: Path,
+    onefold: Callable[..., Ended],
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
 ) -> tuple[Path, Counter[str]]:
-    """A run with each kind of operation, applied, and what the site held before."""
+    """A run with each kind of operation, applied, and what the site held before; its marker is kept where asked for."""
+    keep_marker = str(getattr(request, "param", False)).lower()
     old = await site.find_or_create_label("Old")
     field = await site.find_or_create_field("Loyalty")
     first = info("Ada", "Novak", email="ada@postbox.example", labels=(old.key,), extended={field.key: "gold"})
@@ -43,7 +48,9 @@ async def applied(
     await site.create(info("Zoe", "Lark", email="zoe@letterbox.example"))
     before = await asyncio.to_thread(content, site_path)
     (tmp_path / "crm.csv").write_text(HEADER + ROWS)
-    (tmp_path / "onefold.toml").write_text('[policy]\nextended_fields = ["Shoe size"]\n')
+    (tmp_path / "onefold.toml").write_text(
+        f'[policy]\nextended_fields = ["Shoe size"]\n[apply]\nkeep_marker = {keep_marker}\n'
+    )
     done = await asyncio.to_thread(
         lambda: onefold("migrate", "crm.csv", "--site", f"local:{site_path}", "--run", "run", "--yes", "--json")
     )
@@ -59,8 +66,9 @@ async def undone(onefold: Callable[..., Ended], run: Path, *more: str) -> Ended:
     return done
 
 
+@pytest.mark.parametrize("applied", [False, True], indirect=True, ids=["without marker", "with marker"])
 async def test_the_site_is_as_it_was(
-    applied: tuple[Path, Counter[str]], site_path: Path, onefold: Callable[..., Ended]
+    applied: tuple[Path, Counter[str]], site: LocalSite, site_path: Path, onefold: Callable[..., Ended]
 ) -> None:
     run, before = applied
     assert await asyncio.to_thread(content, site_path) != before
@@ -75,6 +83,7 @@ async def test_the_site_is_as_it_was(
     rows = pl.read_csv(run / "undo.csv")
     made = rows.filter(pl.col("kind") == "recreate").row(0, named=True)
     assert made["now"] != made["contact"]
+    assert {one.display_name for one in (await site.list_fields()).items} == {"Loyalty", "Shoe size"}
 
 
 async def test_a_dry_run_and_a_no_change_nothing(

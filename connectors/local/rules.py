@@ -145,8 +145,7 @@ def stored(info: Info, *, keep_e164: bool = False) -> Info:
         keep_e164: whether an E.164 that is there is taken as it is, as in a copy of another site.
     """
     phones = tuple(
-        one if keep_e164 and one.e164 else one.model_copy(update={"e164": e164(one.phone, one.country_code)})
-        for one in info.phones
+        one if keep_e164 and one.e164 else one.with_e164(e164(one.phone, one.country_code)) for one in info.phones
     )
     values = {
         "emails": _one_primary(info.emails),

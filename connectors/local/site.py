@@ -595,8 +595,10 @@ class LocalSite:
             }
             raise Refused(names.get(refusal.code, refusal.code), str(refusal)) from refusal
 
-    def _write(self, contact: Contact, statuses: Mapping[str, Sequence[str]]) -> None:
+    def _write(self, contact: Contact, statuses: Mapping[str, Sequence[str]], before: Info | None = None) -> None:
         self._database.execute(_WRITE, _row(contact, statuses))
+        if before is not None and (before.emails, before.phones) == (contact.info.emails, contact.info.phones):
+            return
         self._database.execute("DELETE FROM reach WHERE contact = ?", (contact.id,))
         self._database.executemany("INSERT OR IGNORE INTO reach VALUES (?, ?, ?)", _reach(contact))
 
@@ -632,7 +634,7 @@ class LocalSite:
                 "phone_subscription": call[0] if call else _phone_status(info),
             }
         )
-        self._write(changed, known)
+        self._write(changed, known, contact.info)
         self._emit("updated", contact.id, {"updatedEvent": {"currentEntity": changed}}, origin)
         return changed
 

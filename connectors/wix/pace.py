@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import deque
 
@@ -13,9 +14,7 @@ SLOWEST = 0.2
 """Calls a second below which the pace never falls."""
 PLAUSIBLE = 2.5
 """Calls a second that a service is taken to bear when too few were made to tell; 150 a minute."""
-
-
-KEPT = 0.9
+KEPT = 0.95
 """The share of its rate that is kept when the service refuses a call."""
 WINDOW = 1.0
 """Seconds over which a service is taken to count: so long it may refuse what comes after too many calls."""
@@ -27,21 +26,21 @@ class Pace:
     The rate climbs along a cubic curve, as CUBIC's congestion window does (RFC 9438): quickly at first, flat around
     where it was refused, and on from there ever more boldly, since a refusal long past says little.
 
-    A service that counts the calls of the last second goes on refusing until the first of them is a second old. So
-    after a refusal no call goes until then, and what is refused in that time says nothing new.
+    A service is taken to count the calls of the last second. So of these there are never more than the rate, even when
+    calls come late and others catch up; and after a refusal none goes until enough of them are a second old.
 
     Args:
         most: calls a second never gone beyond; None goes without limit until the first refusal.
         recovery: seconds after which the rate is again where it was refused.
     """
 
-    def __init__(self, most: float | None, recovery: float = 10.0) -> None:
+    def __init__(self, most: float | None, recovery: float = 5.0) -> None:
         self._most = most
         self._recovery = recovery
         self._refused_rate: float | None = None
         self._refused_at = 0.0
-        self._deaf_until = 0.0
         self._next = 0.0
+        self._turn = anyio.Lock()
         self._sent: deque[float] = deque(maxlen=10_000)
 
     def rate(self) -> float | None:
@@ -54,20 +53,26 @@ class Pace:
 
     async def turn(self) -> float:
         """Waits until a call may go; returns when that was, for `refused`."""
-        now, rate = time.monotonic(), self.rate()
-        if rate is not None:
-            self._next = max(self._next, now - BURST / rate)
-        waiting = self._next - now
-        if rate is not None:
-            self._next += 1 / rate
-        if waiting > 0:
-            await anyio.sleep(waiting)
-        sent = time.monotonic()
-        self._sent.append(sent)
-        return sent
+        async with self._turn:
+            while (waiting := self._free_at() - time.monotonic()) > 0:
+                await anyio.sleep(waiting)
+            sent, rate = time.monotonic(), self.rate()
+            if rate is not None:
+                self._next = max(self._next, sent - BURST / rate) + 1 / rate
+            self._sent.append(sent)
+            return sent
+
+    def _free_at(self) -> float:
+        """When the next call may go."""
+        rate = self.rate()
+        if rate is None:
+            return self._next
+        in_window = math.ceil(rate * WINDOW)
+        full = len(self._sent) >= in_window
+        return max(self._next, self._sent[-in_window] + WINDOW) if full else self._next
 
     def refused(self, sent: float, retry_after: float = 0.0) -> None:
-        """The service refused a call for being too many: the rate falls, once for all calls of a window.
+        """The service refused a call for being too many: the rate falls, once for all calls that were under way.
 
         Args:
             sent: when the call went, as `turn` returned it.
@@ -75,13 +80,11 @@ class Pace:
         """
         now = time.monotonic()
         self._next = max(self._next, now + retry_after)
-        if sent <= self._deaf_until:
+        self._sent = deque((one for one in self._sent if one != sent), self._sent.maxlen)
+        if sent <= self._refused_at:
             return
-        lately = [one for one in self._sent if one > now - WINDOW]
-        seen = max(PLAUSIBLE, len(lately) / WINDOW)
+        lately = sum(one > now - WINDOW for one in self._sent)
+        seen = max(PLAUSIBLE, lately / WINDOW)
         rate = self.rate()
         self._refused_rate = seen if rate is None else min(seen, rate)
         self._refused_at = now
-        drained = (lately[0] + 1.1 * WINDOW) if lately else now  # a little longer: the two clocks begin apart
-        self._next = max(self._next, drained)
-        self._deaf_until = max(now, drained)

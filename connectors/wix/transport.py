@@ -50,7 +50,7 @@ class Patience(NamedTuple):
     longest_pause: float = 30
     lag: float = 15
     """How long what was written may be missing from queries."""
-    recovery: float = 10
+    recovery: float = 5
     """After how long the pace is again where the service refused it."""
 
 
