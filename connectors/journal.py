@@ -28,6 +28,7 @@ FAILED = "failed"
 
 VERSION = 2
 _TABLES = f"""
+BEGIN IMMEDIATE;
 CREATE TABLE IF NOT EXISTS entries (
     operation TEXT PRIMARY KEY, state TEXT NOT NULL, contact TEXT, after TEXT,
     revision_before INTEGER, revision_after INTEGER, attempts INTEGER NOT NULL, request TEXT,
@@ -38,7 +39,9 @@ CREATE TABLE IF NOT EXISTS images (
 ) STRICT;
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 PRAGMA user_version = {VERSION};
+COMMIT;
 """
+"""All of it or nothing, whenever the process ends."""
 
 SCHEMA = {
     "operation": pl.String,
