@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
+from datetime import date, timedelta
+from itertools import combinations
 
 import people as generated
 import polars as pl
 import pytest
+from rapidfuzz.distance import OSA
 
 from transforms.blocking import blocking_keys, blocks, candidate_pairs
 from transforms.clustering import short_id
+from transforms.comparison import compare_names, prepare
 from transforms.matching import match
+from transforms.rarity import commonness
 from transforms.records import Records
 from transforms.scoring import CHANCE, FIRM, HOUSEHOLD, PERSON
 
@@ -270,6 +276,35 @@ def test_pairs_looked_at_some_at_a_time_are_the_same_pairs(
     assert candidate_pairs(shared, records=600, at_once=70).equals(whole)
     assert match(tables).pairs.equals(found.pairs)
     assert match(tables).clusters.equals(found.clusters)
+
+
+def test_birth_dates_are_as_alike_as_by_letters(records: Callable[[str], Records]) -> None:
+    chance = random.Random(7)
+    dates = [date(1923 + day % 80, 1, 1) + timedelta(days=day * 7 % 365) for day in range(120)]
+    others = [date(chance.choice([day.year, day.year + 10]), day.month, day.day % 28 + 1) for day in dates]
+    others += [date(day.year, day.day, day.month) for day in dates if day.day <= 12]
+    others += [date.fromisoformat(_swapped(str(day), 2)) for day in dates]
+    tables = records(people(*[f"Ada,Novak,,,,,,,{day}" for day in [*dates, *others]]))
+    count = len(tables.records)
+    pairs = pl.DataFrame(
+        list(combinations(range(count), 2)), schema={"left": pl.UInt32, "right": pl.UInt32}, orient="row"
+    )
+
+    levels = compare_names(pairs, prepare(tables, commonness(tables)).people)["level_birth"].to_list()
+
+    born = tables.records["birthdate"].dt.strftime("%Y%m%d").to_list()
+    expected = []
+    for left, right in pairs.iter_rows():
+        a, b = born[left], born[right]
+        mistaken = a == b[:4] + b[6:] + b[4:6]
+        expected.append(4 if a == b else 2 if mistaken or OSA.distance(a, b) <= 1 else 1)
+    assert levels == expected
+    assert min(levels.count(level) for level in (1, 2, 4)) > 10
+
+
+def _swapped(text: str, place: int) -> str:
+    """A text with two neighbouring letters in each other's place."""
+    return text[:place] + text[place + 1] + text[place] + text[place + 2 :]
 
 
 @pytest.mark.parametrize("explanation", [PERSON, CHANCE, HOUSEHOLD, FIRM])

@@ -14,6 +14,7 @@ from importlib import resources
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 from rapidfuzz import process
 from rapidfuzz.distance import OSA, JaroWinkler
 from rapidfuzz.fuzz import token_set_ratio
@@ -22,6 +23,8 @@ from transforms.rarity import USUAL, Commonness, compared_values, rarities
 from transforms.records import Records
 
 Scorer = Callable[..., float]
+Numbers = NDArray[np.uint32]
+Levels = NDArray[np.uint8]
 
 LEVELS: dict[str, tuple[str, ...]] = {
     "first": ("missing", "other first name", "same initial", "nickname", "similar first name", "same first name"),
@@ -45,15 +48,58 @@ JUST_LIKE = (0.6, 0.92)
 """First names of this Jaro–Winkler similarity may differ by a typo; above it they are taken to."""
 
 
+NAMED = ("first", "last", "whole", "initials", "born", "more")
+FURTHER = ("middle", "suffix", "company", "title")
+MONTH_AND_DAY = 0xFFFF
+HAS_MIDDLE, HAS_SURNAMES = 1 << 16, 1 << 17
+"""What `more` holds beside the birthday: whether there is a middle name, and whether there are several surnames."""
+
+
+@dataclass(frozen=True)
+class People:
+    """What is compared of each record's single fields: numbers, so that equality takes no letters.
+
+    A value's number is its place in `values` plus one; 0 is *missing*.
+
+    Attributes:
+        named: one row a record, `NAMED`: name and birth date. A pair is seen at first by these alone.
+        further: the same of `FURTHER`.
+        values: of each field its different values.
+        rarity: of each field in `USUAL` how rare each record's value is.
+        surnames: each record's surname as it is written, in words.
+    """
+
+    named: Numbers
+    further: Numbers
+    values: Mapping[str, pl.Series]
+    rarity: Mapping[str, pl.Series]
+    surnames: pl.Series
+
+    def __len__(self) -> int:
+        return len(self.named)
+
+
+@dataclass(frozen=True)
+class Several:
+    """What a record can have several of: one row a value, in the order of the records.
+
+    `first` is the place of each record's first value, `count` how many it has.
+    """
+
+    values: pl.DataFrame
+    first: Numbers
+    count: Numbers
+
+
 @dataclass(frozen=True)
 class Prepared:
     """What of the records is compared, with the rarity of each value."""
 
-    people: pl.DataFrame
-    mail: pl.DataFrame
-    phone: pl.DataFrame
-    home: pl.DataFrame
-    identifiers: dict[str, pl.DataFrame]
+    people: People
+    mail: Several
+    phone: Several
+    home: Several
+    identifiers: dict[str, Several]
 
 
 def prepare(tables: Records, common: Commonness) -> Prepared:
@@ -70,32 +116,82 @@ def prepare(tables: Records, common: Commonness) -> Prepared:
         phone = threads.submit(_phone, values["phone"], common)
         home = threads.submit(_home, tables)
     held = tables.identifiers.partition_by("name", as_dict=True, include_key=False)
+    count = len(tables.records)
     return Prepared(
         people.result(),
-        mail.result(),
-        phone.result(),
-        home.result(),
-        {str(name): values for (name,), values in sorted(held.items())},
+        _several(mail.result(), count),
+        _several(phone.result(), count),
+        _several(home.result(), count),
+        {str(name): _several(values, count) for (name,), values in sorted(held.items())},
     )
 
 
-def _people(tables: Records, values: Mapping[str, pl.DataFrame], common: Commonness) -> pl.DataFrame:
-    people = tables.records.select(
-        "first_key", "middle_key", "last_key", "suffix_key", "birthday", "company_key", "title_key",
-        last=values["last"]["value"],
-        born=values["birth"]["value"],
-        several_names=pl.col("last_key").str.contains(" ", literal=True),
-    )  # fmt: skip
-    rare = [
-        rarities(field, values[field]["value"], common).rename({"rarity": f"rarity_{field}", "code": f"code_{field}"})
-        for field in USUAL
-    ]
-    return pl.concat([people, *rare], how="horizontal")
+def _several(values: pl.DataFrame, records: int) -> Several:
+    """Values by the record that has them (`record` and any others)."""
+    values = values.sort("record", maintain_order=True)
+    count = np.bincount(values["record"].to_numpy(), minlength=records).astype(np.uint32)
+    first = np.cumsum(count, dtype=np.uint32) - count
+    return Several(values.drop("record"), first, count)
 
 
-def compare_names(pairs: pl.DataFrame, prepared: Prepared) -> pl.DataFrame:
-    """The part of `compare` that tells most for least: names and birth dates."""
-    return pl.concat([_names(pairs, prepared.people), _birth(pairs, prepared.people)], how="horizontal")
+def _people(tables: Records, values: Mapping[str, pl.DataFrame], common: Commonness) -> People:
+    records = tables.records
+    rare = {field: rarities(field, values[field]["value"], common) for field in USUAL}
+    numbers = {field: _number(frame["code"]) for field, frame in rare.items()}
+    different = {field: common.of(field)["value"] for field in USUAL}
+    for field in ("middle", "suffix", "title"):
+        numbers[field], different[field] = _numbered(records[f"{field}_key"])
+    first, last = records["first_key"], values["last"]["value"]
+    initials, _ = _numbered(pl.concat([first.str.head(1), last.str.head(1)]))
+    born = records["birthdate"].dt
+    more = records.select(
+        pl.col("birthday").str.replace("-", "", literal=True).cast(pl.UInt32).fill_null(0)
+        + pl.col("middle_key").is_not_null() * HAS_MIDDLE
+        + pl.col("last_key").str.contains(" ", literal=True).fill_null(value=False) * HAS_SURNAMES
+    ).to_series()
+    numbers |= {
+        "whole": pl.select(pl.concat_str(first, last).hash() & 0xFFFFFFFF).to_series().to_numpy().astype(np.uint32),
+        "initials": initials[: len(records)] << np.uint32(16) | initials[len(records) :],
+        "born": _in_digits(born.year() * 10_000 + born.month().cast(pl.Int32) * 100 + born.day()),
+        "more": more.to_numpy().astype(np.uint32),
+    }
+    return People(
+        named=np.column_stack([numbers[name] for name in NAMED]),
+        further=np.column_stack([numbers[name] for name in FURTHER]),
+        values=different,
+        rarity={field: frame["rarity"] for field, frame in rare.items()},
+        surnames=records["last_key"],
+    )
+
+
+def _number(code: pl.Series) -> Numbers:
+    return (code.cast(pl.UInt32) + 1).fill_null(0).to_numpy().astype(np.uint32)
+
+
+def _numbered(texts: pl.Series) -> tuple[Numbers, pl.Series]:
+    """The number of each text among the different ones, and these."""
+    different = texts.drop_nulls().unique().sort()
+    code = texts.to_frame("text").join(
+        different.to_frame("text").with_row_index("code"), on="text", how="left", maintain_order="left"
+    )["code"]
+    return _number(code), different
+
+
+def _in_digits(numbers: pl.Series) -> Numbers:
+    """Numbers of up to eight digits with four bits a digit, so that they are compared digit by digit; 0 is missing."""
+    rest = numbers.fill_null(0).to_numpy().astype(np.uint32)
+    digits = np.zeros_like(rest)
+    for place in range(8):
+        digits |= rest % np.uint32(10) << np.uint32(4 * place)
+        rest = rest // np.uint32(10)
+    return digits
+
+
+def compare_names(pairs: pl.DataFrame, people: People) -> pl.DataFrame:
+    """The levels that tell most for least: `level_first`, `level_last` and `level_birth`."""
+    one, two = (dict(zip(NAMED, people.named[pairs[side].to_numpy()].T, strict=True)) for side in ("left", "right"))
+    first, last = _names(pairs, one, two, people)
+    return pl.DataFrame({"level_first": first, "level_last": last, "level_birth": _birth(one, two)})
 
 
 def compare(pairs: pl.DataFrame, prepared: Prepared, names: pl.DataFrame | None = None) -> pl.DataFrame:
@@ -112,41 +208,40 @@ def compare(pairs: pl.DataFrame, prepared: Prepared, names: pl.DataFrame | None 
         the pair agrees on, null where it agrees on none.
     """
     people = prepared.people
+    singles = pl.concat(
+        [compare_names(pairs, people) if names is None else names, _further(pairs, people)], how="horizontal"
+    )
     frames = [
         pairs.select("left", "right"),
-        compare_names(pairs, prepared) if names is None else names,
-        _suffix(pairs, people),
+        singles,
+        *[_rarity(pairs, singles, field, people) for field in USUAL],
         _emails(pairs, prepared.mail),
         _phones(pairs, prepared.phone),
         _addresses(pairs, prepared.home),
-        _company(pairs, people),
-        _title(pairs, people),
     ]
     frames += [_identifier(pairs, name, held) for name, held in prepared.identifiers.items()]
     return pl.concat(frames, how="horizontal")
 
 
-def _both(pairs: pl.DataFrame, people: pl.DataFrame, *columns: str) -> pl.DataFrame:
-    """The records' columns beside each pair: `<column>` of the left and `<column>_other` of the right one."""
-    left, right = pairs["left"], pairs["right"]
-    return pl.DataFrame(
-        {
-            **{name: people[name].gather(left) for name in columns},
-            **{f"{name}_other": people[name].gather(right) for name in columns},
-        }
-    )
+def _rarity(pairs: pl.DataFrame, levels: pl.DataFrame, field: str, people: People) -> pl.DataFrame:
+    """How rare the value is that a pair has in common."""
+    same = (levels[f"level_{field}"] == len(LEVELS[field]) - 1).arg_true()
+    found = np.full(len(pairs), np.nan, dtype=np.float32)
+    found[same.to_numpy()] = people.rarity[field].gather(pairs["left"].gather(same)).to_numpy()
+    return pl.DataFrame({f"rarity_{field}": pl.Series(found).fill_nan(None)})
 
 
-def similarity(left: pl.Series, right: pl.Series, scorer: Scorer, *, where: pl.Series) -> pl.Series:
+def similarity(left: pl.Series, right: pl.Series, scorer: Scorer, *, where: pl.Series | None = None) -> pl.Series:
     """The scorer's value for each pair of texts; 0 outside of `where`.
 
     Args:
         left, right: texts of equal length.
         scorer: a rapidfuzz scorer.
-        where: which pairs to compare at all.
+        where: which pairs to compare at all; all where none is given.
     """
     found = np.zeros(len(left), dtype=np.float32)
-    places = (where & left.is_not_null() & right.is_not_null()).fill_null(value=False).arg_true()
+    there = left.is_not_null() & right.is_not_null()
+    places = (there if where is None else (where & there).fill_null(value=False)).arg_true()
     if len(places):
         one, two = left.gather(places).to_list(), right.gather(places).to_list()
         found[places.to_numpy()] = process.cpdist(one, two, scorer=scorer, dtype=np.float32)
@@ -167,184 +262,190 @@ def nicknames() -> pl.DataFrame:
     )
 
 
-def _names(pairs: pl.DataFrame, people: pl.DataFrame) -> pl.DataFrame:
-    """Names that are equal are told at once; only the others are looked at closely."""
-    both = _both(pairs, people, "first_key", "last", "middle_key")
-    one, two = pl.col("first_key"), pl.col("first_key_other")
-    last, last_two = pl.col("last"), pl.col("last_other")
-    levels = both.select(
-        level_first=pl.when(one.is_null() | two.is_null()).then(0).when(one == two).then(5).otherwise(1).cast(pl.UInt8),
-        level_last=pl.when(last.is_null() | last_two.is_null())
-        .then(0).when(last == last_two).then(4).otherwise(1).cast(pl.UInt8),
-    )  # fmt: skip
-    unlike = ((levels["level_first"] < 5) | (levels["level_last"] < 4)).arg_true()
-    if len(unlike):
-        closer = _unlike_names(pairs[unlike], people)
-        levels = levels.with_columns(
-            levels["level_first"].scatter(unlike, closer["level_first"]),
-            levels["level_last"].scatter(unlike, closer["level_last"]),
-        )
-    m, m_two = pl.col("middle_key"), pl.col("middle_key_other")
-    agree = (m == m_two) | (m.str.head(1) == m_two.str.head(1)) & (
-        pl.min_horizontal(m.str.len_chars(), m_two.str.len_chars()) == 1
-    )
-    middle = pl.when(m.is_null() | m_two.is_null()).then(0).when(agree).then(2).otherwise(1).cast(pl.UInt8)
-    rare = {name: people[f"rarity_{name}"].gather(pairs["left"]) for name in ("first", "last")}
-    return levels.with_columns(
-        both.select(level_middle=middle)["level_middle"],
-        rarity_first=rare["first"].set(levels["level_first"] < 5, None),
-        rarity_last=rare["last"].set(levels["level_last"] < 4, None),
-    ).select("level_first", "level_middle", "level_last", "rarity_first", "rarity_last")
+def _names(
+    pairs: pl.DataFrame, one: Mapping[str, Numbers], two: Mapping[str, Numbers], people: People
+) -> tuple[Levels, Levels]:
+    """The levels of first and last names. Only those that are not equal are looked at, each two once."""
+    first_alone = _alone("first", one["first"], two["first"], people, _alike_firsts)
+    last_alone = _alone("last", one["last"], two["last"], people, _alike_lasts)
+    first, last = first_alone.copy(), last_alone.copy()
+    named = np.minimum.reduce([side[name] for side in (one, two) for name in ("first", "last")]) > 0
+    left, right = pairs["left"].to_numpy(), pairs["right"].to_numpy()
 
+    def spelled(at: NDArray[np.intp]) -> list[pl.Series]:
+        return [people.values[name].gather(side[name][at] - 1) for side in (one, two) for name in ("first", "last")]
 
-def _unlike_names(pairs: pl.DataFrame, people: pl.DataFrame) -> pl.DataFrame:
-    """`level_first` and `level_last` of pairs whose names are not both equal."""
-    both = _both(
-        pairs, people, "first_key", "middle_key", "last", "last_key", "several_names", "code_first", "code_last"
-    )
-    first_alone = _once_a_pair(both, "code_first", _alike_firsts)
-    last_alone = _once_a_pair(both, "code_last", _alike_lasts)
-    one, two = pl.col("first_key"), pl.col("first_key_other")
-    last, last_two = pl.col("last"), pl.col("last_other")
-    both = both.with_columns(first_alone=first_alone, last_alone=last_alone)
-    crossing = both.select(
-        (pl.col("first_alone") < 4) & (pl.col("last_alone") < 3)
-        & (one.str.head(1) == last_two.str.head(1)) & (last.str.head(1) == two.str.head(1))
-    ).to_series()  # fmt: skip
+    has_surnames = (one["more"] | two["more"]) & HAS_SURNAMES > 0
+    at = np.flatnonzero((last_alone == 1) & has_surnames)
+    last[at[_share_a_surname(people.surnames.gather(left[at]), people.surnames.gather(right[at]))]] = 2
+    has_middle = (one["more"] | two["more"]) & HAS_MIDDLE > 0
+    at = np.flatnonzero((first_alone > 0) & (first_alone < 3) & has_middle)
+    first[at[_is_a_middle_name(at, left, right, one, two, people)]] = 3
+    mirrored = one["initials"] == (two["initials"] << 16 | two["initials"] >> 16)
+    at = np.flatnonzero(named & mirrored & ((first_alone < 5) | (last_alone < 4)))
+    a, b, c, d = spelled(at)
+    unlike = pl.Series((first_alone[at] < 4) & (last_alone[at] < 3))
     crossed = [
-        similarity(both[a], both[b], JaroWinkler.normalized_similarity, where=crossing) >= JUST_LIKE[1]
-        for a, b in (("first_key", "last_other"), ("last", "first_key_other"))
+        similarity(*two_names, JaroWinkler.normalized_similarity, where=unlike) for two_names in ((a, d), (b, c))
     ]
-    swapped = ((one == last_two) & (two == last)).fill_null(value=False)
-    glued = (pl.concat_str(one, last) == pl.concat_str(two, last_two)).fill_null(value=False)
-    middles = pl.when(pl.col("middle_key").is_not_null() | pl.col("middle_key_other").is_not_null()).then(
-        (one == pl.col("middle_key_other").str.extract(r"^(\w+)")).fill_null(value=False)
-        | (two == pl.col("middle_key").str.extract(r"^(\w+)")).fill_null(value=False)
-    )
-    first_level = (
-        pl.when(swapped | glued).then(5)
-        .when("like_crossed").then(4)
-        .when((pl.col("first_alone") < 3) & (pl.col("first_alone") > 0) & middles).then(3)
-        .otherwise("first_alone")
-    )  # fmt: skip
-    last_level = (
-        pl.when(swapped | glued).then(4)
-        .when("like_crossed").then(3)
-        .when((pl.col("last_alone") == 1) & _share_a_surname(both)).then(2)
-        .otherwise("last_alone")
-    )  # fmt: skip
-    frame = both.with_columns(like_crossed=crossed[0] & crossed[1])
-    return frame.select(level_first=first_level.cast(pl.UInt8), level_last=last_level.cast(pl.UInt8))
+    like = ((crossed[0] >= JUST_LIKE[1]) & (crossed[1] >= JUST_LIKE[1])).to_numpy()
+    first[at[like]], last[at[like]] = 4, 3
+    swapped = ((a == d) & (b == c)).to_numpy()
+    first[at[swapped]], last[at[swapped]] = 5, 4
+    at = np.flatnonzero(named & (one["whole"] == two["whole"]) & (first_alone < 5))
+    a, b, c, d = spelled(at)
+    glued = (a + b == c + d).to_numpy()
+    first[at[glued]], last[at[glued]] = 5, 4
+    return first, last
 
 
-def _once_a_pair(both: pl.DataFrame, code: str, work: Callable[[pl.DataFrame], pl.Series]) -> pl.Series:
-    """What `work` makes of two values, done once for each pair of them; 0 where one is missing.
+def _alone(
+    field: str,
+    one: Numbers,
+    two: Numbers,
+    people: People,
+    alike: Callable[[pl.Series, pl.Series], pl.Series] | None = None,
+) -> Levels:
+    """The level of each two values by themselves: 0 where one is missing, the highest where both are the same.
 
     Args:
-        both: pairs with the codes of their values, `<code>` and `<code>_other`.
-        code: the column of the codes.
-        work: from rows of `both` to their levels.
+        field: the field.
+        one, two: numbers of its values.
+        people: what has the values.
+        alike: the levels of different values, asked once for each two; 1 where there is none.
     """
-    one, two = both[code], both[f"{code}_other"]
-    there = (one.is_not_null() & two.is_not_null()).arg_true()
-    key = one.gather(there).to_numpy().astype(np.uint64) << np.uint64(32) | two.gather(there).to_numpy()
-    _, first, which = np.unique(key, return_index=True, return_inverse=True)
-    levels = np.zeros(len(both), dtype=np.uint8)
-    if len(first):
-        levels[there.to_numpy()] = work(both[there.to_numpy()[first]]).to_numpy()[which]
-    return pl.Series("level", levels)
+    highest = len(LEVELS[field]) - 1
+    levels = np.where(one == two, np.uint8(highest), np.uint8(1))
+    levels[(one == 0) | (two == 0)] = 0
+    if alike is None:
+        return levels
+    unlike = np.flatnonzero(levels == 1)
+    key, which = np.unique(one[unlike].astype(np.uint64) << np.uint64(32) | two[unlike], return_inverse=True)
+    if len(key):
+        values = people.values[field]
+        found = alike(values.gather((key >> np.uint64(32)) - 1), values.gather((key & np.uint64(0xFFFFFFFF)) - 1))
+        levels[unlike] = found.to_numpy()[which]
+    return levels
 
 
-def _alike_firsts(both: pl.DataFrame) -> pl.Series:
-    """The level of two first names by themselves."""
-    a, b = both["first_key"], both["first_key_other"]
+def _is_a_middle_name(
+    at: NDArray[np.intp],
+    left: Numbers,
+    right: Numbers,
+    one: Mapping[str, Numbers],
+    two: Mapping[str, Numbers],
+    people: People,
+) -> NDArray[np.bool_]:
+    """Of which pairs the first name of one is the first word of the other's middle names."""
+    column = FURTHER.index("middle")
+    found = np.zeros(len(at), dtype=np.bool_)
+    for first, other in ((one["first"][at], right[at]), (two["first"][at], left[at])):
+        middle = people.further[other, column]
+        there = np.flatnonzero((first > 0) & (middle > 0))
+        words = people.values["middle"].gather(middle[there] - 1).str.extract(r"^(\w+)")
+        found[there] |= (people.values["first"].gather(first[there] - 1) == words).fill_null(value=False).to_numpy()
+    return found
+
+
+def _alike_firsts(a: pl.Series, b: pl.Series) -> pl.Series:
+    """The levels of different first names by themselves."""
     low, high = JUST_LIKE
-    close = similarity(a, b, JaroWinkler.normalized_similarity, where=(a != b))
+    close = similarity(a, b, JaroWinkler.normalized_similarity)
     typo = similarity(a, b, OSA.normalized_similarity, where=close.is_between(low, high))
-    nick = both.select(
-        low=pl.min_horizontal("first_key", "first_key_other"), high=pl.max_horizontal("first_key", "first_key_other")
-    )
-    nick = nick.join(
+    both = pl.DataFrame({"one": a, "two": b, "close": close, "typo": typo})
+    nick = both.select(low=pl.min_horizontal("one", "two"), high=pl.max_horizontal("one", "two")).join(
         nicknames().with_columns(nick=pl.lit(value=True)), on=["low", "high"], how="left", maintain_order="left"
-    )
-    one, two = pl.col("first_key"), pl.col("first_key_other")
+    )["nick"]
+    one, two = pl.col("one"), pl.col("two")
     shorter = pl.min_horizontal(one.str.len_chars(), two.str.len_chars())
     initial = (shorter == 1) & (one.str.head(1) == two.str.head(1))
     contained = (shorter >= 3) & (one.str.starts_with(two) | two.str.starts_with(one))
     level = (
-        pl.when(one == two).then(5)
-        .when((pl.col("close") >= high) | ((pl.col("typo") >= 0.75) & (shorter >= 4))).then(4)
+        pl.when((pl.col("close") >= high) | ((pl.col("typo") >= 0.75) & (shorter >= 4))).then(4)
         .when(pl.col("nick") | contained).then(3)
         .when(initial).then(2)
         .otherwise(1)
     )  # fmt: skip
-    told = both.with_columns(close=close, typo=typo, nick=nick["nick"].fill_null(value=False))
-    return told.select(level=level.cast(pl.UInt8)).to_series()
+    return both.with_columns(nick.fill_null(value=False)).select(level=level.cast(pl.UInt8)).to_series()
 
 
-def _alike_lasts(both: pl.DataFrame) -> pl.Series:
-    """The level of two surnames by themselves."""
-    x, y = both["last"], both["last_other"]
+def _alike_lasts(a: pl.Series, b: pl.Series) -> pl.Series:
+    """The levels of different surnames by themselves."""
     low, high = JUST_LIKE
-    close = similarity(x, y, JaroWinkler.normalized_similarity, where=(x != y))
-    typo = similarity(x, y, OSA.normalized_similarity, where=close.is_between(low, high))
-    last, last_two = pl.col("last"), pl.col("last_other")
-    shorter = pl.min_horizontal(last.str.len_chars(), last_two.str.len_chars())
-    initial = (shorter == 1) & (last.str.head(1) == last_two.str.head(1))
+    close = similarity(a, b, JaroWinkler.normalized_similarity)
+    typo = similarity(a, b, OSA.normalized_similarity, where=close.is_between(low, high))
+    both = pl.DataFrame({"one": a, "two": b, "close": close, "typo": typo})
+    one, two = pl.col("one"), pl.col("two")
+    shorter = pl.min_horizontal(one.str.len_chars(), two.str.len_chars())
+    initial = (shorter == 1) & (one.str.head(1) == two.str.head(1))
     level = (
-        pl.when(last == last_two).then(4)
-        .when((pl.col("close") >= 0.93) | ((pl.col("typo") >= 0.75) & (shorter >= 4))).then(3)
+        pl.when((pl.col("close") >= 0.93) | ((pl.col("typo") >= 0.75) & (shorter >= 4))).then(3)
         .when(initial).then(2)
         .otherwise(1)
     )  # fmt: skip
-    return both.with_columns(close=close, typo=typo).select(level=level.cast(pl.UInt8)).to_series()
+    return both.select(level=level.cast(pl.UInt8)).to_series()
 
 
-def _share_a_surname(both: pl.DataFrame) -> pl.Series:
-    """Which pairs have one of several surnames in common."""
-    nobody = pl.Series([False]).new_from_index(0, len(both))
-    some = (both["several_names"] | both["several_names_other"]).fill_null(value=False).arg_true()
-    if some.is_empty():
-        return nobody
-    words = both[some].select(one=pl.col("last_key").str.split(" "), two=pl.col("last_key_other").str.split(" "))
+def _share_a_surname(a: pl.Series, b: pl.Series) -> NDArray[np.bool_]:
+    """Which two surnames have a word in common."""
+    words = pl.select(one=a.str.split(" "), two=b.str.split(" "))
     common = words.select(
         pl.col("one").list.set_intersection("two").list.eval(pl.element().str.len_chars() >= 3).list.any()
     )
-    return nobody.scatter(some, common.to_series().fill_null(value=False))
+    return common.to_series().fill_null(value=False).to_numpy()
 
 
-def _suffix(pairs: pl.DataFrame, people: pl.DataFrame) -> pl.DataFrame:
-    one, two = pl.col("suffix_key"), pl.col("suffix_key_other")
-    level = (
-        pl.when(one.is_null() & two.is_null()).then(0)
-        .when(one == two).then(3)
-        .when(one.is_null() | two.is_null()).then(2)
-        .otherwise(1)
-    )  # fmt: skip
-    return _both(pairs, people, "suffix_key").select(level_suffix=level.cast(pl.UInt8))
+def _birth(one: Mapping[str, Numbers], two: Mapping[str, Numbers]) -> Levels:
+    """The level of two birth dates, or of birthdays where there is no year.
+
+    Similar are two dates with one other digit, with two neighbouring digits in each other's place (both one step of
+    optimal string alignment), or with day and month in each other's place.
+    """
+    a, b = one["born"], two["born"]
+    levels = np.where(a == b, np.uint8(4), np.uint8(1))
+    day, day_two = one["more"] & MONTH_AND_DAY, two["more"] & MONTH_AND_DAY
+    dateless = (a == 0) | (b == 0)
+    levels[dateless] = 0
+    levels[dateless & (day > 0) & (day_two > 0)] = 1
+    levels[dateless & (day > 0) & (day == day_two)] = 3
+    unlike = np.flatnonzero((levels == 1) & ~dateless)
+    a, b = a[unlike], b[unlike]
+    digits = a ^ b
+    digits = (digits | digits >> np.uint32(1) | digits >> np.uint32(2) | digits >> np.uint32(3)) & np.uint32(0x11111111)
+    similar = np.bitwise_count(digits) == 1
+    similar |= a == (b & 0xFFFF0000 | b >> 8 & 0xFF | (b & 0xFF) << 8)
+    two_digits = np.flatnonzero(np.bitwise_count(digits) == 2)
+    for place in range(0, 28, 4):
+        low, high = np.uint32(0xF << place), np.uint32(0xF << place + 4)
+        some = b[two_digits]
+        similar[two_digits] |= a[two_digits] == (some & ~(low | high) | (some & low) << 4 | (some & high) >> 4)
+    levels[unlike[similar]] = 2
+    return levels
 
 
-def _birth(pairs: pl.DataFrame, people: pl.DataFrame) -> pl.DataFrame:
-    both = _both(pairs, people, "born", "birthday")
-    typo = similarity(both["born"], both["born_other"], OSA.distance, where=(both["born"] != both["born_other"]))
-    one, two = pl.col("born"), pl.col("born_other")
-    swapped = (
-        (one.str.head(4) == two.str.head(4))
-        & (one.str.slice(4, 2) == two.str.slice(6, 2))
-        & (one.str.slice(6, 2) == two.str.slice(4, 2))
+def _further(pairs: pl.DataFrame, people: People) -> pl.DataFrame:
+    """The levels of middle names, generations, companies and job titles."""
+    one, two = (dict(zip(FURTHER, people.further[pairs[side].to_numpy()].T, strict=True)) for side in ("left", "right"))
+    generation, generation_two = one["suffix"], two["suffix"]
+    suffix = np.where(generation == generation_two, np.uint8(3), np.uint8(1))
+    suffix[(generation == 0) | (generation_two == 0)] = 2
+    suffix[(generation == 0) & (generation_two == 0)] = 0
+    return pl.DataFrame(
+        {
+            "level_middle": _alone("middle", one["middle"], two["middle"], people, _alike_middles),
+            "level_suffix": suffix,
+            "level_company": _alone("company", one["company"], two["company"], people, _alike_companies),
+            "level_title": _alone("title", one["title"], two["title"], people),
+        }
     )
-    dateless = one.is_null() | two.is_null()
-    level = (
-        pl.when(one == two).then(4)
-        .when(dateless & (pl.col("birthday") == pl.col("birthday_other"))).then(3)
-        .when(dateless & (pl.col("birthday") != pl.col("birthday_other"))).then(1)
-        .when(dateless).then(0)
-        .when(swapped | (pl.col("typo") <= 1)).then(2)
-        .otherwise(1)
-    )  # fmt: skip
-    found = both.with_columns(typo=typo).select(level_birth=level.cast(pl.UInt8))
-    rare = people["rarity_birth"].gather(pairs["left"])
-    return found.with_columns(rarity_birth=rare.set(found["level_birth"] < 4, None))
+
+
+def _alike_middles(a: pl.Series, b: pl.Series) -> pl.Series:
+    """The levels of different middle names: the same where one is the other's initial."""
+    one, two = pl.col("one"), pl.col("two")
+    initial = pl.min_horizontal(one.str.len_chars(), two.str.len_chars()) == 1
+    agree = initial & (one.str.head(1) == two.str.head(1))
+    return pl.select(one=a, two=b).select(pl.when(agree).then(2).otherwise(1).cast(pl.UInt8)).to_series()
 
 
 @dataclass(frozen=True)
@@ -358,29 +459,24 @@ class _Crossed:
     alone: int
 
 
-def _crossed(pairs: pl.DataFrame, values: pl.DataFrame) -> _Crossed:
-    columns = [name for name in values.columns if name != "record"]
-    records = values["record"].to_numpy()
+def _crossed(pairs: pl.DataFrame, several: Several) -> _Crossed:
     left, right = pairs["left"].to_numpy(), pairs["right"].to_numpy()
-    most = 1 + max(int(one.max(initial=0)) for one in (left, right, records))
-    held = np.bincount(records, minlength=most)
-    place = np.zeros(most, dtype=np.uint32)
-    place[records] = np.arange(len(records), dtype=np.uint32)
-    product = held[left] * held[right]
-    alone = np.flatnonzero(product == 1)
-    single = pl.DataFrame(
+    rows = several.count[left] * several.count[right]
+    alone, more = np.flatnonzero(rows == 1), np.flatnonzero(rows > 1)
+    times = rows[more]
+    end = np.cumsum(times)
+    number = np.arange(end[-1] if len(end) else 0) - np.repeat(end - times, times)
+    others = np.repeat(several.count[right[more]], times)
+    one = np.concatenate([several.first[left[alone]], np.repeat(several.first[left[more]], times) + number // others])
+    two = np.concatenate([several.first[right[alone]], np.repeat(several.first[right[more]], times) + number % others])
+    frame = pl.DataFrame(
         {
-            "pair": pl.Series(alone, dtype=pl.UInt32),
-            **{name: values[name].gather(place[left[alone]]) for name in columns},
-            **{f"{name}_other": values[name].gather(place[right[alone]]) for name in columns},
+            "pair": np.concatenate([alone, np.repeat(more, times)]).astype(np.uint32),
+            **{name: several.values[name].gather(one) for name in several.values.columns},
+            **{f"{name}_other": several.values[name].gather(two) for name in several.values.columns},
         }
     )
-    more = np.flatnonzero(product > 1)
-    several = pl.DataFrame({"pair": pl.Series(more, dtype=pl.UInt32), "left": left[more], "right": right[more]})
-    joined = several.join(values, left_on="left", right_on="record", maintain_order="left").join(
-        values, left_on="right", right_on="record", suffix="_other", maintain_order="left"
-    )
-    return _Crossed(pl.concat([single, joined.select(single.columns)]), len(alone))
+    return _Crossed(frame, len(alone))
 
 
 def _best(pairs: pl.DataFrame, crossed: _Crossed, level: pl.Expr, field: str, *, rarity: bool = False) -> pl.DataFrame:
@@ -430,7 +526,7 @@ def _mail(tables: Records, common: Commonness) -> pl.DataFrame:
     )  # fmt: skip
 
 
-def _emails(pairs: pl.DataFrame, mail: pl.DataFrame) -> pl.DataFrame:
+def _emails(pairs: pl.DataFrame, mail: Several) -> pl.DataFrame:
     crossed = _crossed(pairs, mail)
     frame = crossed.frame
     same_domain = frame["domain"] == frame["domain_other"]
@@ -488,7 +584,7 @@ def _phone(phone: pl.DataFrame, common: Commonness) -> pl.DataFrame:
     )
 
 
-def _phones(pairs: pl.DataFrame, phone: pl.DataFrame) -> pl.DataFrame:
+def _phones(pairs: pl.DataFrame, phone: Several) -> pl.DataFrame:
     crossed = _crossed(pairs, phone)
     frame = crossed.frame
     one, two = pl.col("value"), pl.col("value_other")
@@ -518,7 +614,7 @@ def _home(tables: Records) -> pl.DataFrame:
     )  # fmt: skip
 
 
-def _addresses(pairs: pl.DataFrame, home: pl.DataFrame) -> pl.DataFrame:
+def _addresses(pairs: pl.DataFrame, home: Several) -> pl.DataFrame:
     crossed = _crossed(pairs, home)
     city, city_two = pl.col("city"), pl.col("city_other")
     ends = (city.str.head(2) == city_two.str.head(2)) | (city.str.tail(3) == city_two.str.tail(3))
@@ -561,31 +657,15 @@ def _addresses(pairs: pl.DataFrame, home: pl.DataFrame) -> pl.DataFrame:
     return _best(pairs, _Crossed(frame.with_columns(words=words, letters=letters), crossed.alone), level, "address")
 
 
-def _company(pairs: pl.DataFrame, people: pl.DataFrame) -> pl.DataFrame:
-    both = _both(pairs, people, "company_key", "code_company")
-    level = _once_a_pair(both, "code_company", _alike_companies)
-    rare = people["rarity_company"].gather(pairs["left"])
-    return pl.DataFrame({"level_company": level, "rarity_company": rare.set(level < 3, None)})
+def _alike_companies(a: pl.Series, b: pl.Series) -> pl.Series:
+    """The levels of different companies' names."""
+    close = similarity(a, b, token_set_ratio)
+    typo = similarity(a, b, JaroWinkler.normalized_similarity, where=close < 90)
+    alike = (close >= 90) | (typo >= 0.92)
+    return alike.cast(pl.UInt8) + 1
 
 
-def _alike_companies(both: pl.DataFrame) -> pl.Series:
-    """The level of two companies' names."""
-    one, two = both["company_key"], both["company_key_other"]
-    close = similarity(one, two, token_set_ratio, where=one != two)
-    typo = similarity(one, two, JaroWinkler.normalized_similarity, where=(one != two) & (close < 90))
-    a, b = pl.col("company_key"), pl.col("company_key_other")
-    alike = (pl.col("close") >= 90) | (pl.col("typo") >= 0.92)
-    level = pl.when(a == b).then(3).when(alike).then(2).otherwise(1).cast(pl.UInt8)
-    return both.with_columns(close=close, typo=typo).select(level=level).to_series()
-
-
-def _title(pairs: pl.DataFrame, people: pl.DataFrame) -> pl.DataFrame:
-    a, b = pl.col("title_key"), pl.col("title_key_other")
-    level = pl.when(a.is_null() | b.is_null()).then(0).when(a == b).then(2).otherwise(1)
-    return _both(pairs, people, "title_key").select(level_title=level.cast(pl.UInt8))
-
-
-def _identifier(pairs: pl.DataFrame, name: str, held: pl.DataFrame) -> pl.DataFrame:
+def _identifier(pairs: pl.DataFrame, name: str, held: Several) -> pl.DataFrame:
     crossed = _crossed(pairs, held)
     frame = crossed.frame
     close = similarity(frame["value"], frame["value_other"], OSA.distance, where=frame["value"] != frame["value_other"])

@@ -130,7 +130,7 @@ def weighed(
         names = None
         close = some
         if gists is not None:
-            names = compare_names(some, prepared)
+            names = compare_names(some, prepared.people)
             looked_at = ~gist(names, some["rules"]).is_in(gists.implode()) | is_wanted(some)
             names, close = names.filter(looked_at), some.filter(looked_at)
         pairs = weigh(compare(close, prepared, names), model, fully=fully)
