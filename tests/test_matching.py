@@ -14,8 +14,9 @@ from rapidfuzz.distance import OSA
 
 from transforms.blocking import blocking_keys, blocks, candidate_pairs
 from transforms.clustering import short_id
-from transforms.comparison import compare_names, prepare
+from transforms.comparison import compare_names
 from transforms.matching import match
+from transforms.preparation import prepare
 from transforms.rarity import commonness
 from transforms.records import Records
 from transforms.scoring import CHANCE, FIRM, HOUSEHOLD, PERSON

@@ -9,8 +9,9 @@ import polars as pl
 
 from transforms.blocking import RULES, blocks, candidate_pairs
 from transforms.clustering import cluster, components
-from transforms.comparison import compare, prepare
+from transforms.comparison import compare
 from transforms.matching import AUTO, inner_pairs, weighed
+from transforms.preparation import prepare
 from transforms.rarity import Commonness
 from transforms.records import Records, together
 from transforms.schema import KEYS, empty

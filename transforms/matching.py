@@ -10,8 +10,9 @@ import polars as pl
 
 from transforms.blocking import RULES, blocking_keys, blocks, candidate_pairs
 from transforms.clustering import cluster, components, missing_pairs
-from transforms.comparison import Prepared, compare, compare_names, prepare
+from transforms.comparison import compare, compare_names
 from transforms.decisions import NONE, Verdicts
+from transforms.preparation import Prepared, prepare
 from transforms.rarity import commonness
 from transforms.records import Records
 from transforms.scoring import Model, learn, reasons, weigh

@@ -21,7 +21,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from transforms.comparison import IDENTIFIER_LEVELS, LEVELS, Prepared, compare
+from transforms.comparison import IDENTIFIER_LEVELS, LEVELS, compare
+from transforms.preparation import Prepared
 from transforms.rarity import FEW
 
 Floats = NDArray[np.float64]
