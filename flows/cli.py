@@ -150,11 +150,7 @@ def apply(
     planned = Run.opened(run)
     url = str(planned.facts().get("site"))
     wanted: dict[str, Any] = {"limit": limit, "until": _moment(until)}
-    known = set(planned.table("plan")["cluster"])
-    for cluster in only or []:
-        if cluster not in known:
-            raise UsageError(f"The plan has nothing to do for a cluster {cluster!r}. The report names them.")
-    wanted["only"] = frozenset(only or [])
+    wanted["only"] = frozenset(_clusters(planned, only))
     if concurrency is not None:
         wanted["concurrency"] = concurrency
     if no_preview:
@@ -166,6 +162,15 @@ def apply(
     if not yes and not _nothing_to_do(planned) and not _agreed_to_apply(planned):
         _finish(_report(planned), planned, as_json)
     _apply(planned, load_settings(config).with_site(url), config, wanted, over_budget, as_json, prefect)
+
+
+def _clusters(run: Run, only: list[str] | None) -> list[str]:
+    """The clusters that were named, each one of the plan's."""
+    known = set(run.table("plan")["cluster"])
+    for cluster in only or []:
+        if cluster not in known:
+            raise UsageError(f"The plan has nothing to do for a cluster {cluster!r}. The report names them.")
+    return only or []
 
 
 @app.command()
@@ -212,7 +217,7 @@ def undo(
     applied = Run.opened(run)
     settings = load_settings(config).with_site(str(applied.facts().get("site")))
     shown = _Shown()
-    found = shown("look at what others have changed since", prepared, applied, settings, only=only or [])
+    found = shown("look at what others have changed since", prepared, applied, settings, only=_clusters(applied, only))
     _say(f"\nUndo {applied.name}  site: {settings.site.url}\n\n{found.text()}")
     if dry_run or not (yes or _agreed("Undo this", f"onefold undo {applied.folder} --yes")):
         raise typer.Exit(0)

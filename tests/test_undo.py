@@ -152,6 +152,7 @@ async def test_only_one_person_is_undone(
     run, _ = applied
     cluster = table(run, "plan").filter(pl.col("kind") == "create")["cluster"][0]
 
+    assert (await undone(onefold, run, "--only", "NOBODY")).code == 2
     done = await undone(onefold, run, "--only", cluster)
 
     assert (done.json["deleted"], done.json["restored"], done.json["recreated"]) == (1, 0, 0)
