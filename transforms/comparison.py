@@ -221,23 +221,40 @@ def _is_a_middle_name(
     return found
 
 
-def _alike_firsts(a: pl.Series, b: pl.Series) -> pl.Series:
-    """The levels of different first names by themselves."""
+def _by_letters(a: pl.Series, b: pl.Series) -> pl.DataFrame:
+    """What the letters of two names say.
+
+    Returns:
+        `one`, `two`: the names; `close`: their Jaro–Winkler similarity; `typo`: whether at most one letter in four
+        differs, looked at only where that may be; `shorter`: how many letters the shorter one has; `initial`: whether
+        it is the first letter of the other.
+    """
     low, high = JUST_LIKE
     close = similarity(a, b, JaroWinkler.normalized_similarity)
-    typo = similarity(a, b, OSA.normalized_similarity, where=close.is_between(low, high))
-    both = pl.DataFrame({"one": a, "two": b, "close": close, "typo": typo})
-    nick = both.select(low=pl.min_horizontal("one", "two"), high=pl.max_horizontal("one", "two")).join(
+    steps = similarity(a, b, OSA.normalized_similarity, where=close.is_between(low, high))
+    one, two = pl.col("one"), pl.col("two")
+    return (
+        pl.DataFrame({"one": a, "two": b, "close": close, "steps": steps})
+        .with_columns(shorter=pl.min_horizontal(one.str.len_chars(), two.str.len_chars()))
+        .with_columns(
+            typo=(pl.col("steps") >= 0.75) & (pl.col("shorter") >= 4),
+            initial=(pl.col("shorter") == 1) & (one.str.head(1) == two.str.head(1)),
+        )
+    )
+
+
+def _alike_firsts(a: pl.Series, b: pl.Series) -> pl.Series:
+    """The levels of different first names by themselves."""
+    both = _by_letters(a, b)
+    one, two = pl.col("one"), pl.col("two")
+    nick = both.select(low=pl.min_horizontal(one, two), high=pl.max_horizontal(one, two)).join(
         nicknames().with_columns(nick=pl.lit(value=True)), on=["low", "high"], how="left", maintain_order="left"
     )["nick"]
-    one, two = pl.col("one"), pl.col("two")
-    shorter = pl.min_horizontal(one.str.len_chars(), two.str.len_chars())
-    initial = (shorter == 1) & (one.str.head(1) == two.str.head(1))
-    contained = (shorter >= 3) & (one.str.starts_with(two) | two.str.starts_with(one))
+    contained = (pl.col("shorter") >= 3) & (one.str.starts_with(two) | two.str.starts_with(one))
     level = (
-        pl.when((pl.col("close") >= high) | ((pl.col("typo") >= 0.75) & (shorter >= 4))).then(4)
+        pl.when((pl.col("close") >= JUST_LIKE[1]) | pl.col("typo")).then(4)
         .when(pl.col("nick") | contained).then(3)
-        .when(initial).then(2)
+        .when("initial").then(2)
         .otherwise(1)
     )  # fmt: skip
     return both.with_columns(nick.fill_null(value=False)).select(level=level.cast(pl.UInt8)).to_series()
@@ -245,19 +262,12 @@ def _alike_firsts(a: pl.Series, b: pl.Series) -> pl.Series:
 
 def _alike_lasts(a: pl.Series, b: pl.Series) -> pl.Series:
     """The levels of different surnames by themselves."""
-    low, high = JUST_LIKE
-    close = similarity(a, b, JaroWinkler.normalized_similarity)
-    typo = similarity(a, b, OSA.normalized_similarity, where=close.is_between(low, high))
-    both = pl.DataFrame({"one": a, "two": b, "close": close, "typo": typo})
-    one, two = pl.col("one"), pl.col("two")
-    shorter = pl.min_horizontal(one.str.len_chars(), two.str.len_chars())
-    initial = (shorter == 1) & (one.str.head(1) == two.str.head(1))
     level = (
-        pl.when((pl.col("close") >= 0.93) | ((pl.col("typo") >= 0.75) & (shorter >= 4))).then(3)
-        .when(initial).then(2)
+        pl.when((pl.col("close") >= 0.93) | pl.col("typo")).then(3)
+        .when("initial").then(2)
         .otherwise(1)
     )  # fmt: skip
-    return both.select(level=level.cast(pl.UInt8)).to_series()
+    return _by_letters(a, b).select(level=level.cast(pl.UInt8)).to_series()
 
 
 def _share_a_surname(a: pl.Series, b: pl.Series) -> NDArray[np.bool_]:
