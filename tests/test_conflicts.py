@@ -95,6 +95,7 @@ async def test_what_another_editor_changes_meanwhile_is_not_lost_and_every_confl
                 await apply_plan(plan, client, journal, Options(most_wrong=1))
                 await asyncio.gather(*working)
             entries = journal.entries()
+            images = {name for cluster in plan["cluster"].unique() for name in journal.images(cluster)}
         after = await every(site)
         last = {(await site.get(name)).id: title for name, title in saved}
 
@@ -106,6 +107,7 @@ async def test_what_another_editor_changes_meanwhile_is_not_lost_and_every_confl
     conflicted = set(not_done["target"]) | set(not_done["sources"].explode())
     assert not_done.height > 0
     assert conflicted & set(chosen)
+    assert images
 
 
 class Beside(httpx.AsyncHTTPTransport):

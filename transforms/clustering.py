@@ -150,14 +150,12 @@ def _unrivalled(edges: pl.DataFrame, pairs: pl.DataFrame, against: pl.DataFrame,
         against: pairs that cannot be one person.
         auto: the probability from which a pair joins, here that of one of two people against the other.
     """
-    likely = pairs.filter(pl.col("probability") >= 1 - auto).select("left", "right", "bits")
-    ends = pl.concat(
-        [likely.select(one="left", other="right", bits="bits"), likely.select(one="right", other="left", bits="bits")]
-    )
-    rivals = pl.concat([against.select(mine="left", yours="right"), against.select(mine="right", yours="left")])
+    likely = _both_ways(pairs.filter(pl.col("probability") >= 1 - auto).select("left", "right", "bits"))
     rivals = (
-        rivals.join(ends.select("one", mine="other"), on="mine")
-        .join(ends.select("one", yours="other", rival="bits"), on=["one", "yours"])
+        _both_ways(against)
+        .select(mine="left", yours="right")
+        .join(likely.select(one="left", mine="right"), on="mine")
+        .join(likely.select(one="left", yours="right", rival="bits"), on=["one", "yours"])
         .group_by("one", "mine")
         .agg(pl.col("rival").max())
     )
@@ -166,6 +164,11 @@ def _unrivalled(edges: pl.DataFrame, pairs: pl.DataFrame, against: pl.DataFrame,
         edges = edges.join(rivals, left_on=[one, mine], right_on=["one", "mine"], how="left", maintain_order="left")
         edges = edges.filter((pl.col("bits") - pl.col("rival") >= least) | pl.col("rival").is_null()).drop("rival")
     return edges
+
+
+def _both_ways(pairs: pl.DataFrame) -> pl.DataFrame:
+    """Each pair from both of its ends."""
+    return pl.concat([pairs, pairs.with_columns(left="right", right="left")])
 
 
 def pairs_frame(pairs: Iterable[tuple[int, int]]) -> pl.DataFrame:

@@ -16,7 +16,7 @@ from transforms.records import Records
 Numbers = NDArray[np.uint32]
 NAMED = ("first", "last", "whole", "initials", "born", "more")
 """What is seen of a record at first. `whole` tells first and last name written together, `initials` holds both, one
-above the other, `born` is the birth date digit by digit, `more` the birthday and what stands below."""
+above the other, `born` is the birth date with four bits a digit, `more` the birthday and what stands below."""
 FURTHER = ("middle", "suffix", "company", "title")
 """What is compared of those pairs that are looked at more closely."""
 MONTH_AND_DAY = 0xFFFF
@@ -113,7 +113,6 @@ def _people(tables: Records, values: Mapping[str, pl.DataFrame], common: Commonn
         numbers[field], different[field] = _numbered(records[f"{field}_key"])
     first, last = records["first_key"], values["last"]["value"]
     initials, _ = _numbered(pl.concat([first.str.head(1), last.str.head(1)]))
-    born = records["birthdate"].dt
     more = records.select(
         pl.col("birthday").str.replace("-", "", literal=True).cast(pl.UInt32).fill_null(0)
         + pl.col("middle_key").is_not_null() * HAS_MIDDLE
@@ -122,7 +121,7 @@ def _people(tables: Records, values: Mapping[str, pl.DataFrame], common: Commonn
     numbers |= {
         "whole": pl.select(pl.concat_str(first, last).hash() & 0xFFFFFFFF).to_series().to_numpy().astype(np.uint32),
         "initials": initials[: len(records)] << np.uint32(16) | initials[len(records) :],
-        "born": _in_digits(born.year() * 10_000 + born.month().cast(pl.Int32) * 100 + born.day()),
+        "born": values["birth"]["value"].str.to_integer(base=16, dtype=pl.UInt32).fill_null(0).to_numpy(),
         "more": more.to_numpy().astype(np.uint32),
     }
     return People(
@@ -145,16 +144,6 @@ def _numbered(texts: pl.Series) -> tuple[Numbers, pl.Series]:
         different.to_frame("text").with_row_index("code"), on="text", how="left", maintain_order="left"
     )["code"]
     return _number(code), different
-
-
-def _in_digits(numbers: pl.Series) -> Numbers:
-    """Numbers of up to eight digits with four bits a digit, so that they are compared digit by digit; 0 is missing."""
-    rest = numbers.fill_null(0).to_numpy().astype(np.uint32)
-    digits = np.zeros_like(rest)
-    for place in range(8):
-        digits |= rest % np.uint32(10) << np.uint32(4 * place)
-        rest = rest // np.uint32(10)
-    return digits
 
 
 def _mail(tables: Records, common: Commonness) -> pl.DataFrame:
