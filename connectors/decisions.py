@@ -9,8 +9,7 @@ from pathlib import Path
 import polars as pl
 
 from connectors.exports.decoding import decoded
-from connectors.exports.guards import unguarded
-from connectors.exports.writing import write_csv
+from connectors.exports.guards import unguarded, write_csv
 from transforms.errors import InputError
 from transforms.schema import DECISIONS, VERDICTS, empty
 

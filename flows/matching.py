@@ -15,7 +15,7 @@ from connectors.exports.guards import guarded
 from connectors.exports.reading import Reading, read_export
 from connectors.index import Index
 from flows.indexing import match_against
-from flows.pipeline import Stage, directly
+from flows.stages import Stage, directly
 from transforms.decisions import NONE, Verdicts, resolved
 from transforms.errors import UsageError
 from transforms.matching import match

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, ParamSpec, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import polars as pl
 
@@ -30,6 +30,7 @@ from flows.forecast import over_budget as budget_problem
 from flows.runs import Run
 from flows.settings import Settings, SourceSettings
 from flows.sites import is_missing, memory_of, opened
+from flows.stages import Stage, directly
 from transforms.audit import audit, tally
 from transforms.clustering import short_id
 from transforms.decisions import NONE, Verdicts, identities, resolved
@@ -40,26 +41,12 @@ from transforms.records import Records, to_records
 from transforms.schema import CONTACTS, FINGERPRINTS, REJECTS, ROWS, SITE, Info, conform, empty
 from transforms.survivorship import fingerprint
 
-P = ParamSpec("P")
 T = TypeVar("T")
 PASSES = 6
 """How often a plan is tried on its own outcome before it is taken as it is."""
 UNDO_JOURNAL = "undo.db"
 """The journal of an undo, beside the run's own."""
 SUFFIXES = (".csv", ".tsv", ".txt", ".vcf", ".xlsx", ".xls", ".xlsb", ".ods", ".gz", ".zip")
-
-
-class Stage(Protocol):
-    """Runs one stage: its title, the function, and the function's arguments."""
-
-    def __call__(self, title: str, work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
-        """The function's result."""
-        ...
-
-
-def directly(title: str, work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:  # noqa: ARG001 - a `Stage`
-    """Runs a stage here and now."""
-    return work(*args, **kwargs)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from typing import Any
 import polars as pl
 
 from connectors.contacts import Contact, ContactsSite, all_labels
-from connectors.exports.writing import write_csv
+from connectors.exports.guards import write_csv
 from connectors.journal import DONE, FAILED, OPEN, STALE, Intent, Journal, Outcome
 from connectors.memory import HELD
 from connectors.wix.transport import request_id

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import polars as pl
 
 _LIVE = r"^('*[=+\-@\t\r])"
@@ -23,3 +25,9 @@ def guarded(cells: pl.Expr, *, numbers: bool = True) -> pl.Expr:
 def unguarded(cells: pl.Series) -> pl.Series:
     """Cells as they were before a writer, ours or another, put the mark before them."""
     return cells.str.replace(_GUARDED, "$1") if cells.str.starts_with("'").any() else cells
+
+
+def write_csv(table: pl.DataFrame, path: Path) -> None:
+    """CSV that spreadsheets open as it is: with a byte-order mark, and no cell taken for a formula."""
+    texts = [name for name, kind in table.schema.items() if kind == pl.String]
+    table.with_columns(guarded(pl.col(texts))).write_csv(path, include_bom=True)

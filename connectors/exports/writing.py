@@ -9,7 +9,7 @@ import polars as pl
 import vobject
 
 from connectors.contacts import Contact, contact_rows
-from connectors.exports.guards import guarded
+from connectors.exports.guards import write_csv
 from transforms.errors import UsageError
 from transforms.schema import Address, Email, Info, Phone
 
@@ -49,12 +49,6 @@ def check_suffix(path: Path) -> None:
         raise UsageError(f"{path.name}: contacts are written as .csv, .parquet or .vcf.")
     if not path.parent.is_dir():
         raise UsageError(f"There is no folder {path.parent}.")
-
-
-def write_csv(table: pl.DataFrame, path: Path) -> None:
-    """CSV that spreadsheets open as it is: with a byte-order mark, and no cell taken for a formula."""
-    texts = [name for name, kind in table.schema.items() if kind == pl.String]
-    table.with_columns(guarded(pl.col(texts))).write_csv(path, include_bom=True)
 
 
 def _table(contacts: Sequence[Contact]) -> pl.DataFrame:

@@ -13,7 +13,7 @@ import polars as pl
 from jinja2 import Environment
 from markupsafe import Markup
 
-from connectors.exports.writing import write_csv
+from connectors.exports.guards import write_csv
 
 Waterfall = tuple[str, str, Sequence[tuple[str, str, float, float]]]
 """How likely two records are one person, what else they could be, and the steps to it: name, what it says, from, to."""
