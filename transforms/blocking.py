@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import math
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+from typing import NamedTuple
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from transforms.records import Records
+
+Numbers = NDArray[np.uint32]
 
 MAX_BLOCK = 60
 """A key held by more records than this says nothing about identity. One a cluster could hold is well below it."""
 
-ENOUGH = 0.35
-"""A pair must share keys worth this part of what telling all records apart takes (see `candidate_pairs`)."""
-PARTS = 1024
-"""Bits are counted in whole parts of this size: such sums do not depend on the order of adding."""
 RULES = (
     "email", "email name", "phone", "name", "joined name", "initial, surname and company", "first name and company",
     "surname and title", "first name and birth", "surname and birth", "birth and postcode", "surname and postcode",
@@ -27,13 +29,23 @@ RULES = (
 """What two records may have the same of, to be compared."""
 LESS_TELLING = {"surname and title": 0.2, "joined name": 0.3, "email name": 0.4, "phone": 0.5}
 """Keys that strangers share more often: of these only blocks of this part of the size are looked at."""
-
-FEW = 1_000
-"""Fewer records than this are weighed as if they were so many: among few, a shared value is no less telling."""
-
-
 PAIRS_AT_ONCE = 30_000_000
 """Pairs of the same key that are held at once: memory does not grow with their number."""
+RULE_BITS = 5
+"""Bits that tell the rules apart."""
+
+
+class Blocks(NamedTuple):
+    """Records that share a key of a rule: one row a key, its holders in order. All these keys have equally many."""
+
+    rule: str
+    held: Numbers
+
+    @property
+    def pairs(self) -> int:
+        """How many pairs of records share one of these keys."""
+        keys, size = self.held.shape
+        return keys * size * (size - 1) // 2
 
 
 def blocking_keys(tables: Records) -> Iterator[tuple[str, pl.DataFrame]]:
@@ -103,68 +115,68 @@ def largest(rule: str) -> int:
     return max(2, round(MAX_BLOCK * LESS_TELLING.get(rule, 1)))
 
 
-def blocks(keys: Iterable[tuple[str, pl.DataFrame]]) -> pl.DataFrame:
-    """Who shares a key that is worth looking at.
+def blocks(keys: Iterable[tuple[str, pl.DataFrame]]) -> list[Blocks]:
+    """Who shares a key that is worth looking at: one that two or more hold, but not too many.
 
     Args:
         keys: as `blocking_keys` returns them.
-
-    Returns:
-        `held` (list of u32): the records that share a key, once for each key that two or more but not too many hold,
-        and `rules` (u32): the rule's bit.
     """
-    return pl.concat(
-        frame.group_by("key")
-        .agg(held="record")
-        .filter(pl.col("held").list.len().is_between(2, largest(rule)))
-        .select("held", rules=pl.lit(1 << RULES.index(rule), dtype=pl.UInt32))
-        for rule, frame in keys
-    )
+    return [Blocks(rule, held) for rule, frame in keys for held in _held(frame, largest(rule))]
 
 
-def worth(holders: pl.Expr, *, records: int) -> pl.Expr:
-    """How telling a key is that so many of all records hold: `log2(records / holders)`, in parts."""
-    return (everyone(records) - (holders.cast(pl.Float64).log(2) * PARTS).round()).cast(pl.Int32)
+def _held(keys: pl.DataFrame, most: int) -> Iterator[Numbers]:
+    """The records that share a key (`record`, `key`), by how many those are."""
+    order = keys["key"].arg_sort()
+    key, record = (keys[name].gather(order).to_numpy() for name in ("key", "record"))
+    first = np.flatnonzero(np.append(True, key[1:] != key[:-1])[: len(key)])
+    size = np.diff(first, append=len(key))
+    shared = (size >= 2) & (size <= most)
+    first, size = first[shared], size[shared]
+    for count in np.unique(size):
+        held = record[first[size == count][:, None] + np.arange(count)]
+        held.sort(axis=1)
+        yield held
 
 
-def everyone(records: int) -> int:
-    """What telling all records apart takes, in parts."""
-    return round(math.log2(max(records, FEW)) * PARTS)
-
-
-def candidate_pairs(shared: pl.DataFrame, *, records: int, at_once: int = PAIRS_AT_ONCE) -> pl.DataFrame:
-    """Pairs of records that share a rare key, or several less rare ones.
-
-    A key held by `n` of `N` records is worth `log2(N / n)` bits; a pair is kept when its keys' worth together reaches
-    `ENOUGH` of `log2(N)`.
+def candidate_pairs(shared: Sequence[Blocks], *, records: int, at_once: int = PAIRS_AT_ONCE) -> pl.DataFrame:
+    """Pairs of records that share a key worth looking at.
 
     Args:
         shared: as `blocks` returns it.
-        records: how many records there are.
+        records: how many records there are; their numbers are below that.
         at_once: how many pairs of the same key are held at once; it makes no difference to what is found.
 
     Returns:
         `left`, `right` (u32, left < right), each pair once, in order, with the bits of the `rules` it shares keys of.
     """
-    told = shared.select(
-        "held", "rules", worth=worth(pl.col("held").list.len(), records=records), block=pl.int_range(pl.len())
+    parts = max(1, math.ceil(sum(one.pairs for one in shared) / at_once))
+    bounds = [records * part // parts for part in range(parts + 1)]
+    return pl.concat(_pairs(shared, low, high, records) for low, high in pairwise(bounds))
+
+
+def _pairs(shared: Sequence[Blocks], low: int, high: int, records: int) -> pl.DataFrame:
+    """The pairs whose left record is at least `low` and below `high`.
+
+    A pair and its rule are one number while they are collected: both records in as many bits as the largest takes, and
+    the rule. Sorted, what is the same pair stands together.
+    """
+    width = records.bit_length()
+    numbers = [np.empty(0, dtype=np.uint64)]
+    for rule, held in shared:
+        one, other = np.triu_indices(held.shape[1], k=1)
+        whole = held.astype(np.uint64) << np.uint64(RULE_BITS)
+        pairs = whole[:, one] << np.uint64(width) | whole[:, other] | np.uint64(RULES.index(rule))
+        within = (held >= low) & (held < high)
+        numbers.append(pairs.ravel() if within.all() else pairs[within[:, one]])
+    found = pl.Series(np.concatenate(numbers)).sort().to_numpy()
+    pair = found >> np.uint64(RULE_BITS)
+    first = np.flatnonzero(np.append(True, pair[1:] != pair[:-1])[: len(pair)])
+    rules = np.left_shift(np.uint32(1), (found & np.uint64((1 << RULE_BITS) - 1)).astype(np.uint32))
+    pair = pair[first]
+    return pl.DataFrame(
+        {
+            "left": (pair >> np.uint64(width)).astype(np.uint32),
+            "right": (pair & np.uint64((1 << width) - 1)).astype(np.uint32),
+            "rules": np.bitwise_or.reduceat(rules, first) if len(first) else rules,
+        }
     )
-    holders = told.explode("held")
-    size = told["held"].list.len().cast(pl.UInt64)
-    parts = max(1, math.ceil(int((size * (size - 1) // 2).sum() or 0) / at_once))
-    found = []
-    for part in range(parts):
-        low, high = records * part // parts, records * (part + 1) // parts
-        mine = holders.filter(pl.col("held").is_between(low, high, closed="left")) if parts > 1 else holders
-        pairs = (
-            mine.lazy()
-            .join(holders.lazy().select("block", other="held"), on="block")
-            .filter(pl.col("held") < pl.col("other"))
-            .group_by(left="held", right="other")
-            .agg(pl.col("worth").sum(), pl.col("rules").bitwise_or())
-            .filter(pl.col("worth") >= ENOUGH * everyone(records))
-            .select("left", "right", "rules")
-            .collect()
-        )
-        found.append(pairs.sort("left", "right"))
-    return pl.concat(found)
