@@ -19,7 +19,7 @@ from transforms.errors import InputError, UsageError
 from transforms.schema import COMMON, KEYS, VALUES
 
 FACTS = "index.json"
-VERSION = f"1, polars {pl.__version__}"
+VERSION = f"2, polars {pl.__version__}"
 """Keys are hashes by polars, which may be others in another version of it."""
 KEPT = {
     "records": [

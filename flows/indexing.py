@@ -13,7 +13,7 @@ from transforms.blocking import blocking_keys
 from transforms.errors import UsageError
 from transforms.incremental import Known, alike, keys_table, place
 from transforms.matching import match
-from transforms.rarity import Commonness, commonness
+from transforms.rarity import Commonness, commonness, compared_values
 from transforms.records import Records
 from transforms.schema import (
     ADDRESSES,
@@ -74,8 +74,8 @@ def match_against(
     made_with = {"match_on": list(match_on), "region": region}
     if not index.is_new and index.facts["made_with"] != made_with:
         raise UsageError(f"The index {index.folder} was made with other settings: {_said(index.facts['made_with'])}.")
-    keys = keys_table(blocking_keys(tables))
-    common = commonness(tables)
+    held = compared_values(tables)
+    keys, common = keys_table(blocking_keys(tables, held)), commonness(tables, held)
     if index.is_new:
         matches = match(tables, explain=False)
         clusters = matches.clusters["cluster"].rank("dense").cast(pl.UInt32)
@@ -93,8 +93,8 @@ def match_against(
         tables.tables(),
         keys=keys,
         clusters=found.clusters,
-        counts=common.counts,
-        shared=shared,
+        counts=_table(common.counts),
+        shared=_table({field: values.alias("value").to_frame() for field, values in shared.items()}),
         joined=found.joined,
         made_with=made_with,
         clusters_to=found.last + spare,
@@ -108,10 +108,22 @@ def _known(index: Index, members: pl.DataFrame, new: Commonness) -> Known:
     """What the index knows of these records, and how common the values are that they and the new ones have."""
     held = index.tables(members["record"])
     tables = Records(**{name: conform(held.get(name, pl.DataFrame()), schema) for name, schema in _SCHEMAS.items()})
-    wanted = pl.concat([commonness(tables).counts, new.counts]).select("field", "value").unique()
+    known = commonness(tables, compared_values(tables))
+    wanted = pl.concat([_table(known.counts), _table(new.counts)]).select("field", "value").unique()
     facts = index.facts
-    common = Commonness(facts["records"], facts["totals"], index.counts(wanted), index.shared())
+    counts, shared = index.counts(wanted), index.shared()
+    common = Commonness(
+        facts["records"],
+        facts["totals"],
+        {field: counts.filter(pl.col("field") == field).select("value", "count") for field in new.counts},
+        {field: shared.filter(pl.col("field") == field)["value"] for field in new.shared},
+    )
     return Known(members["record"], tables, members["cluster"], common.plus(new), _model(facts["model"]))
+
+
+def _table(by_field: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
+    """Tables of several fields as one, with the `field` before their columns."""
+    return pl.concat(table.select(pl.lit(field).alias("field"), pl.all()) for field, table in by_field.items())
 
 
 def _model(told: Mapping[str, Any]) -> Model:

@@ -7,17 +7,18 @@ from collections.abc import Callable
 from datetime import date, timedelta
 from itertools import combinations
 
+import numpy as np
 import people as generated
 import polars as pl
 import pytest
 from rapidfuzz.distance import OSA
 
-from transforms.blocking import blocking_keys, blocks, candidate_pairs
+from transforms.blocking import RULES, Blocks, candidate_pairs, shared_keys
 from transforms.clustering import short_id
 from transforms.comparison import compare_names
 from transforms.matching import match
 from transforms.preparation import prepare
-from transforms.rarity import commonness
+from transforms.rarity import commonness, compared_values
 from transforms.records import Records
 from transforms.scoring import CHANCE, FIRM, HOUSEHOLD, PERSON
 
@@ -240,27 +241,28 @@ def test_evidence_is_told_in_words(records: Callable[[str], Records]) -> None:
 
 
 def test_candidates_share_a_telling_key_and_come_once() -> None:
-    shared = pl.DataFrame(
-        {"held": [[0, 1], [1, 0], [3, 2]], "rules": [1, 4, 2]}, schema={"held": pl.List(pl.UInt32), "rules": pl.UInt32}
-    )
+    shared = [
+        Blocks(RULES[0], np.array([[0, 1], [4, 7]], dtype=np.uint32)),
+        Blocks(RULES[2], np.array([[0, 1, 3]], dtype=np.uint32)),
+    ]
 
-    assert candidate_pairs(shared, records=8).rows() == [(0, 1, 5), (2, 3, 2)]
+    pairs = candidate_pairs(shared, records=8)
+
+    assert pairs.rows() == [(0, 1, 0b101), (0, 3, 0b100), (1, 3, 0b100), (4, 7, 0b1)]
 
 
 def test_a_key_is_one_that_some_others_have_but_not_everybody(
     records: Callable[[str], Records], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     anyone = [f"Ada,Novak,{mail},,,,,," for mail in ("a@x.example", "a@x.example", "b@x.example", "")]
-    keys = list(
-        blocking_keys(records(people(*anyone, ",,,212-555-0123,,,,,", ",,,212-555-0123,,,,,", ",,,617-555-0111,,,,,")))
-    )
+    tables = records(people(*anyone, ",,,212-555-0123,,,,,", ",,,212-555-0123,,,,,", ",,,617-555-0111,,,,,"))
 
-    def held() -> set[tuple[int, ...]]:
-        return {tuple(sorted(block)) for block in blocks(keys)["held"]}
+    def together() -> set[tuple[int, ...]]:
+        return {tuple(block) for one in shared_keys(tables, compared_values(tables)) for block in one.held.tolist()}
 
-    assert held() == {(0, 1), (4, 5), (0, 1, 2, 3)}
+    assert together() == {(0, 1), (4, 5), (0, 1, 2, 3)}
     monkeypatch.setattr("transforms.blocking.MAX_BLOCK", 3)
-    assert held() == {(0, 1), (4, 5)}
+    assert together() == {(0, 1), (4, 5)}
 
 
 def test_pairs_looked_at_some_at_a_time_are_the_same_pairs(
@@ -269,7 +271,7 @@ def test_pairs_looked_at_some_at_a_time_are_the_same_pairs(
     table, _ = generated.make(600, seed=3)
     tables = records(table.write_csv())
 
-    shared = blocks(blocking_keys(tables))
+    shared = shared_keys(tables, compared_values(tables))
     whole, found = candidate_pairs(shared, records=600), match(tables)
     monkeypatch.setattr("transforms.matching.AT_ONCE", 50)
 
@@ -291,7 +293,8 @@ def test_birth_dates_are_as_alike_as_by_letters(records: Callable[[str], Records
         list(combinations(range(count), 2)), schema={"left": pl.UInt32, "right": pl.UInt32}, orient="row"
     )
 
-    levels = compare_names(pairs, prepare(tables, commonness(tables)).people)["level_birth"].to_list()
+    held = compared_values(tables)
+    levels = compare_names(pairs, prepare(tables, held, commonness(tables, held)).people)["level_birth"].to_list()
 
     born = tables.records["birthdate"].dt.strftime("%Y%m%d").to_list()
     expected = []

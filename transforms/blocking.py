@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import math
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import reduce
 from itertools import pairwise
-from typing import NamedTuple
+from operator import add
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from transforms.distinct import coded
+from transforms.rarity import Held
 from transforms.records import Records
 
+T = TypeVar("T")
 Numbers = NDArray[np.uint32]
 
 MAX_BLOCK = 60
@@ -45,69 +50,114 @@ class Blocks(NamedTuple):
     def pairs(self) -> int:
         """How many pairs of records share one of these keys."""
         keys, size = self.held.shape
-        return keys * size * (size - 1) // 2
+        return int(keys * size * (size - 1) // 2)
 
 
-def blocking_keys(tables: Records) -> Iterator[tuple[str, pl.DataFrame]]:
+def blocking_keys(tables: Records, held: Mapping[str, Held]) -> Iterator[tuple[str, pl.DataFrame]]:
     """Every record's blocking keys: values in which two records of one person rarely all differ.
+
+    Args:
+        tables: the records.
+        held: their values.
 
     Returns:
         For each rule its name, and `record` (u32), `key` (u64), each key once a record.
     """
-    people = tables.records.select(
-        "record",
-        "company_key",
-        "title_key",
-        first="first_key",
-        last=pl.col("last_key").str.replace_all(" ", "", literal=True),
-        born=pl.col("birthdate").dt.strftime("%Y%m%d"),
-    )
-    homes = tables.addresses.select(
-        "record",
-        "postal_key",
-        "city_key",
-        house=pl.col("street_key").str.extract(r"(\d+)"),
-        street=pl.col("street_key").str.extract(r"([a-z]{4,})"),
-    )
-    home = people.join(homes, on="record", how="inner", maintain_order="right")
-    first, last = pl.col("first"), pl.col("last")
-    mail = tables.emails.drop_nulls("match_key").select(
-        "record", "match_key", "role", local=pl.col("match_key").str.extract(r"^(.*)@")
-    )
-    phone = tables.phones.select("record", number=pl.coalesce("e164", "phone").str.replace_all(r"\D", ""))
+    yield from zip(RULES, _for_each_rule(tables, held, lambda _, keys: keys), strict=True)
 
-    rules: dict[str, tuple[pl.DataFrame, list[pl.Expr]]] = {
-        "email": (mail, [pl.col("match_key")]),
-        "email name": (mail.filter(~pl.col("role"), pl.col("local").str.len_chars() >= 6), [pl.col("local")]),
-        "phone": (phone, [pl.col("number").str.tail(8)]),
-        "name": (people, [pl.min_horizontal(first, last), pl.max_horizontal(first, last)]),
-        "joined name": (people, [pl.concat_str(first, last).str.head(14)]),
-        "initial, surname and company": (people, [first.str.head(1), last, pl.col("company_key")]),
-        "first name and company": (people, [first, pl.col("company_key")]),
-        "surname and title": (people, [last, pl.col("title_key")]),
-        "first name and birth": (people, [first.str.head(3), pl.col("born")]),
-        "surname and birth": (people, [last.str.head(3), pl.col("born")]),
-        "birth and postcode": (home, [pl.col("born"), pl.col("postal_key")]),
-        "surname and postcode": (home, [last.str.head(4), pl.col("postal_key")]),
-        "first name and postcode": (home, [first.str.head(4), pl.col("postal_key")]),
-        "first name and street": (home, [first.str.head(3), pl.col("house"), pl.col("street")]),
-        "surname and street": (home, [last.str.head(3), pl.col("house"), pl.col("street")]),
-        "surname, initial and city": (home, [last, first.str.head(1), pl.col("city_key")]),
-        "house": (home, [pl.col("house"), pl.col("street"), pl.col("postal_key")]),
-        "identifier": (tables.identifiers, [pl.col("name"), pl.col("value")]),
+
+def shared_keys(tables: Records, held: Mapping[str, Held]) -> list[Blocks]:
+    """Who shares a key that is worth looking at, see `blocks`."""
+    found = _for_each_rule(tables, held, lambda rule, keys: blocks([(rule, keys)]))
+    return [one for several in found for one in several]
+
+
+def _for_each_rule(tables: Records, held: Mapping[str, Held], work: Callable[[str, pl.DataFrame], T]) -> Iterator[T]:
+    """What `work` makes of the keys of each rule, on all cores.
+
+    A key is the sum of its parts' hashes; a part is hashed once a different value.
+    """
+    everyone, homes = tables.records["record"], tables.addresses["record"]
+    values = {field: told.values for field, told in held.items()} | {"title": coded(tables.records["title_key"])}
+    street = tables.addresses["street_key"]
+    places = {
+        "house": street.str.extract(r"(\d+)"),
+        "street": street.str.extract(r"([a-z]{4,})"),
+        "postcode": tables.addresses["postal_key"],
+        "city": tables.addresses["city_key"],
+    }
+    places = {name: _hashed(name, texts) for name, texts in places.items()}
+
+    def part(field: str, size: int | None = None, *, of: pl.Series = everyone) -> pl.Series:
+        """The hashes of a single field of these records, or of so many first letters of it."""
+        code, different = values[field]
+        hashes = _hashed(field, different if size is None else different.str.head(size))
+        return hashes.gather(code if of is everyone else code.gather(of))
+
+    def at_home(*parts: tuple[str, int | None], beside: Sequence[str]) -> pl.Series:
+        return _sum(*(part(*one, of=homes) for one in parts), *(places[name] for name in beside))
+
+    def named() -> pl.Series:
+        """First and last name, whichever is which; where one of them is missing, the other twice."""
+        last = part("last")
+        first = _hashed("last", values["first"].different).gather(values["first"].code)
+        both = pl.DataFrame({"first": first, "last": last})
+        return both.select(pl.coalesce("first", "last") + pl.coalesce("last", "first")).to_series()
+
+    def joined() -> pl.Series:
+        texts = (values[field].different.gather(values[field].code) for field in ("first", "last"))
+        return _hashed("name", pl.select(pl.concat_str(*texts).str.head(14)).to_series())
+
+    def mailboxes() -> pl.Series:
+        """What stands before the `@`, where that may be a person's and is long enough to tell."""
+        local = values["email"].different.str.splitn("@", 2).struct[0]
+        hashes = _hashed("email", local).set(local.str.len_chars() < 6, None).gather(values["email"].code)
+        return hashes.set(tables.emails.drop_nulls("match_key")["role"], None)
+
+    rules: dict[str, tuple[pl.Series, Callable[[], pl.Series]]] = {
+        "email": (held["email"].record, lambda: values["email"].each(lambda one: _hashed("email", one))),
+        "email name": (held["email"].record, mailboxes),
+        "phone": (
+            held["phone"].record,
+            lambda: values["phone"].each(lambda one: _hashed("phone", one.str.strip_prefix("+").str.tail(8))),
+        ),
+        "name": (everyone, named),
+        "joined name": (everyone, joined),
+        "initial, surname and company": (everyone, lambda: _sum(part("first", 1), part("last"), part("company"))),
+        "first name and company": (everyone, lambda: _sum(part("first"), part("company"))),
+        "surname and title": (everyone, lambda: _sum(part("last"), part("title"))),
+        "first name and birth": (everyone, lambda: _sum(part("first", 3), part("birth"))),
+        "surname and birth": (everyone, lambda: _sum(part("last", 3), part("birth"))),
+        "birth and postcode": (homes, lambda: at_home(("birth", None), beside=["postcode"])),
+        "surname and postcode": (homes, lambda: at_home(("last", 4), beside=["postcode"])),
+        "first name and postcode": (homes, lambda: at_home(("first", 4), beside=["postcode"])),
+        "first name and street": (homes, lambda: at_home(("first", 3), beside=["house", "street"])),
+        "surname and street": (homes, lambda: at_home(("last", 3), beside=["house", "street"])),
+        "surname, initial and city": (homes, lambda: at_home(("last", None), ("first", 1), beside=["city"])),
+        "house": (homes, lambda: at_home(beside=["house", "street", "postcode"])),
+        "identifier": (
+            tables.identifiers["record"],
+            lambda: _sum(*(_hashed(name, tables.identifiers[name]) for name in ("name", "value"))),
+        ),
     }
 
-    def keyed(rule: str) -> tuple[str, pl.DataFrame]:
-        frame, columns = rules[rule]
-        seed = zlib.crc32(rule.encode())
-        key = pl.sum_horizontal(column.hash(seed + place) for place, column in enumerate(columns))
-        there = pl.all_horizontal(column.is_not_null() for column in columns)
-        keys = frame.select("record", key=pl.when(there).then(key)).drop_nulls("key")
-        several = frame is not people and (keys["record"] == keys["record"].shift(1)).any()
-        return rule, keys.unique() if several else keys
+    def done(rule: str) -> T:
+        record, key = rules[rule]
+        keys = pl.DataFrame({"record": record, "key": key()}).drop_nulls("key")
+        several = record is not everyone and (keys["record"] == keys["record"].shift(1)).any()
+        return work(rule, keys.unique() if several else keys)
 
     with ThreadPoolExecutor(pl.thread_pool_size()) as threads:
-        yield from threads.map(keyed, rules)
+        yield from threads.map(done, RULES)
+
+
+def _hashed(kind: str, texts: pl.Series) -> pl.Series:
+    """Numbers (u64) for texts of a kind: others than for the same texts of another kind."""
+    return pl.select(pl.when(texts.is_not_null()).then(texts.hash(zlib.crc32(kind.encode())))).to_series()
+
+
+def _sum(*parts: pl.Series) -> pl.Series:
+    return reduce(add, parts)
 
 
 def largest(rule: str) -> int:

@@ -336,11 +336,27 @@ def _alike_middles(a: pl.Series, b: pl.Series) -> pl.Series:
 class _Crossed:
     """Every value of a pair's left record beside every value of its right one.
 
-    `frame` has `pair` and both records' columns; its first `alone` rows are of pairs that have no other row.
+    Attributes:
+        frame: `pair`, and both values' columns, those of the right one as `…_other`. Its first `alone` rows are of
+            pairs that have no other row.
+        texts: the values' texts.
+        one, two: the place of each row's values among them.
     """
 
     frame: pl.DataFrame
     alone: int
+    texts: pl.DataFrame
+    one: pl.Series
+    two: pl.Series
+
+    def similarity(self, name: str, scorer: Scorer, where: pl.Series) -> pl.Series:
+        """How similar the texts of this name are by a scorer, see `similarity`."""
+        places = where.fill_null(value=False).arg_true()
+        found = np.zeros(len(where), dtype=np.float32)
+        texts = self.texts[name]
+        one, two = texts.gather(self.one.gather(places)), texts.gather(self.two.gather(places))
+        found[places.to_numpy()] = similarity(one, two, scorer).to_numpy()
+        return pl.Series(found)
 
 
 def _crossed(pairs: pl.DataFrame, several: Several) -> _Crossed:
@@ -353,30 +369,40 @@ def _crossed(pairs: pl.DataFrame, several: Several) -> _Crossed:
     others = np.repeat(several.count[right[more]], times)
     one = np.concatenate([several.first[left[alone]], np.repeat(several.first[left[more]], times) + number // others])
     two = np.concatenate([several.first[right[alone]], np.repeat(several.first[right[more]], times) + number % others])
+    places = pl.Series(one.astype(np.uint32)), pl.Series(two.astype(np.uint32))
     frame = pl.DataFrame(
         {
             "pair": np.concatenate([alone, np.repeat(more, times)]).astype(np.uint32),
-            **{name: several.values[name].gather(one) for name in several.values.columns},
-            **{f"{name}_other": several.values[name].gather(two) for name in several.values.columns},
+            **{name: several.values[name].gather(places[0]) for name in several.values.columns},
+            **{f"{name}_other": several.values[name].gather(places[1]) for name in several.values.columns},
         }
     )
-    return _Crossed(frame, len(alone))
+    return _Crossed(frame, len(alone), several.texts, *places)
 
 
-def _best(pairs: pl.DataFrame, crossed: _Crossed, level: pl.Expr, field: str, *, rarity: bool = False) -> pl.DataFrame:
+def _best(
+    pairs: pl.DataFrame,
+    crossed: _Crossed,
+    level: pl.Expr,
+    field: str,
+    *,
+    rarity: bool = False,
+    **further: pl.Series,
+) -> pl.DataFrame:
     """The highest level of each pair over all of its values, 0 where one of the two has none.
 
     Args:
         pairs: the pairs.
         crossed: their values.
-        level: the level of two values.
+        level: the level of two values, of their columns.
         field: the field's name.
         rarity: whether the rarity of the best value is wanted, where both have it.
+        further: columns for `level`.
     """
     wanted = {"level": level.cast(pl.UInt8)}
     if rarity:
         wanted["rarity"] = pl.when(pl.col("value") == pl.col("value_other")).then("rarity")
-    found = crossed.frame.select("pair", **wanted)
+    found = crossed.frame.with_columns(**further).select("pair", **wanted)
     single, rest = found.head(crossed.alone), found.slice(crossed.alone)
     if len(rest):
         first = [pl.col("rarity").sort_by("level").last()] if rarity else []
@@ -394,85 +420,67 @@ def _best(pairs: pl.DataFrame, crossed: _Crossed, level: pl.Expr, field: str, *,
 
 def _emails(pairs: pl.DataFrame, mail: Several) -> pl.DataFrame:
     crossed = _crossed(pairs, mail)
-    frame = crossed.frame
-    same_domain = frame["domain"] == frame["domain_other"]
-    near = frame.select(
-        (pl.col("value") != pl.col("value_other"))
-        & (pl.col("numbers") == pl.col("numbers_other"))
-        & ~pl.col("shared")
-        & ((pl.col("local").str.len_bytes().cast(pl.Int32) - pl.col("local_other").str.len_bytes()).abs() <= 2)
-        & (pl.Series(same_domain) | (pl.col("local").str.head(3) == pl.col("local_other").str.head(3)))
-    ).to_series()
-    close = similarity(frame["value"], frame["value_other"], OSA.distance, where=near)
     one, two = pl.col("value"), pl.col("value_other")
-    same_local = (pl.col("plain") == pl.col("plain_other")) & (pl.col("plain").str.len_chars() >= 5)
-    typo = pl.col("near") & (pl.col("close") <= 2) & (pl.col("local").str.len_chars() >= 6)
+    same_domain = pl.col("domain") == pl.col("domain_other")
+    near = crossed.frame.select(
+        (one != two)
+        & (pl.col("numbers") == pl.col("numbers_other"))
+        & ~pl.col("is_shared")
+        & ((pl.col("length") - pl.col("length_other")).abs() <= 2)
+        & (same_domain | (pl.col("start") == pl.col("start_other")))
+    ).to_series()
+    close = crossed.similarity("value", OSA.distance, near)
+    same_local = (pl.col("plain") == pl.col("plain_other")) & pl.col("is_plain_long")
+    typo = pl.col("near") & (pl.col("close") <= 2) & pl.col("is_long")
     level = (
-        pl.when((one == two) & pl.col("shared")).then(5)
+        pl.when((one == two) & pl.col("is_shared")).then(5)
         .when(one == two).then(6)
-        .when(same_local & (pl.col("named") & pl.col("named_other"))).then(0)  # namesakes have such addresses too
-        .when(same_local & ~pl.col("shared")).then(4)
+        .when(same_local & (pl.col("is_name") & pl.col("is_name_other"))).then(0)  # namesakes have such addresses too
+        .when(same_local & ~pl.col("is_shared")).then(4)
         .when(typo).then(3)
-        .when((pl.col("domain") == pl.col("domain_other")) & pl.col("company")).then(2)
+        .when(same_domain & pl.col("is_company")).then(2)
         .otherwise(1)
     )  # fmt: skip
-    return _best(
-        pairs, _Crossed(frame.with_columns(near=near, close=close), crossed.alone), level, "email", rarity=True
-    )
+    return _best(pairs, crossed, level, "email", rarity=True, near=near, close=close)
 
 
 def _phones(pairs: pl.DataFrame, phone: Several) -> pl.DataFrame:
     crossed = _crossed(pairs, phone)
-    frame = crossed.frame
     one, two = pl.col("value"), pl.col("value_other")
     long = pl.col("tail").is_not_null() & pl.col("tail_other").is_not_null()
-    near = frame.select((one != two) & long).to_series()
-    close = similarity(frame["digits"], frame["digits_other"], OSA.distance, where=near)
+    near = crossed.frame.select((one != two) & long).to_series()
+    close = crossed.similarity("digits", OSA.distance, near)
     same = (one == two) | (pl.col("tail") == pl.col("tail_other")).fill_null(value=False)
     level = (
-        pl.when(same & pl.col("shared")).then(3)
+        pl.when(same & pl.col("is_shared")).then(3)
         .when(same).then(4)
         .when(pl.col("near") & (pl.col("close") <= 1)).then(2)
         .otherwise(1)
     )  # fmt: skip
-    return _best(
-        pairs, _Crossed(frame.with_columns(near=near, close=close), crossed.alone), level, "phone", rarity=True
-    )
+    return _best(pairs, crossed, level, "phone", rarity=True, near=near, close=close)
 
 
 def _addresses(pairs: pl.DataFrame, home: Several) -> pl.DataFrame:
     crossed = _crossed(pairs, home)
     city, city_two = pl.col("city"), pl.col("city_other")
-    ends = (city.str.head(2) == city_two.str.head(2)) | (city.str.tail(3) == city_two.str.tail(3))
-    frame = crossed.frame
-    towns = similarity(
-        frame["city"],
-        frame["city_other"],
-        OSA.normalized_similarity,
-        where=frame.select((city != city_two) & ends).to_series(),
-    )
-    codes = similarity(
-        frame["postal_key"],
-        frame["postal_key_other"],
-        OSA.distance,
-        where=frame["postal_key"] != frame["postal_key_other"],
-    )
+    ends = (pl.col("city_start") == pl.col("city_start_other")) | (pl.col("city_end") == pl.col("city_end_other"))
+    other_code = pl.col("postal") != pl.col("postal_other")
+    unlike = crossed.frame.select(towns=(city != city_two) & ends, codes=other_code)
+    towns = crossed.similarity("city", OSA.normalized_similarity, unlike["towns"])
+    codes = crossed.similarity("postal", OSA.distance, unlike["codes"])
     same_house = (pl.col("house") == pl.col("house_other")).fill_null(value=False)
     houseless = pl.col("house").is_null() | pl.col("house_other").is_null()
     same_street = pl.col("compact") == pl.col("compact_other")
-    postal = pl.col("postal_key") == pl.col("postal_key_other")
-    same_city = (city == city_two) | (pl.col("towns") >= 0.8)
+    postal = pl.col("postal") == pl.col("postal_other")
+    same_city = (city == city_two) | (pl.lit(towns) >= 0.8)
     place = (postal | same_city).fill_null(value=False)
-    frame = frame.with_columns(towns=towns, codes=codes)
-    telling = frame.select(~same_street & (same_house | houseless | place)).to_series()
-    words = similarity(frame["street_key"], frame["street_key_other"], token_set_ratio, where=telling)
-    letters = similarity(
-        frame["compact"], frame["compact_other"], OSA.normalized_similarity, where=telling & (words < 80)
-    )
+    telling = crossed.frame.select(~same_street & (same_house | houseless | place)).to_series()
+    words = crossed.similarity("street", token_set_ratio, telling)
+    letters = crossed.similarity("compact", OSA.normalized_similarity, telling & (words < 80))
     alike = (pl.col("words") >= 80) | (pl.col("letters") >= 0.8)
     like_street = alike & (same_house | houseless)
-    like_code = (pl.col("postal_key") != pl.col("postal_key_other")).fill_null(value=False) & (pl.col("codes") <= 1)
-    placeless = pl.col("postal_key").is_null() & city.is_null()
+    like_code = other_code.fill_null(value=False) & (pl.col("codes") <= 1)
+    placeless = pl.col("postal").is_null() & city.is_null()
     level = (
         pl.when(same_street & (place | placeless)).then(5)
         .when((like_street & place) | same_street).then(4)
@@ -480,7 +488,7 @@ def _addresses(pairs: pl.DataFrame, home: Several) -> pl.DataFrame:
         .when(same_city | like_code).then(2)
         .otherwise(1)
     )  # fmt: skip
-    return _best(pairs, _Crossed(frame.with_columns(words=words, letters=letters), crossed.alone), level, "address")
+    return _best(pairs, crossed, level, "address", codes=codes, words=words, letters=letters)
 
 
 def _alike_companies(a: pl.Series, b: pl.Series) -> pl.Series:
@@ -493,9 +501,8 @@ def _alike_companies(a: pl.Series, b: pl.Series) -> pl.Series:
 
 def _identifier(pairs: pl.DataFrame, name: str, held: Several) -> pl.DataFrame:
     crossed = _crossed(pairs, held)
-    frame = crossed.frame
-    close = similarity(frame["value"], frame["value_other"], OSA.distance, where=frame["value"] != frame["value_other"])
-    one, two = pl.col("value"), pl.col("value_other")
-    long = pl.min_horizontal(one.str.len_chars(), two.str.len_chars()) >= 5
-    level = pl.when(one == two).then(3).when(long & (pl.col("close") <= 1)).then(2).otherwise(1)
-    return _best(pairs, _Crossed(frame.with_columns(close=close), crossed.alone), level, name)
+    same = pl.col("value") == pl.col("value_other")
+    close = crossed.similarity("value", OSA.distance, crossed.frame.select(~same).to_series())
+    long = pl.min_horizontal("length", "length_other") >= 5
+    level = pl.when(same).then(3).when(long & (pl.col("close") <= 1)).then(2).otherwise(1)
+    return _best(pairs, crossed, level, name, close=close)

@@ -3,8 +3,51 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
+import numpy as np
 import polars as pl
+
+
+class Coded(NamedTuple):
+    """Values by their number: `code` (u32) is each one's place in `different`, null where there is none."""
+
+    code: pl.Series
+    different: pl.Series
+
+    def each(self, work: Callable[[pl.Series], pl.Series]) -> pl.Series:
+        """What `work` makes of each value, done once a different value."""
+        return work(self.different).gather(self.code)
+
+    def by(self, work: Callable[[pl.Series], pl.Series]) -> Coded:
+        """What `work` makes of the values, by its own number."""
+        made = coded(work(self.different))
+        return Coded(made.code.gather(self.code), made.different)
+
+    def counts(self) -> pl.Series:
+        """How often each different value is there."""
+        held = np.bincount(self.code.drop_nulls().to_numpy(), minlength=len(self.different))
+        return pl.Series("count", held, dtype=pl.UInt32)
+
+
+def coded(values: pl.Series) -> Coded:
+    """Values by their number, which depends on the values alone."""
+    there = values.is_not_null().arg_true() if values.null_count() else None
+    held = values if there is None else values.gather(there)
+    hashes = held.hash()
+    order = hashes.arg_sort()
+    in_order = hashes.gather(order).to_numpy()
+    first = np.append(True, in_order[1:] != in_order[:-1])[: len(held)]
+    number = np.empty(len(held), dtype=np.uint32)
+    number[order.to_numpy()] = np.cumsum(first, dtype=np.uint32) - np.uint32(1)
+    different = held.gather(order.filter(pl.Series(first, dtype=pl.Boolean)))
+    code = pl.Series("code", number)
+    if not (different.gather(code) == held).all():  # two values of one hash
+        different = held.unique().sort()
+        code = different.search_sorted(held).cast(pl.UInt32).alias("code")
+    if there is not None:
+        code = pl.Series("code", [None], dtype=pl.UInt32).new_from_index(0, len(values)).scatter(there, code)
+    return Coded(code, different)
 
 
 def by_value(values: pl.Series, work: Callable[[pl.Series], pl.Series]) -> pl.Series:
@@ -12,10 +55,9 @@ def by_value(values: pl.Series, work: Callable[[pl.Series], pl.Series]) -> pl.Se
 
     Args:
         values: the values.
-        work: from values to as many results, each from its value alone.
+        work: from values to as many results, each from its value alone; from null to null.
     """
-    distinct = values.unique()
-    if len(distinct) * 2 > len(values):
+    told = coded(values)
+    if len(told.different) * 2 > len(values):
         return work(values)
-    made = work(distinct)
-    return values.replace_strict(distinct, made, return_dtype=made.dtype).alias(values.name)
+    return told.each(work).alias(values.name)

@@ -12,7 +12,7 @@ from transforms.clustering import cluster, components
 from transforms.comparison import compare
 from transforms.matching import AUTO, inner_pairs, weighed
 from transforms.preparation import prepare
-from transforms.rarity import Commonness
+from transforms.rarity import Commonness, compared_values
 from transforms.records import Records, together
 from transforms.schema import KEYS, empty
 from transforms.scoring import Model, weigh
@@ -88,7 +88,7 @@ def place(new: Records, known: Known, pairs: pl.DataFrame, *, first: int, auto: 
         left=pl.when("is_known").then(among).otherwise(pl.col("left") + offset).cast(pl.UInt32),
         right=(pl.col("right") + offset).cast(pl.UInt32),
     ).sort("left", "right")
-    prepared = prepare(tables, known.common)
+    prepared = prepare(tables, compared_values(tables), known.common)
     found, hopeless = weighed(candidates, prepared, known.model, fully=False)
     members = pl.DataFrame({"record": pl.int_range(offset, dtype=pl.UInt32, eager=True), "cluster": known.clusters})
     chains = members.with_columns(left=pl.col("record").min().over("cluster"))

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from transforms.blocking import RULES, blocking_keys, blocks, candidate_pairs
+from transforms.blocking import RULES, candidate_pairs, shared_keys
 from transforms.clustering import cluster, components, missing_pairs
 from transforms.comparison import compare, compare_names
 from transforms.decisions import NONE, Verdicts
 from transforms.preparation import Prepared, prepare
-from transforms.rarity import commonness
+from transforms.rarity import commonness, compared_values
 from transforms.records import Records
 from transforms.scoring import Model, learn, reasons, weigh
 
@@ -73,9 +73,10 @@ def match(
         explain: whether each field's bits are kept, the evidence is told in words, and clusters get names.
     """
     count = len(tables.records)
+    held = compared_values(tables)
     with ThreadPoolExecutor(1) as beside:
-        preparing = beside.submit(lambda: prepare(tables, commonness(tables)))
-        candidates = candidate_pairs(blocks(blocking_keys(tables)), records=count)
+        preparing = beside.submit(lambda: prepare(tables, held, commonness(tables, held)))
+        candidates = candidate_pairs(shared_keys(tables, held), records=count)
         prepared = preparing.result()
     decided = verdicts.decided()
     if len(decided):

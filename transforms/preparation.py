@@ -10,7 +10,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from transforms.rarity import USUAL, Commonness, compared_values, rarities
+from transforms.distinct import Coded, coded
+from transforms.rarity import USUAL, Commonness, Held, rarities
 from transforms.records import Records
 
 Numbers = NDArray[np.uint32]
@@ -52,10 +53,15 @@ class People:
 class Several:
     """What a record can have several of: one row a value, in the order of the records.
 
-    `first` is the place of each record's first value, `count` how many it has.
+    Attributes:
+        values: what is compared of a value, by numbers and yes or no.
+        texts: what is compared by letters, where the numbers differ, one row a value.
+        first: the place of each record's first value.
+        count: how many values each record has.
     """
 
     values: pl.DataFrame
+    texts: pl.DataFrame
     first: Numbers
     count: Numbers
 
@@ -71,134 +77,167 @@ class Prepared:
     identifiers: dict[str, Several]
 
 
-def prepare(tables: Records, common: Commonness) -> Prepared:
+def prepare(tables: Records, held: Mapping[str, Held], common: Commonness) -> Prepared:
     """The records' values as they are compared.
 
     Args:
         tables: the records.
+        held: their values.
         common: how common each value is, among these records or among all of which these are some.
     """
-    values = compared_values(tables)
-    with ThreadPoolExecutor(pl.thread_pool_size()) as threads:
-        people = threads.submit(_people, tables, values, common)
-        mail = threads.submit(_mail, tables, common)
-        phone = threads.submit(_phone, values["phone"], common)
-        home = threads.submit(_home, tables)
-    held = tables.identifiers.partition_by("name", as_dict=True, include_key=False)
     count = len(tables.records)
+    with ThreadPoolExecutor(pl.thread_pool_size()) as threads:
+        mail = threads.submit(_mail, tables, held["email"], common, count)
+        people = threads.submit(_people, tables, held, common)
+        phone = threads.submit(_phone, held["phone"], common, count)
+        home = threads.submit(_home, tables, count)
+    named = tables.identifiers.partition_by("name", as_dict=True, include_key=False)
     return Prepared(
         people.result(),
-        _several(mail.result(), count),
-        _several(phone.result(), count),
-        _several(home.result(), count),
-        {str(name): _several(values, count) for (name,), values in sorted(held.items())},
+        mail.result(),
+        phone.result(),
+        home.result(),
+        {str(name): _identifier(values, count) for (name,), values in sorted(named.items())},
     )
 
 
-def _several(values: pl.DataFrame, records: int) -> Several:
-    """Values by the record that has them (`record` and any others)."""
-    if not values["record"].is_sorted():
-        values = values.sort("record", maintain_order=True)
-    count = np.bincount(values["record"].to_numpy(), minlength=records).astype(np.uint32)
+def _several(record: pl.Series, values: pl.DataFrame, texts: pl.DataFrame, records: int) -> Several:
+    """Values by the `record` that has them."""
+    if not record.is_sorted():
+        order = record.to_frame("record").with_row_index("place").sort("record", "place")["place"]
+        record, values, texts = record.gather(order), values[order], texts[order]
+    count = np.bincount(record.to_numpy(), minlength=records).astype(np.uint32)
     first = np.cumsum(count, dtype=np.uint32) - count
-    return Several(values.drop("record"), first, count)
+    return Several(values, texts, first, count)
 
 
-def _people(tables: Records, values: Mapping[str, pl.DataFrame], common: Commonness) -> People:
+def _identity(texts: pl.Series) -> pl.Series:
+    """Numbers (u64) that are the same for the same text, and for two different ones next to never."""
+    return pl.select(pl.when(texts.is_not_null()).then(texts.hash())).to_series()
+
+
+def _people(tables: Records, held: Mapping[str, Held], common: Commonness) -> People:
     records = tables.records
-    rare = {field: rarities(field, values[field]["value"], common) for field in USUAL}
-    numbers = {field: _number(frame["code"]) for field, frame in rare.items()}
-    different = {field: common.of(field)["value"] for field in USUAL}
-    for field in ("middle", "suffix", "title"):
-        numbers[field], different[field] = _numbered(records[f"{field}_key"])
-    first, last = records["first_key"], values["last"]["value"]
-    initials, _ = _numbered(pl.concat([first.str.head(1), last.str.head(1)]))
-    more = records.select(
-        pl.col("birthday").str.replace("-", "", literal=True).cast(pl.UInt32).fill_null(0)
-        + pl.col("middle_key").is_not_null() * HAS_MIDDLE
-        + pl.col("last_key").str.contains(" ", literal=True).fill_null(value=False) * HAS_SURNAMES
+    single = {field: held[field].values for field in USUAL}
+    single |= {field: coded(records[f"{field}_key"]) for field in ("middle", "suffix", "title")}
+    first, last = single["first"], single["last"]
+    letters = coded(pl.concat([one.different.str.head(1) for one in (first, last)]))
+    initials = [
+        Coded(letters.code.slice(start, len(one.different)).gather(one.code), letters.different)
+        for start, one in ((0, first), (len(first.different), last))
+    ]
+    birthday = coded(records["birthday"]).each(lambda one: one.str.replace("-", "", literal=True).cast(pl.UInt32))
+    more = pl.select(
+        birthday.fill_null(0)
+        + pl.lit(records["middle_key"]).is_not_null() * HAS_MIDDLE
+        + pl.lit(records["last_key"]).str.contains(" ", literal=True).fill_null(value=False) * HAS_SURNAMES
     ).to_series()
+    whole = pl.select(pl.concat_str(*(one.different.gather(one.code) for one in (first, last)))).to_series()
+    born = single["birth"].each(lambda one: one.str.to_integer(base=16, dtype=pl.UInt32))
+    numbers = {field: _number(values.code) for field, values in single.items()}
     numbers |= {
-        "whole": pl.select(pl.concat_str(first, last).hash() & 0xFFFFFFFF).to_series().to_numpy().astype(np.uint32),
-        "initials": initials[: len(records)] << np.uint32(16) | initials[len(records) :],
-        "born": values["birth"]["value"].str.to_integer(base=16, dtype=pl.UInt32).fill_null(0).to_numpy(),
+        "whole": (whole.hash() & 0xFFFFFFFF).to_numpy().astype(np.uint32),
+        "initials": _number(initials[0].code) << np.uint32(16) | _number(initials[1].code),
+        "born": born.fill_null(0).to_numpy(),
         "more": more.to_numpy().astype(np.uint32),
     }
     return People(
         named=np.column_stack([numbers[name] for name in NAMED]),
         further=np.column_stack([numbers[name] for name in FURTHER]),
-        values=different,
-        rarity={field: frame["rarity"] for field, frame in rare.items()},
+        values={field: values.different for field, values in single.items()},
+        rarity={field: rarities(field, single[field].different, common).gather(single[field].code) for field in USUAL},
         surnames=records["last_key"],
     )
 
 
 def _number(code: pl.Series) -> Numbers:
-    return (code.cast(pl.UInt32) + 1).fill_null(0).to_numpy().astype(np.uint32)
+    return (code + 1).fill_null(0).to_numpy().astype(np.uint32)
 
 
-def _numbered(texts: pl.Series) -> tuple[Numbers, pl.Series]:
-    """The number of each text among the different ones, and these."""
-    different = texts.drop_nulls().unique().sort()
-    code = texts.to_frame("text").join(
-        different.to_frame("text").with_row_index("code"), on="text", how="left", maintain_order="left"
-    )["code"]
-    return _number(code), different
-
-
-def _mail(tables: Records, common: Commonness) -> pl.DataFrame:
-    mail = tables.emails.drop_nulls("match_key").select("record", "role", value="match_key")
-    parts = mail["value"].str.splitn("@", 2).struct
-    mail = mail.with_columns(
-        parts[0].alias("local"),
-        parts[1].alias("domain"),
-        parts[0].str.replace_many([".", "_", "-"], ["", "", ""]).alias("plain"),
+def _mail(tables: Records, held: Held, common: Commonness, records: int) -> Several:
+    """Addresses: the whole (`value`), what stands before the `@`, also without points and the like, and behind it."""
+    role = tables.emails.drop_nulls("match_key")["role"]
+    code, mails = held.values
+    parts = mails.str.splitn("@", 2).struct
+    local, domain = parts[0], parts[1]
+    plain = local.str.replace_all("[._-]", "")
+    numbers = local.str.replace_all(r"\D", "")
+    different = pl.select(
+        domain=_identity(domain),
+        plain=_identity(plain),
+        numbers=_identity(numbers),
+        start=_identity(local.str.head(3)),
+        length=local.str.len_bytes().cast(pl.Int32),
+        is_long=local.str.len_chars() >= 6,
+        is_plain_long=plain.str.len_chars() >= 5,
+        is_shared=mails.is_in(common.shared["email"].implode()),
+        is_company=~domain.is_in(common.providers().implode()),
+        rarity=rarities("email", mails, common),
     )
-    return mail.select(
-        "record", "value", "local", "plain", "domain",
-        shared=pl.col("value").is_in(common.shared_of("email").implode()) | pl.col("role"),
-        company=~pl.col("domain").is_in(common.providers().implode()),
-        named=_is_the_name(mail, tables.records),
-        numbers=pl.col("local").str.replace_all(r"\D", ""),
-        rarity=rarities("email", mail["value"], common)["rarity"],
-    )  # fmt: skip
-
-
-def _is_the_name(mail: pl.DataFrame, people: pl.DataFrame) -> pl.Series:
-    """Which addresses say no more before the `@` than the name of their record (`j.roe`): `record`, `plain`."""
-    last = people["last_key"].str.replace_all(" ", "", literal=True)
-    names = pl.DataFrame(
-        {
-            "first": people["first_key"].gather(mail["record"]),
-            "last": last.gather(mail["record"]),
-            "plain": mail["plain"],
-        }
+    values = different[code].with_columns(
+        code.alias("value"),
+        is_shared=pl.col("is_shared") | role,
+        is_name=_is_the_name(held.record, plain.gather(code), tables.records),
     )
-    first, last_name = pl.col("first"), pl.col("last")
-    spellings = [
-        (first, last_name), (last_name, first), (first.str.head(1), last_name), (last_name, first.str.head(1)),
-        (first, last_name.str.head(1)), (first, pl.lit("")), (last_name, pl.lit("")),
+    return _several(held.record, values, mails.gather(code).alias("value").to_frame(), records)
+
+
+def _is_the_name(record: pl.Series, plain: pl.Series, people: pl.DataFrame) -> pl.Series:
+    """Which addresses say no more before the `@` than the name of their record (`j.roe`).
+
+    Args:
+        record: the addresses' records.
+        plain: what stands before the `@`, without points and the like.
+        people: the records.
+    """
+    names = people.select("first_key", last=pl.col("last_key").str.replace_all(" ", "", literal=True))[record]
+    spelled, first, last = pl.col("plain"), pl.col("first_key"), pl.col("last")
+    ways = [
+        (first, (last, last.str.head(1), pl.lit(""))), (last, (first, first.str.head(1), pl.lit(""))),
+        (first.str.head(1), (last,)),
     ]  # fmt: skip
-    return names.select(
-        pl.any_horizontal(pl.col("plain") == pl.concat_str(*parts) for parts in spellings).fill_null(value=False)
-    ).to_series()
+    told = [
+        spelled.str.starts_with(begin) & pl.any_horizontal(spelled.str.strip_prefix(begin) == end for end in ends)
+        for begin, ends in ways
+    ]
+    return names.with_columns(plain=plain).select(pl.any_horizontal(told).fill_null(value=False)).to_series()
 
 
-def _phone(phone: pl.DataFrame, common: Commonness) -> pl.DataFrame:
-    return phone.with_columns(
-        shared=pl.col("value").is_in(common.shared_of("phone").implode()),
-        digits=pl.col("value").str.replace_all("+", "", literal=True).str.tail(10),
-        tail=pl.when(pl.col("value").str.len_chars() >= 8).then(pl.col("value").str.tail(8)),
-        rarity=rarities("phone", phone["value"], common)["rarity"],
+def _phone(held: Held, common: Commonness, records: int) -> Several:
+    """Phones: the whole (`value`), and its last digits."""
+    code, phones = held.values
+    tail = pl.select(pl.when(phones.str.len_chars() >= 8).then(phones.str.tail(8))).to_series()
+    different = pl.select(
+        tail=_identity(tail),
+        is_shared=phones.is_in(common.shared["phone"].implode()),
+        rarity=rarities("phone", phones, common),
+    )
+    digits = phones.str.strip_prefix("+").str.tail(10).gather(code)
+    return _several(
+        held.record, different[code].with_columns(code.alias("value")), digits.alias("digits").to_frame(), records
     )
 
 
-def _home(tables: Records) -> pl.DataFrame:
-    compact = pl.col("street_key").str.replace_all(" ", "", literal=True)
-    return (
-        tables.addresses.filter(pl.any_horizontal(pl.col("street_key", "city_key", "postal_key").is_not_null()))
-        .select(
-            "record", "street_key", "postal_key", compact=compact, house=pl.col("street_key").str.extract(r"(\d+)"),
-            city=pl.col("city_key").str.replace_all(" ", "", literal=True),
-        )
-    )  # fmt: skip
+def _home(tables: Records, records: int) -> Several:
+    """Addresses: house number, street (`compact`: without blanks), town and postcode."""
+    homes = tables.addresses.filter(pl.any_horizontal(pl.col("street_key", "city_key", "postal_key").is_not_null()))
+    street, postal = homes["street_key"], homes["postal_key"]
+    compact = street.str.replace_all(" ", "", literal=True)
+    city = coded(homes["city_key"]).by(lambda one: one.str.replace_all(" ", "", literal=True))
+    values = pl.select(
+        house=_identity(street.str.extract(r"(\d+)")),
+        compact=_identity(compact),
+        postal=_identity(postal),
+        city=city.code,
+        city_start=city.each(lambda one: _identity(one.str.head(2))),
+        city_end=city.each(lambda one: _identity(one.str.tail(3))),
+    )
+    texts = pl.select(street=street, compact=compact, postal=postal, city=city.different.gather(city.code))
+    return _several(homes["record"], values, texts, records)
+
+
+def _identifier(values: pl.DataFrame, records: int) -> Several:
+    """What identifies a person by being the same: `record`, `value`."""
+    texts = values.select("value")
+    numbers = pl.select(value=_identity(values["value"]), length=values["value"].str.len_chars())
+    return _several(values["record"], numbers, texts, records)

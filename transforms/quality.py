@@ -7,7 +7,8 @@ from collections.abc import Mapping
 import polars as pl
 
 from transforms.comparison import nicknames
-from transforms.rarity import shared_values
+from transforms.distinct import coded
+from transforms.rarity import Held, shared_values
 from transforms.records import Records
 from transforms.schema import PROBLEMS, conform
 
@@ -53,7 +54,8 @@ def problems(tables: Records) -> pl.DataFrame:
     mails, numbers = tables.emails, tables.phones
     role = mails.filter(pl.col("role")).select("record", what=pl.lit("e-mail: the mailbox of a task, not of a person"))
     fleeting = mails.filter(pl.col("disposable")).select("record", what=pl.lit("e-mail: one to be thrown away"))
-    shared = shared_values(mails.drop_nulls("match_key").select("record", value="match_key"), tables.records)
+    keyed = mails.drop_nulls("match_key")
+    shared = shared_values(Held(keyed["record"], coded(keyed["match_key"])), tables.records)
     several = mails.filter(pl.col("match_key").is_in(shared.implode()))
     foreign = numbers.filter(pl.col("phone").is_not_null() & pl.col("e164").is_null())
     unread = tables.extras.filter(pl.col("name").is_in(["birth date", "locale"]) & ~pl.col("kept"))

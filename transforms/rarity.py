@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import polars as pl
 
+from transforms.distinct import Coded, coded
 from transforms.records import Records
-from transforms.schema import COMMON, VALUES, conform
 
 USUAL = {"first": 0.005, "last": 0.005, "birth": 0.0001, "company": 0.01}
 """How often two people have the same value of a field, when nothing is known of the value."""
@@ -29,6 +30,13 @@ PEOPLE_BEHIND = 3
 """A value under so many different pairs of initials belongs to several people."""
 
 
+class Held(NamedTuple):
+    """The values of a field, each with the `record` (u32) that has it; of a single field every record's value."""
+
+    record: pl.Series
+    values: Coded
+
+
 @dataclass(frozen=True)
 class Commonness:
     """How common each value is among all records.
@@ -36,101 +44,110 @@ class Commonness:
     Attributes:
         records: how many records there are.
         totals: how many values of each field there are.
-        counts: `COMMON`: how often each value is there; of the field `domain`, how many mailboxes it has.
-        shared: `VALUES`: e-mails and phones that belong to several people.
+        counts: of each field `value` and `count`: how often each is there; of `domain`, how many mailboxes each has.
+        shared: of e-mails and phones the values that belong to several people.
     """
 
     records: int
     totals: Mapping[str, int]
-    counts: pl.DataFrame
-    shared: pl.DataFrame
+    counts: Mapping[str, pl.DataFrame]
+    shared: Mapping[str, pl.Series]
 
     def plus(self, other: Commonness) -> Commonness:
         """Of the records of both."""
-        counts = pl.concat([self.counts, other.counts]).group_by("field", "value").agg(pl.col("count").sum())
+        counts = {
+            field: pl.concat([count, other.counts[field]]).group_by("value").agg(pl.col("count").sum())
+            for field, count in self.counts.items()
+        }
         totals = {field: self.totals.get(field, 0) + other.totals.get(field, 0) for field in other.totals}
-        shared = pl.concat([self.shared, other.shared]).unique()
+        shared = {field: pl.concat([values, other.shared[field]]).unique() for field, values in self.shared.items()}
         return Commonness(self.records + other.records, totals, counts, shared)
-
-    def of(self, field: str) -> pl.DataFrame:
-        """The counts of a field: `value`, `count`."""
-        return self.counts.filter(pl.col("field") == field).select("value", "count")
-
-    def shared_of(self, field: str) -> pl.Series:
-        """The shared values of a field."""
-        return self.shared.filter(pl.col("field") == field)["value"]
 
     def providers(self) -> pl.Series:
         """The domains that are everybody's."""
         many = max(8, self.totals["email"] * FREE_MAIL_FANOUT // 1000)
-        return self.of("domain").filter(pl.col("count") > many)["value"]
+        return self.counts["domain"].filter(pl.col("count") > many)["value"]
 
 
-def compared_values(tables: Records) -> dict[str, pl.DataFrame]:
-    """What is compared of each field that has rarities: `record`, `value`; of a single field every record's value."""
-    people = tables.records
-    digits = pl.col("phone").str.replace_all(r"\D", "").replace({"": None})
-    return {
-        "first": people.select("record", value="first_key"),
-        "last": people.select("record", value=pl.col("last_key").str.replace_all(" ", "", literal=True)),
-        "birth": people.select("record", value=pl.col("birthdate").dt.strftime("%Y%m%d")),
-        "company": people.select("record", value="company_key"),
-        "email": tables.emails.drop_nulls("match_key").select("record", value="match_key"),
-        "phone": tables.phones.select("record", value=pl.coalesce("e164", digits)).drop_nulls(),
+def compared_values(tables: Records) -> dict[str, Held]:
+    """What is compared of each field that has rarities."""
+    people, phones = tables.records, tables.phones
+    mails = tables.emails.drop_nulls("match_key")
+
+    def reached() -> Held:
+        odd = phones["e164"].is_null().arg_true()
+        digits = phones["phone"].gather(odd).str.replace_all(r"\D", "").replace({"": None})
+        numbers = phones["e164"].scatter(odd, digits) if len(odd) else phones["e164"]
+        there = numbers.is_not_null()
+        return Held(phones["record"].filter(there), coded(numbers.filter(there)))
+
+    work: dict[str, Callable[[], Held]] = {
+        "first": lambda: Held(people["record"], coded(people["first_key"])),
+        "last": lambda: Held(
+            people["record"], coded(people["last_key"]).by(lambda one: one.str.replace_all(" ", "", literal=True))
+        ),
+        "birth": lambda: Held(people["record"], coded(people["birthdate"]).by(lambda one: one.dt.strftime("%Y%m%d"))),
+        "company": lambda: Held(people["record"], coded(people["company_key"])),
+        "email": lambda: Held(mails["record"], coded(mails["match_key"])),
+        "phone": reached,
     }
-
-
-def commonness(tables: Records) -> Commonness:
-    """How common each value is among these records."""
-    values = compared_values(tables)
-    domains = values["email"].select(value=pl.col("value").unique().str.extract("@(.*)$"))
-
-    def counted(field: str) -> pl.DataFrame:
-        held = domains if field == "domain" else values[field]
-        counts = held.drop_nulls("value").group_by("value").agg(count=pl.len())
-        return conform(counts.with_columns(field=pl.lit(field)), COMMON)
-
-    def several(field: str) -> pl.DataFrame:
-        shared = shared_values(values[field], tables.records).alias("value")
-        return conform(shared.to_frame().with_columns(field=pl.lit(field)), VALUES)
-
     with ThreadPoolExecutor(pl.thread_pool_size()) as threads:
-        counts, shared = threads.map(counted, [*values, "domain"]), threads.map(several, UNIQUE)
-        totals = {field: len(frame) - frame["value"].null_count() for field, frame in values.items()}
-        return Commonness(len(tables.records), totals, pl.concat(counts), pl.concat(shared))
+        return dict(zip(work, threads.map(lambda one: one(), work.values()), strict=True))
 
 
-def shared_values(values: pl.DataFrame, people: pl.DataFrame) -> pl.Series:
+def commonness(tables: Records, held: Mapping[str, Held]) -> Commonness:
+    """How common each value is among these records.
+
+    Args:
+        tables: the records.
+        held: their values.
+    """
+    counts = {
+        field: pl.DataFrame({"value": values.different, "count": values.counts()})
+        for field, (_, values) in held.items()
+    }
+    domains = coded(domain_of(held["email"].values.different))
+    counts["domain"] = pl.DataFrame({"value": domains.different, "count": domains.counts()})
+    totals = {field: len(values.code) - values.code.null_count() for field, (_, values) in held.items()}
+    shared = {field: shared_values(held[field], tables.records) for field in UNIQUE}
+    return Commonness(len(tables.records), totals, counts, shared)
+
+
+def domain_of(mails: pl.Series) -> pl.Series:
+    """What stands behind the `@` of addresses."""
+    return mails.str.splitn("@", 2).struct[1]
+
+
+def shared_values(held: Held, people: pl.DataFrame) -> pl.Series:
     """Which values belong to several people, by the initials of who has them.
 
     Args:
-        values: `record`, `value`.
+        held: the values.
         people: `RECORDS`.
     """
-    many = values.filter(pl.len().over("value") >= PEOPLE_BEHIND)
+    code, different = held.values
+    many = (held.values.counts() >= PEOPLE_BEHIND).gather(code).arg_true()
+    who = people.select("first_key", "last_key")[held.record.gather(many)]
     one, two = pl.col("first_key").str.head(1), pl.col("last_key").str.head(1)
-    initials = people.select("record", initials=pl.concat_str(pl.min_horizontal(one, two), pl.max_horizontal(one, two)))
-    held = many.join(initials, on="record", how="left")
-    several = held.group_by("value").agg(people=pl.col("initials").drop_nulls().n_unique())
-    return several.filter(pl.col("people") >= PEOPLE_BEHIND)["value"]
+    initials = who.select(code=code.gather(many), initials=pl.min_horizontal(one, two) + pl.max_horizontal(one, two))
+    several = initials.drop_nulls().group_by("code").agg(people=pl.col("initials").n_unique())
+    return different.gather(several.filter(pl.col("people") >= PEOPLE_BEHIND)["code"].sort())
 
 
-def rarities(field: str, values: pl.Series, common: Commonness) -> pl.DataFrame:
-    """How rare each value is, and a number that is the same for the same value.
+def rarities(field: str, values: pl.Series, common: Commonness) -> pl.Series:
+    """How rare each of different values is: log2 of how likely another person has it (f32).
 
     Args:
         field: one of `USUAL` or `UNIQUE`.
-        values: the field's values.
+        values: different values of the field.
         common: how common each value is among all records.
-
-    Returns:
-        `rarity`: log2 of how likely another person has the value, and `code` (u32); both null where there is none.
     """
+    told = common.counts[field]
+    if not told["value"].equals(values):
+        told = values.alias("value").to_frame().join(told, on="value", how="left", maintain_order="left")
     count = pl.col("count").cast(pl.Float64)
     if field in UNIQUE:
         share = (count - EXPECTED).clip(UNIQUE[field]) / max(common.records, FEW)
     else:
         share = (count + USUAL[field] * SMOOTHING) / (max(common.totals[field], 1) + SMOOTHING)
-    told = common.of(field).with_row_index("code").with_columns(rarity=share.log(2).cast(pl.Float32))
-    frame = values.alias("value").to_frame()
-    return frame.join(told, on="value", how="left", maintain_order="left").select("rarity", "code")
+    return told.select(share.log(2).cast(pl.Float32)).to_series()
