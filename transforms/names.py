@@ -10,7 +10,7 @@ from cleanco import termdata
 from nameparser import HumanName
 from nameparser.config import CONSTANTS
 
-from transforms.distinct import by_value
+from transforms.distinct import by_value, coded
 from transforms.folding import folded
 
 _TITLES = "dr|mr|mrs|ms|miss|prof|professor|sir|herr|frau|mme|mlle|sr|sra|rev|ing|dipl"
@@ -93,23 +93,20 @@ def name_keys(names: pl.DataFrame) -> pl.DataFrame:
         `first_key` (the first given name), `middle_key` (the rest), `last_key` (words, without particles' blanks or
         punctuation), `suffix_key` (jr, sr, ii, iii, iv), and `suffix` where it stood in the last name.
     """
-    first = by_value(names["first"].fill_null(names["nickname"]), _given)
-    last = by_value(names["last"], folded)
-    generation = by_value(last, lambda one: one.str.extract(_GENERATION))
-    given = by_value(names["suffix"], lambda one: folded(one).str.replace_all(r"[^a-z]", ""))
-    more = by_value(names["middle"], lambda one: folded(one).str.replace_all(r"[^a-z ]", ""))
-    middle = pl.DataFrame({"a": by_value(first, lambda one: one.str.extract(r" (.*)$")), "b": more}).select(
+    first = coded(names["first"].fill_null(names["nickname"])).by(_given)
+    last = coded(names["last"]).by(folded)
+    given = coded(names["suffix"]).each(lambda one: folded(one).str.replace_all(r"[^a-z]", ""))
+    generation = given.fill_null(last.each(lambda one: one.str.extract(_GENERATION)))
+    more = coded(names["middle"]).each(lambda one: folded(one).str.replace_all(r"[^a-z ]", ""))
+    middle = pl.DataFrame({"a": first.each(lambda one: one.str.extract(r" (.*)$")), "b": more}).select(
         pl.concat_str("a", "b", separator=" ", ignore_nulls=True).str.strip_chars().replace({"": None})
     )
-    alone = by_value(first, lambda one: one.str.extract(r"^([^ ]*)"))
     return pl.DataFrame(
         {
-            "first_key": alone.replace({"": None}),
+            "first_key": first.each(lambda one: one.str.extract(r"^([^ ]*)").replace({"": None})),
             "middle_key": middle.to_series(),
-            "last_key": by_value(last, _family),
-            "suffix_key": given.fill_null(generation).replace_strict(
-                _GENERATIONS, default=None, return_dtype=pl.String
-            ),
+            "last_key": last.each(_family),
+            "suffix_key": generation.replace_strict(_GENERATIONS, default=None, return_dtype=pl.String),
         }
     )
 

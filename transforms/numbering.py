@@ -64,23 +64,20 @@ def decided(numbers: pl.DataFrame) -> pl.DataFrame:
             leading `00` is taken for a `+`.
 
     Returns:
-        The decided ones: `phone`, `region`, `e164`, `country` and `kind` (its type) where the number is valid, else
-        null and the region given, `problem` where it cannot be a number at all. The others are left out.
+        The decided ones in their order: `place` (the row), `e164`, `country` and `kind` (its type) where the number is
+        valid, else null and the region given, `problem` where it cannot be a number at all. The others are left out.
     """
-    text = (
-        pl.when(pl.col("phone").str.starts_with("00"))
-        .then(pl.concat_str(pl.lit("+"), pl.col("phone").str.slice(2)))
-        .otherwise("phone")
-    )
+    phone = pl.col("phone")
+    text = pl.when(phone.str.starts_with("00")).then(pl.lit("+") + phone.str.slice(2)).otherwise(phone)
     frame = (
         numbers.lazy()
-        .with_columns(text=text)
+        .select("region", text=text, place=pl.int_range(pl.len(), dtype=pl.UInt32))
         .filter(pl.col("text").str.len_bytes() <= 60, pl.col("text").str.contains(_PLAIN))
         .select(
-            "phone",
+            "place",
             "region",
             plus=pl.col("text").str.contains("+", literal=True),
-            digits=pl.col("text").str.replace_many(list(" +().-/"), [""] * 7),
+            digits=pl.col("text").str.replace_all(r"[^0-9]+", ""),
         )
         .filter(pl.col("digits").str.len_bytes().is_between(7, 20))
         .collect()
@@ -93,7 +90,7 @@ def decided(numbers: pl.DataFrame) -> pl.DataFrame:
     with ThreadPoolExecutor(pl.thread_pool_size()) as threads:
         results = list(threads.map(_done, work))
     nothing = _result(nowhere, pl.lit(None), pl.lit(None), pl.lit(None))
-    return pl.concat([nothing, *(frame for several in results for frame in several)])
+    return pl.concat([nothing, *(frame for several in results for frame in several)]).sort("place")
 
 
 def _done(work: tuple[_Step, pl.DataFrame, str]) -> list[pl.DataFrame]:
@@ -131,7 +128,7 @@ def _national(frame: pl.DataFrame, region: str) -> list[pl.DataFrame]:
     coded = coded.with_columns(number=_without_prefix(coded["number"], plan))
     better = ~_matches(coded["digits"], plan.general.pattern) & _matches(coded["number"], plan.general.pattern)
     coded = coded.filter(better | _too_long(coded["digits"], plan))
-    plain = frame.join(coded.select("phone"), on="phone", how="anti", maintain_order="left") if len(coded) else frame
+    plain = frame.join(coded.select("place"), on="place", how="anti", maintain_order="left") if len(coded) else frame
     plain = plain.with_columns(number=pl.col("digits"))
     return [*_finished(coded, plan.code, _main_plan(plan.code)), *_finished(plain, plan.code, plan)]
 
@@ -140,7 +137,7 @@ def _finished(frame: pl.DataFrame, code: str, plan: _Plan) -> list[pl.DataFrame]
     """Results for the numbers of one calling code, `number` being what follows it.
 
     Args:
-        frame: `phone`, `region`, `number`.
+        frame: `place`, `region`, `number`.
         code: the calling code.
         plan: the plan whose national prefix is taken off.
     """
@@ -156,22 +153,26 @@ def _finished(frame: pl.DataFrame, code: str, plan: _Plan) -> list[pl.DataFrame]
     )
     frame = frame.filter(pl.col("number").str.len_bytes().is_between(2, LONGEST), frame["number"].str.len_bytes() >= 2)
     regions = COUNTRY_CODE_TO_REGION_CODE[int(code)]
+    e164 = pl.concat_str(pl.lit(f"+{code}"), pl.col("number"))
     found: list[pl.DataFrame] = []
     rest = frame
     for region in regions:
-        if rest.is_empty():
-            break
         here = _plan(region, int(code))
         if here is None:
             continue
-        rest = rest.with_columns(_kinds(rest["number"], here).alias("kind"))
-        valid = rest["kind"].is_not_null()
-        claimed = rest["number"].str.contains(f"^(?:{here.leading})") if here.leading and len(regions) > 1 else valid
-        e164 = pl.concat_str(pl.lit(f"+{code}"), pl.col("number"))
-        found.append(_result(rest.filter(claimed & valid), e164, pl.lit(region), pl.lit(None), kind=pl.col("kind")))
-        invalid = rest.filter(claimed & ~valid)
-        found.append(_invalid(invalid, code))
-        rest = rest.filter(~claimed)
+        claims = here.leading is not None and len(regions) > 1
+        claimed = rest["number"].str.contains(f"^(?:{here.leading})") if claims else None
+        mine = rest if claimed is None else rest.filter(claimed)
+        if mine.is_empty():
+            continue
+        mine = mine.with_columns(_kinds(mine["number"], here).alias("kind"))
+        valid = mine["kind"].is_not_null()
+        found.append(_result(mine.filter(valid), e164, pl.lit(region), pl.lit(None), kind=pl.col("kind")))
+        if claimed is None:
+            rest = rest.filter(~valid)
+        else:
+            found.append(_invalid(mine.filter(~valid), code))
+            rest = rest.filter(~claimed)
     return [*found, _invalid(rest, code)]
 
 
@@ -192,12 +193,10 @@ def _result(
     kind: pl.Expr = pl.lit(None),  # noqa: B008 - immutable
 ) -> pl.DataFrame:
     return frame.select(
-        "phone",
-        "region",
+        "place",
         e164=e164.cast(pl.String),
         country=country.cast(pl.String),
         kind=kind.cast(pl.String),
-        extension=pl.lit(None, dtype=pl.String),
         problem=problem.cast(pl.String),
     )
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+
+import numpy as np
 import phonenumbers
 import polars as pl
 
@@ -13,7 +16,8 @@ from transforms.workers import each
 _SEPARATORS = r"\s*(?: ::: |;|\n|\s+or\s+|\s+/\s+|,)\s*"
 _EXTENSION = r"(?i)\s*;\s*ext=\s*"
 _NAMED = r"(?i)^(tel|phone|p|t|m):\s*"
-_RUINED = r"(?i)^\d([.,]\d+)?e\+?\d+$"
+_RUINED = re.compile(r"\d([.,]\d+)?e\+?\d+", re.IGNORECASE)
+_PARSED = dict.fromkeys(("e164", "country", "kind", "extension", "problem"), pl.String)
 _Parsed = tuple[str | None, str | None, str | None, str | None, str | None]
 
 
@@ -38,11 +42,12 @@ def phones(cells: pl.DataFrame) -> pl.DataFrame:
         split = split.sort("record", "position", maintain_order=True)
     else:
         split = split.with_columns(phone="given", cell="given")
-    parsed = _parsed(split.select("phone", "region").unique(maintain_order=True))
-    frame = split.join(parsed, on=["phone", "region"], how="left", nulls_equal=True, maintain_order="left")
+    frame = pl.concat([split, _parsed(split.select("phone", "region"))], how="horizontal")
+    odd = frame["e164"].is_null().arg_true()
+    digits = frame["phone"].gather(odd).str.replace_all(r"\D", "")
     frame = frame.with_columns(
-        identity=pl.coalesce("e164", pl.col("phone").str.replace_all(r"\D", "")),
-        repaired=repaired(pl.col("value"), pl.col("cell")) | (pl.col("given") != pl.col("phone")),
+        identity=frame["e164"].scatter(odd, digits) if len(odd) else frame["e164"],
+        repaired=repaired(frame["value"], frame["cell"]) | (frame["given"] != frame["phone"]),
     )
     return conform(
         once(frame, "identity").with_columns(
@@ -66,18 +71,22 @@ def _taken_apart(cells: pl.DataFrame) -> pl.DataFrame:
 
 
 def _parsed(numbers: pl.DataFrame) -> pl.DataFrame:
-    """`phone`, `region`, `e164`, `country`, `kind`, `extension`, `problem` for distinct numbers, as the library says.
+    """`e164`, `country`, `kind`, `extension`, `problem` of numbers (`phone`, `region`), as the library says.
 
     The common spellings are decided in columns; the library is asked about the others.
     """
-    known = decided(numbers)
-    odd = numbers.join(known, on=["phone", "region"], how="anti", nulls_equal=True, maintain_order="left")
-    ruined = odd["phone"].str.contains(_RUINED)
-    asked = odd.filter(~ruined)
-    answers = each(_parse, list(asked.iter_rows()))
-    rows = [(*number, *answer) for number, answer in zip(asked.iter_rows(), answers, strict=True)]
-    rows += [(*number, *_RUIN) for number in odd.filter(ruined).iter_rows()]
-    return pl.concat([known, pl.DataFrame(rows, schema=known.schema, orient="row")])
+    known = decided(numbers).with_columns(extension=pl.lit(None, dtype=pl.String)).select("place", *_PARSED)
+    is_known = np.zeros(len(numbers), dtype=np.bool_)
+    is_known[known["place"].to_numpy()] = True
+    odd = numbers.with_row_index("place").filter(~pl.Series(is_known))
+    if odd.is_empty():
+        return known.drop("place")
+    different = odd.select("phone", "region").unique()
+    answers = pl.DataFrame(each(_parse, list(different.iter_rows())), schema=_PARSED, orient="row")
+    told = odd.join(
+        pl.concat([different, answers], how="horizontal"), on=["phone", "region"], nulls_equal=True, how="left"
+    )
+    return pl.concat([known, told.select(known.columns)]).sort("place").drop("place")
 
 
 _RUIN: _Parsed = (None, None, None, None, "digits lost by a spreadsheet (scientific notation)")
@@ -85,6 +94,8 @@ _RUIN: _Parsed = (None, None, None, None, "digits lost by a spreadsheet (scienti
 
 def _parse(number: tuple[str, str | None]) -> _Parsed:
     phone, region = number
+    if _RUINED.fullmatch(phone):
+        return _RUIN
     text = "+" + phone[2:] if phone.startswith("00") else phone
     try:
         parsed = phonenumbers.parse(text, region)

@@ -48,6 +48,7 @@ _SINGLE = (
     "merged_into",
     "merged_ids",
 )
+_TOLD = {1: "told_first", 2: "told_last"}
 _NAME_IN_EMAIL = r"^([a-z]{2,})[._-]([a-z]{3,})\d*@"
 
 
@@ -155,7 +156,7 @@ def _piece(rows: pl.DataFrame, orders: pl.DataFrame, keep: Collection[str], ever
 def _mended(given: pl.DataFrame, rows: pl.DataFrame, name: str) -> pl.DataFrame:
     """The values of a column that cleaning did more to than take blanks and placeholders away."""
     frame = pl.DataFrame({"record": given["record"], "given": given[name], "value": rows[name]})
-    some = frame.filter(pl.col("given") != pl.col("value")).filter(repaired(pl.col("given"), pl.col("value")))
+    some = frame.filter(repaired(frame["given"], frame["value"]))
     return some.select("record", "given", "value", field=pl.lit(name), repair=_how(pl.col("given")))
 
 
@@ -173,20 +174,17 @@ def _companies_apart(rows: pl.DataFrame, reachable: pl.Series) -> tuple[pl.DataF
     Returns:
         The rows, and the moved names as repairs.
     """
-    names = rows.select(
-        "record",
-        name=pl.when(pl.col("first").is_null() | pl.col("last").is_null()).then(
-            pl.coalesce("full_name", "last", "first")
-        ),
-        free=pl.col("company").is_null() & pl.col("record").is_in(reachable.implode()),
-    )
-    are = are_companies(names["name"]) & names["free"]
-    if not are.any():
-        return rows, pl.DataFrame(schema=dict(REPAIRS)).select("record", "given", "value", "field", "repair")
-    moved = names.filter(are).select(
-        "record", given="name", value="name", field=pl.lit("company"), repair=pl.lit("a company in a person's place")
-    )
-    rows = rows.with_columns(company=names["name"].zip_with(are, rows["company"]))
+    name = rows.select(
+        pl.when(pl.col("first").is_null() | pl.col("last").is_null()).then(pl.coalesce("full_name", "last", "first"))
+    ).to_series()
+    some = (name.is_not_null() & rows["company"].is_null()).arg_true()
+    found = are_companies(name.gather(some)) & rows["record"].gather(some).is_in(reachable.implode())
+    are = pl.Series([False]).new_from_index(0, len(rows)).scatter(some.filter(found), values=True)
+    moved = pl.DataFrame({"record": rows["record"], "given": name, "value": name}).filter(are)
+    moved = moved.with_columns(field=pl.lit("company"), repair=pl.lit("a company in a person's place"))
+    if moved.is_empty():
+        return rows, moved
+    rows = rows.with_columns(company=name.zip_with(are, rows["company"]))
     return rows.with_columns(rows[name].set(are, None) for name in ("first", "middle", "last", "full_name")), moved
 
 
@@ -206,17 +204,17 @@ def _elements(rows: pl.DataFrame, column: str) -> pl.DataFrame:
 
 def _names_that_are_emails(rows: pl.DataFrame) -> pl.DataFrame:
     """An e-mail in a name's place goes where e-mails are; auto-saved contacts have it there."""
-    found = pl.coalesce(
-        pl.when(pl.col(name).str.contains(r"^\S+@\S+\.\S+$")).then(pl.col(name))
-        for name in ("first", "full_name", "last")
-    )
+    names = ("first", "full_name", "last")
+    if not any(rows[name].str.contains("@", literal=True).any() for name in names):
+        return rows
+    found = pl.coalesce(pl.when(pl.col(name).str.contains(r"^\S+@\S+\.\S+$")).then(pl.col(name)) for name in names)
     cell = pl.when(found.is_not_null()).then(pl.concat_list(pl.struct(value=found, tag=pl.lit(None, dtype=pl.String))))
     return rows.with_columns(
         emails=pl.when(found.is_not_null() & pl.col("emails").is_null()).then(cell)
         .when(found.is_not_null()).then(pl.concat_list("emails", cell))
         .otherwise("emails")
     ).with_columns(
-        pl.when(~pl.col(name).str.contains("@")).then(pl.col(name)) for name in ("first", "last", "full_name")
+        pl.when(~pl.col(name).str.contains("@")).then(pl.col(name)) for name in names
     )  # fmt: skip
 
 
@@ -250,14 +248,15 @@ def _with_region(cells: pl.DataFrame, postal: pl.DataFrame, rows: pl.DataFrame) 
 def _records(rows: pl.DataFrame, mails: pl.DataFrame, orders: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The records, and what their dates and locales say that cannot be understood, as `EXTRAS`."""
     keys = name_keys(rows.select("first", "middle", "last", "suffix", "nickname"))
-    told = mails.filter(~pl.col("role")).select("record", local=pl.col("email").str.to_lowercase())
     nameless = rows.filter(pl.col("first").is_null(), pl.col("last").is_null(), pl.col("nickname").is_null())["record"]
-    told = told.filter(pl.col("record").is_in(nameless.implode())).select(
-        "record",
-        told_first=pl.col("local").str.extract(_NAME_IN_EMAIL, 1),
-        told_last=pl.col("local").str.extract(_NAME_IN_EMAIL, 2),
+    told = (
+        mails.filter(~pl.col("role"), pl.col("record").is_in(nameless.implode()))
+        .select("record", local=pl.col("email").str.to_lowercase())
+        .select("record", *(pl.col("local").str.extract(_NAME_IN_EMAIL, at).alias(name) for at, name in _TOLD.items()))
+        .drop_nulls()
+        .unique("record", keep="first", maintain_order=True)
     )
-    told = told.drop_nulls().unique("record", keep="first", maintain_order=True)
+    nothing = pl.Series([None], dtype=pl.String).new_from_index(0, len(rows))
     status = pl.col("email_status").str.strip_chars().str.to_lowercase()
     keyless = pl.col("first_key").is_null() & pl.col("last_key").is_null()
     is_site = rows["contact_id"].is_not_null()
@@ -279,7 +278,7 @@ def _records(rows: pl.DataFrame, mails: pl.DataFrame, orders: pl.DataFrame) -> t
     ]  # fmt: skip
     people = (
         pl.concat([rows.drop("birthdate", "suffix"), keys, rows.select("suffix"), dated], how="horizontal")
-        .join(told, on="record", how="left", maintain_order="left")
+        .with_columns(nothing.scatter(told["record"], told[name]).alias(name) for name in _TOLD.values())
         .with_columns(
             record=pl.int_range(pl.len(), dtype=pl.UInt32),
             record_id=pl.concat_str("source", pl.when(is_site).then("contact_id").otherwise(number), separator=":"),
@@ -306,6 +305,8 @@ def _records(rows: pl.DataFrame, mails: pl.DataFrame, orders: pl.DataFrame) -> t
 def _month_first(rows: pl.DataFrame, orders: pl.DataFrame, column: str) -> pl.Series:
     """Whether numeric dates of a column have the month first, for each row by its file."""
     by_file = orders.filter(pl.col("column") == column).select("source", "file", "is_month_first")
+    if by_file.is_empty():
+        return pl.Series([None], dtype=pl.Boolean).new_from_index(0, len(rows))
     files = rows.select("source", "file")
     return files.join(by_file, on=["source", "file"], how="left", nulls_equal=True, maintain_order="left")[
         "is_month_first"
