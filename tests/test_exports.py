@@ -170,7 +170,7 @@ def test_lines_taken_apart_in_columns_are_what_csv_makes_of_them(text: str, widt
     found = []
     for piece in pieces(iter(lines), ",", width, first_line=1, chunk=chunk):
         found += [(one.number, None if one.problem else one.cells, one.raw) for one in piece.single]
-        for one in piece.whole.iter_rows(named=True):
+        for one in piece.apart(width).iter_rows(named=True):
             found.append((one["line"], [one[str(at)] for at in range(width)], one["raw"]))
 
     assert sorted(found, key=lambda one: one[0]) == expected
@@ -185,7 +185,7 @@ def test_reading_holds_a_piece_of_the_file_and_not_the_file(tmp_path: Path) -> N
 
     held = 0
     for piece in pieces(islice(path.open(newline=""), 1, None), ",", 3, first_line=2, chunk=500):
-        held += len(piece.whole)
+        held += len(piece.apart(3))
 
     assert held == 40_000
     assert tracemalloc.get_traced_memory()[1] < 8e6 < path.stat().st_size

@@ -20,8 +20,8 @@ NON_GEOGRAPHIC = "001"
 TOO_FEW_OR_MANY = "not a phone number: too few or too many digits"
 FEW = 200
 """Below so many numbers of one plan its expressions cost more than the library."""
-PIECE = 50_000
-_Step = Callable[[pl.DataFrame, str], list[pl.DataFrame]]
+PIECE = 100_000
+_Step = Callable[[pl.DataFrame, str], tuple[str, list[pl.DataFrame]]]
 LONGEST = 17
 """Digits of a national number at most; more are an error of parsing, which the library explains."""
 _PLAIN = r"^[ (]*\+?[0-9 ().\-/]*$"
@@ -87,13 +87,18 @@ def decided(numbers: pl.DataFrame) -> pl.DataFrame:
     nowhere = home.filter(pl.col("region").is_null())
     work: list[tuple[_Step, pl.DataFrame, str]] = [(_international, *one) for one in _groups(_coded(foreign), "code")]
     work += [(_national, *one) for one in _groups(home, "region") if one[1] in SUPPORTED_REGIONS]
+    by_code: dict[str, list[pl.DataFrame]] = {}
     with ThreadPoolExecutor(pl.thread_pool_size()) as threads:
-        results = list(threads.map(_done, work))
+        for code, frames in threads.map(_done, work):
+            by_code.setdefault(code, []).extend(frames)
+        together = [(code, pl.concat(frames)) for code, frames in by_code.items()]
+        pieces = [(piece, code) for code, whole in together for piece in whole.iter_slices(PIECE)]
+        results = list(threads.map(_told, *zip(*pieces, strict=True))) if pieces else []
     nothing = _result(nowhere, pl.lit(None), pl.lit(None), pl.lit(None))
     return pl.concat([nothing, *(frame for several in results for frame in several)]).sort("place")
 
 
-def _done(work: tuple[_Step, pl.DataFrame, str]) -> list[pl.DataFrame]:
+def _done(work: tuple[_Step, pl.DataFrame, str]) -> tuple[str, list[pl.DataFrame]]:
     step, frame, key = work
     return step(frame, key)
 
@@ -112,11 +117,11 @@ def _coded(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.with_columns(code=code).with_columns(number=pl.col("digits").str.slice(pl.col("code").str.len_bytes()))
 
 
-def _international(frame: pl.DataFrame, code: str) -> list[pl.DataFrame]:
-    return _finished(frame, code, _main_plan(code))
+def _international(frame: pl.DataFrame, code: str) -> tuple[str, list[pl.DataFrame]]:
+    return code, [_bare(frame, _main_plan(code))]
 
 
-def _national(frame: pl.DataFrame, region: str) -> list[pl.DataFrame]:
+def _national(frame: pl.DataFrame, region: str) -> tuple[str, list[pl.DataFrame]]:
     """Numbers as they are dialled in a region, maybe with its own calling code; calls abroad are not decided."""
     plan = _plan(region, 0)
     assert plan is not None
@@ -130,28 +135,21 @@ def _national(frame: pl.DataFrame, region: str) -> list[pl.DataFrame]:
     coded = coded.filter(better | _too_long(coded["digits"], plan))
     plain = frame.join(coded.select("place"), on="place", how="anti", maintain_order="left") if len(coded) else frame
     plain = plain.with_columns(number=pl.col("digits"))
-    return [*_finished(coded, plan.code, _main_plan(plan.code)), *_finished(plain, plan.code, plan)]
+    return plan.code, [_bare(coded, _main_plan(plan.code)), _bare(plain, plan)]
 
 
-def _finished(frame: pl.DataFrame, code: str, plan: _Plan) -> list[pl.DataFrame]:
-    """Results for the numbers of one calling code, `number` being what follows it.
-
-    Args:
-        frame: `place`, `region`, `number`.
-        code: the calling code.
-        plan: the plan whose national prefix is taken off.
-    """
-    if frame.is_empty():
-        return []
+def _bare(frame: pl.DataFrame, plan: _Plan) -> pl.DataFrame:
+    """Numbers (`number`, behind their calling code) without their national prefix: `place`, `region`, `number`."""
     stripped = _without_prefix(frame["number"], plan)
     length = stripped.str.len_bytes()
     usable = ~length.is_in(plan.local) & (length.is_in(plan.lengths) | (length > plan.lengths[-1]))
-    frame = frame.with_columns(
-        number=pl.DataFrame({"s": stripped, "n": frame["number"], "u": usable})
-        .select(pl.when("u").then("s").otherwise("n"))
-        .to_series()
-    )
-    frame = frame.filter(pl.col("number").str.len_bytes().is_between(2, LONGEST), frame["number"].str.len_bytes() >= 2)
+    number = stripped.zip_with(usable, frame["number"])
+    length = number.str.len_bytes()
+    return frame.select("place", "region", number=number).filter((length >= 2) & (length <= LONGEST))
+
+
+def _told(frame: pl.DataFrame, code: str) -> list[pl.DataFrame]:
+    """Results for the national numbers (`place`, `region`, `number`) of a calling code."""
     regions = COUNTRY_CODE_TO_REGION_CODE[int(code)]
     e164 = pl.concat_str(pl.lit(f"+{code}"), pl.col("number"))
     found: list[pl.DataFrame] = []

@@ -20,7 +20,7 @@ from transforms.names import are_companies, company_keys, name_keys, split_full_
 from transforms.phones import phones
 from transforms.schema import EXTRAS, IDENTIFIERS, LABELS, RECORDS, REJECTS, REPAIRS, ROWS, SITE, checked, conform
 
-PIECE = 200_000
+PIECE = 125_000
 """Rows that are normalised at once."""
 OPTED_OUT = (
     "unsubscribed",

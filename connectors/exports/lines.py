@@ -32,13 +32,27 @@ class Line(NamedTuple):
 
 
 class Piece(NamedTuple):
-    """Some rows of a table: those with a cell for every column as a frame, the others one by one.
+    """Some rows of a table: those with a cell for every column still as `text`, the others one by one.
 
-    `whole` has the columns `line`, `raw`, and the cells of column 0, 1, 2 … as `0`, `1`, `2` ….
+    Attributes:
+        single: the rows that were read one by one.
+        line: the line that each of the others is on.
+        text: their text.
+        delimiter: what stands between their cells.
     """
 
-    whole: pl.DataFrame | None
     single: list[Line]
+    line: pl.Series = pl.Series([], dtype=pl.UInt32)
+    text: pl.Series = pl.Series([], dtype=pl.String)
+    delimiter: str = ","
+
+    def __len__(self) -> int:
+        return len(self.single) + len(self.text)
+
+    def apart(self, width: int) -> pl.DataFrame:
+        """The rows that are still text: `line`, `raw`, and the cells of column 0, 1, 2 … as `0`, `1`, `2` …."""
+        cells = _apart(self.text, self.delimiter, width)
+        return cells.with_columns(line=self.line, raw=self.text)
 
 
 def rows(lines: Iterator[str], delimiter: str) -> Iterator[Line]:
@@ -65,8 +79,7 @@ def pieces(lines: Iterator[str], delimiter: str, width: int, *, first_line: int,
     sound = _sound(delimiter) if width > 1 and delimiter.isascii() else None
     while count := feed.fill(chunk):
         text = pl.Series(feed.kept[:count]).str.strip_chars_end("\r\n")
-        quoted = text.str.contains('"', literal=True)
-        broken = quoted & ~text.str.contains(sound) if sound else ~quoted | True
+        bare, broken = _without_quotes(text, delimiter, sound)
         single: list[Line] = []
         spans: list[int] = []
         end = 0
@@ -75,7 +88,6 @@ def pieces(lines: Iterator[str], delimiter: str, width: int, *, first_line: int,
                 single += _row(feed, at, number + at, delimiter)
                 end = feed.at
                 spans += range(at, min(end, count))
-        bare = text.zip_with(~quoted, text.str.replace_all(_QUOTED, "")) if quoted.any() else text
         whole = (bare.str.count_matches(delimiter, literal=True) == width - 1) & ~text.str.contains(_odd(delimiter))
         if spans:
             whole = whole.scatter(spans, False)
@@ -83,8 +95,7 @@ def pieces(lines: Iterator[str], delimiter: str, width: int, *, first_line: int,
         for at in rest.arg_true():
             single += _row(feed, at, number + at, delimiter)
         numbers = pl.int_range(number, number + count, dtype=pl.UInt32, eager=True).filter(whole)
-        raw = text.filter(whole)
-        yield Piece(_apart(raw, delimiter, width).with_columns(line=numbers, raw=raw), sorted(single))
+        yield Piece(sorted(single), numbers, text if whole.all() else text.filter(whole), delimiter)
         passed = max(count, end)
         feed.drop(passed)
         number += passed
@@ -138,6 +149,23 @@ def _repaired(line: str, number: int, delimiter: str) -> Line:
     return Line(number, [], raw, "a quote is opened and never closed")
 
 
+def _without_quotes(text: pl.Series, delimiter: str, sound: str | None) -> tuple[pl.Series, pl.Series]:
+    """Lines without what is quoted in them, and in which of them the quotes are unsound.
+
+    Most lines with quotes have them around empty cells alone; these are told without looking at each cell.
+    """
+    nowhere = pl.Series([False]).new_from_index(0, len(text))
+    if sound is None:
+        return text, ~nowhere
+    bare = text.str.strip_prefix('""').str.replace_all(f'{delimiter}""', delimiter, literal=True)
+    quoted = bare.str.contains('"', literal=True) | text.str.contains(f'""[^{re.escape(delimiter)}]')
+    places = quoted.arg_true()
+    if places.is_empty():
+        return bare, nowhere
+    some = text.gather(places)
+    return bare.scatter(places, some.str.replace_all(_QUOTED, "")), nowhere.scatter(places, ~some.str.contains(sound))
+
+
 _QUOTED = r'"(?:[^"]|"")*"'
 
 
@@ -158,7 +186,7 @@ def _apart(text: pl.Series, delimiter: str, width: int) -> pl.DataFrame:
     schema = {str(at): pl.String for at in range(width)}
     if text.is_empty():
         return pl.DataFrame(schema=schema)
-    data = text.str.join("\n").item().encode()
+    data = text.str.join("\n").cast(pl.Binary).item()
     return pl.read_csv(
         io.BytesIO(data), has_header=False, schema=schema, separator=delimiter, empty_string_is_null=False
     )

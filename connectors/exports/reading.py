@@ -9,7 +9,9 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
@@ -22,7 +24,7 @@ from connectors.exports.containers import Part, parts
 from connectors.exports.decoding import decoded
 from connectors.exports.formats import normalised
 from connectors.exports.guards import unguarded
-from connectors.exports.layout import how_many_known, layout, no_column
+from connectors.exports.layout import Layout, how_many_known, layout, no_column
 from connectors.exports.lines import Line, Piece, pieces, rows
 from transforms.errors import InputError
 from transforms.schema import REJECTS, ROWS, conform
@@ -30,6 +32,10 @@ from transforms.schema import REJECTS, ROWS, conform
 DELIMITERS = ",;\t|"
 HEADER_WITHIN = 20
 """A header is looked for in this many first rows: some exports put text above it."""
+FEW = 100
+"""Cells of a column that are looked at before all of them."""
+PIECES_AT_ONCE = 4
+"""Pieces of a table that wait to be put in their places."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +97,14 @@ class Wanted:
         }
 
 
+class _Table(NamedTuple):
+    """What became of a piece of a table, and of each column the first cell with anything in it."""
+
+    rows: pl.DataFrame
+    rejects: pl.DataFrame
+    examples: dict[str, str]
+
+
 class _Origin(NamedTuple):
     """What a table was before it was one."""
 
@@ -146,7 +160,7 @@ def _read_part(part: Part, wanted: Wanted) -> Reading:
     if part.sheet is not None:
         filled = [Line(number, cells, _as_csv(cells)) for number, cells in enumerate(part.sheet, start=1) if any(cells)]
         before, header = _header(filled[:HEADER_WITHIN], part.name, wanted)
-        return _read_table(part.name, header, [Piece(None, filled[before + 1 :])], wanted, _Origin("workbook", ""))
+        return _read_table(part.name, header, [Piece(filled[before + 1 :])], wanted, _Origin("workbook", ""))
     with part.file as file:
         text = decoded(part.name, file)
         head = text.head()
@@ -173,29 +187,23 @@ def _read_table(name: str, header: Line, several: Iterable[Piece], wanted: Wante
         identifiers=wanted.identifiers,
         key_column=wanted.key_column,
     )
-    where, row = wanted.placed(name), wanted.first_row
+    tables = [_Table(pl.DataFrame(schema=dict(ROWS)), pl.DataFrame(schema=dict(REJECTS)), {})]
+    row = wanted.first_row
+    with ThreadPoolExecutor(pl.thread_pool_size()) as threads:
+        waiting: deque[Future[_Table]] = deque()
+        for piece in several:
+            waiting.append(threads.submit(_table, piece, row, header, places, wanted, name))
+            row += len(piece)
+            if len(waiting) > PIECES_AT_ONCE:
+                tables.append(waiting.popleft().result())
+        tables += [one.result() for one in waiting]
     examples: dict[str, str] = {}
-    frames, rejects = [pl.DataFrame(schema=dict(ROWS))], [pl.DataFrame(schema=dict(REJECTS))]
-    for piece in several:
-        lines = _together(piece, header)
-        lines = lines.with_columns(pl.int_range(row, row + len(lines), dtype=pl.UInt32, eager=True).alias("row"))
-        row += len(lines)
-        if not wanted.auto_saved and (unasked := places.unasked()) is not None:
-            lines = lines.with_columns(reason=pl.coalesce("reason", pl.when(unasked).then(pl.lit(_AUTO_SAVED))))
-        wrong = lines.filter(pl.col("reason").is_not_null())
-        if len(wrong):
-            rejects.append(conform(wrong.with_columns(**where), REJECTS))
-            lines = lines.filter(pl.col("reason").is_null())
-        lines = lines.with_columns(unguarded(lines[at]) for at in map(str, places.wanted))
-        for at in places.wanted:
-            column = places.columns[at]
-            if column not in examples and (filled := _first_filled(lines[str(at)])):
-                examples[column] = filled
-        frames.append(conform(lines.select("line", "row", "raw", **where, **places.expressions()), ROWS))
+    for table in tables:
+        examples = table.examples | examples
     return Reading(
         file=name,
-        rows=pl.concat(frames),
-        rejects=pl.concat(rejects),
+        rows=pl.concat(table.rows for table in tables),
+        rejects=pl.concat(table.rejects for table in tables),
         format=places.format.name,
         encoding=origin.encoding,
         delimiter=origin.delimiter,
@@ -205,6 +213,25 @@ def _read_table(name: str, header: Line, several: Iterable[Piece], wanted: Wante
         unmapped=tuple(places.unmapped),
         ignored=tuple(places.ignored),
         data_rows=row - wanted.first_row,
+    )
+
+
+def _table(piece: Piece, row: int, header: Line, places: Layout, wanted: Wanted, name: str) -> _Table:
+    """A piece's rows in their places, the first of them being this row of its source."""
+    where = wanted.placed(name)
+    lines = _together(piece, header)
+    lines = lines.with_columns(pl.int_range(row, row + len(lines), dtype=pl.UInt32, eager=True).alias("row"))
+    if not wanted.auto_saved and (unasked := places.unasked()) is not None:
+        lines = lines.with_columns(reason=pl.coalesce("reason", pl.when(unasked).then(pl.lit(_AUTO_SAVED))))
+    rejects = lines.filter(pl.col("reason").is_not_null())
+    if len(rejects):
+        lines = lines.filter(pl.col("reason").is_null())
+    lines = lines.with_columns(unguarded(lines[at]) for at in map(str, places.wanted))
+    filled = {places.columns[at]: _first_filled(lines[str(at)]) for at in places.wanted}
+    return _Table(
+        rows=conform(lines.select("line", "row", "raw", **where, **places.expressions()), ROWS),
+        rejects=conform(rejects.with_columns(**where), REJECTS),
+        examples={column: cell for column, cell in filled.items() if cell},
     )
 
 
@@ -222,27 +249,33 @@ def _together(piece: Piece, header: Line) -> pl.DataFrame:
             "reason": pl.Series([reason for _, reason in several], dtype=pl.String),
         }
     )
-    if piece.whole is None:
+    if piece.text.is_empty():
         return single
-    again = _is_header(piece.whole, header)
-    whole = piece.whole.with_columns(reason=pl.when(again).then(pl.lit(_HEADER_AGAIN)))
-    return whole.select(single.columns).merge_sorted(single, key="line") if len(single) else whole
+    whole = piece.apart(width)
+    again = _is_header(whole, header)
+    whole = whole.with_columns(reason=pl.when(again).then(pl.lit(_HEADER_AGAIN))).select(single.columns)
+    return whole.merge_sorted(single, key="line") if len(single) else whole
 
 
 def _is_header(whole: pl.DataFrame, header: Line) -> pl.Series:
     """Which of these rows are the header once more."""
-    first = whole["0"].str.to_lowercase().str.strip_chars() == header.cells[0].lower().strip()
+    begin = header.cells[0].strip().lower()
+    long = (whole["0"].str.len_chars() >= len(begin)).arg_true()
+    first = long.filter(whole["0"].gather(long).str.to_lowercase().str.strip_chars() == begin)
     names = [normalised(cell) for cell in header.cells]
     cells = whole.select(map(str, range(len(names))))
-    same = [at for at in first.arg_true() if [normalised(cell) for cell in cells.row(at)] == names]
+    same = [at for at in first if [normalised(cell) for cell in cells.row(at)] == names]
     nowhere = pl.Series([False]).new_from_index(0, len(whole))
     return nowhere.scatter(same, True) if same else nowhere
 
 
 def _first_filled(cells: pl.Series) -> str | None:
     """The first cell with anything in it."""
-    filled = cells.str.contains(r"\S").arg_max()
-    return str(cells[filled]).strip() or None if filled is not None else None
+    for some in (cells.head(FEW), cells):
+        filled = some.str.contains(r"\S").arg_max()
+        if filled is not None and (cell := str(some[filled]).strip()):
+            return cell
+    return None
 
 
 def _read_cards(name: str, lines: Iterator[str], wanted: Wanted, encoding: str) -> Reading:
