@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
@@ -28,6 +29,7 @@ from transforms.preparation import (
     People,
     Prepared,
     Several,
+    Texts,
 )
 from transforms.rarity import USUAL
 
@@ -117,6 +119,28 @@ def similarity(left: pl.Series, right: pl.Series, scorer: Scorer, *, where: pl.S
     return pl.Series("score", found)
 
 
+class _Two(NamedTuple):
+    """Different values of a single field, two by two: `one` and `two` are their places among all of the field's."""
+
+    values: Texts
+    one: Numbers
+    two: Numbers
+
+    def similarity(self, scorer: Scorer, *, where: pl.Series | None = None) -> pl.Series:
+        """The scorer's value for each two; 0 outside of `where`."""
+        places = np.arange(len(self.one)) if where is None else np.flatnonzero(where.to_numpy())
+        found = np.zeros(len(self.one), dtype=np.float32)
+        texts = self.values.letters
+        found[places] = process.cpdist(
+            texts[self.one[places]].tolist(), texts[self.two[places]].tolist(), scorer=scorer, dtype=np.float32
+        )
+        return pl.Series(found)
+
+    def spelled(self) -> tuple[pl.Series, pl.Series]:
+        """The values as texts."""
+        return self.values.different.gather(self.one), self.values.different.gather(self.two)
+
+
 @cache
 def nicknames() -> pl.DataFrame:
     """Pairs of first names that stand for each other: `low`, `high`. A name and its short form, or two short forms."""
@@ -147,7 +171,11 @@ def _names(
     left, right = pairs["left"].to_numpy(), pairs["right"].to_numpy()
 
     def spelled(at: NDArray[np.intp]) -> list[pl.Series]:
-        return [people.values[name].gather(side[name][at] - 1) for side in (one, two) for name in ("first", "last")]
+        return [
+            people.values[name].different.gather(side[name][at] - 1)
+            for side in (one, two)
+            for name in ("first", "last")
+        ]
 
     has_surnames = (one["more"] | two["more"]) & HAS_SURNAMES > 0
     at = np.flatnonzero((last_alone == 1) & has_surnames)
@@ -178,7 +206,7 @@ def _alone(
     one: Numbers,
     two: Numbers,
     people: People,
-    alike: Callable[[pl.Series, pl.Series], pl.Series] | None = None,
+    alike: Callable[[_Two], pl.Series] | None = None,
 ) -> Levels:
     """The level of each two values by themselves: 0 where one is missing, the highest where both are the same.
 
@@ -196,9 +224,8 @@ def _alone(
     unlike = np.flatnonzero(levels == 1)
     key, which = np.unique(one[unlike].astype(np.uint64) << np.uint64(32) | two[unlike], return_inverse=True)
     if len(key):
-        values = people.values[field]
-        found = alike(values.gather((key >> np.uint64(32)) - 1), values.gather((key & np.uint64(0xFFFFFFFF)) - 1))
-        levels[unlike] = found.to_numpy()[which]
+        two_by_two = _Two(people.values[field], *(half.astype(np.uint32) - 1 for half in (key >> 32, key)))
+        levels[unlike] = alike(two_by_two).to_numpy()[which]
     return levels
 
 
@@ -216,12 +243,14 @@ def _is_a_middle_name(
     for first, other in ((one["first"][at], right[at]), (two["first"][at], left[at])):
         middle = people.further[other, column]
         there = np.flatnonzero((first > 0) & (middle > 0))
-        words = people.values["middle"].gather(middle[there] - 1).str.extract(r"^(\w+)")
-        found[there] |= (people.values["first"].gather(first[there] - 1) == words).fill_null(value=False).to_numpy()
+        words = people.values["middle"].different.gather(middle[there] - 1).str.extract(r"^(\w+)")
+        found[there] |= (
+            (people.values["first"].different.gather(first[there] - 1) == words).fill_null(value=False).to_numpy()
+        )
     return found
 
 
-def _by_letters(a: pl.Series, b: pl.Series) -> pl.DataFrame:
+def _by_letters(both: _Two) -> pl.DataFrame:
     """What the letters of two names say.
 
     Returns:
@@ -230,8 +259,9 @@ def _by_letters(a: pl.Series, b: pl.Series) -> pl.DataFrame:
         it is the first letter of the other.
     """
     low, high = JUST_LIKE
-    close = similarity(a, b, JaroWinkler.normalized_similarity)
-    steps = similarity(a, b, OSA.normalized_similarity, where=close.is_between(low, high))
+    close = both.similarity(JaroWinkler.normalized_similarity)
+    steps = both.similarity(OSA.normalized_similarity, where=close.is_between(low, high))
+    a, b = both.spelled()
     one, two = pl.col("one"), pl.col("two")
     return (
         pl.DataFrame({"one": a, "two": b, "close": close, "steps": steps})
@@ -243,9 +273,9 @@ def _by_letters(a: pl.Series, b: pl.Series) -> pl.DataFrame:
     )
 
 
-def _alike_firsts(a: pl.Series, b: pl.Series) -> pl.Series:
+def _alike_firsts(names: _Two) -> pl.Series:
     """The levels of different first names by themselves."""
-    both = _by_letters(a, b)
+    both = _by_letters(names)
     one, two = pl.col("one"), pl.col("two")
     nick = both.select(low=pl.min_horizontal(one, two), high=pl.max_horizontal(one, two)).join(
         nicknames().with_columns(nick=pl.lit(value=True)), on=["low", "high"], how="left", maintain_order="left"
@@ -260,14 +290,14 @@ def _alike_firsts(a: pl.Series, b: pl.Series) -> pl.Series:
     return both.with_columns(nick.fill_null(value=False)).select(level=level.cast(pl.UInt8)).to_series()
 
 
-def _alike_lasts(a: pl.Series, b: pl.Series) -> pl.Series:
+def _alike_lasts(names: _Two) -> pl.Series:
     """The levels of different surnames by themselves."""
     level = (
         pl.when((pl.col("close") >= 0.93) | pl.col("typo")).then(3)
         .when("initial").then(2)
         .otherwise(1)
     )  # fmt: skip
-    return _by_letters(a, b).select(level=level.cast(pl.UInt8)).to_series()
+    return _by_letters(names).select(level=level.cast(pl.UInt8)).to_series()
 
 
 def _share_a_surname(a: pl.Series, b: pl.Series) -> NDArray[np.bool_]:
@@ -324,8 +354,9 @@ def _further(pairs: pl.DataFrame, people: People) -> pl.DataFrame:
     )
 
 
-def _alike_middles(a: pl.Series, b: pl.Series) -> pl.Series:
+def _alike_middles(names: _Two) -> pl.Series:
     """The levels of different middle names: the same where one is the other's initial."""
+    a, b = names.spelled()
     one, two = pl.col("one"), pl.col("two")
     initial = pl.min_horizontal(one.str.len_chars(), two.str.len_chars()) == 1
     agree = initial & (one.str.head(1) == two.str.head(1))
@@ -491,10 +522,10 @@ def _addresses(pairs: pl.DataFrame, home: Several) -> pl.DataFrame:
     return _best(pairs, crossed, level, "address", codes=codes, words=words, letters=letters)
 
 
-def _alike_companies(a: pl.Series, b: pl.Series) -> pl.Series:
+def _alike_companies(names: _Two) -> pl.Series:
     """The levels of different companies' names."""
-    close = similarity(a, b, token_set_ratio)
-    typo = similarity(a, b, JaroWinkler.normalized_similarity, where=close < 90)
+    close = names.similarity(token_set_ratio)
+    typo = names.similarity(JaroWinkler.normalized_similarity, where=close < 90)
     alike = (close >= 90) | (typo >= 0.92)
     return alike.cast(pl.UInt8) + 1
 

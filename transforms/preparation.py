@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import polars as pl
@@ -26,6 +27,18 @@ HAS_MIDDLE, HAS_SURNAMES = 1 << 16, 1 << 17
 
 
 @dataclass(frozen=True)
+class Texts:
+    """Different texts, by their place among them."""
+
+    different: pl.Series
+
+    @cached_property
+    def letters(self) -> NDArray[np.object_]:
+        """The texts as rapidfuzz takes them."""
+        return np.array(self.different.to_list(), dtype=object)
+
+
+@dataclass(frozen=True)
 class People:
     """What is compared of each record's single fields: numbers, so that equality takes no letters.
 
@@ -41,7 +54,7 @@ class People:
 
     named: Numbers
     further: Numbers
-    values: Mapping[str, pl.Series]
+    values: Mapping[str, Texts]
     rarity: Mapping[str, pl.Series]
     surnames: pl.Series
 
@@ -144,7 +157,7 @@ def _people(tables: Records, held: Mapping[str, Held], common: Commonness) -> Pe
     return People(
         named=np.column_stack([numbers[name] for name in NAMED]),
         further=np.column_stack([numbers[name] for name in FURTHER]),
-        values={field: values.different for field, values in single.items()},
+        values={field: Texts(values.different) for field, values in single.items()},
         rarity={field: rarities(field, single[field].different, common).gather(single[field].code) for field in USUAL},
         surnames=records["last_key"],
     )
@@ -161,7 +174,7 @@ def _mail(tables: Records, held: Held, common: Commonness, records: int) -> Seve
     parts = mails.str.splitn("@", 2).struct
     local, domain = parts[0], parts[1]
     plain = local.str.replace_all("[._-]", "")
-    numbers = local.str.replace_all(r"\D", "")
+    numbers = local.str.replace_all("[^0-9]+", "")
     different = pl.select(
         domain=_identity(domain),
         plain=_identity(plain),
@@ -174,10 +187,12 @@ def _mail(tables: Records, held: Held, common: Commonness, records: int) -> Seve
         is_company=~domain.is_in(common.providers().implode()),
         rarity=rarities("email", mails, common),
     )
+    several = different["plain"].is_duplicated().gather(code).arg_true()  # of those alone it is asked for
+    named = _is_the_name(held.record.gather(several), plain.gather(code.gather(several)), tables.records)
     values = different[code].with_columns(
         code.alias("value"),
         is_shared=pl.col("is_shared") | role,
-        is_name=_is_the_name(held.record, plain.gather(code), tables.records),
+        is_name=pl.Series([False]).new_from_index(0, len(code)).scatter(several, named),
     )
     return _several(held.record, values, mails.gather(code).alias("value").to_frame(), records)
 
@@ -190,7 +205,8 @@ def _is_the_name(record: pl.Series, plain: pl.Series, people: pl.DataFrame) -> p
         plain: what stands before the `@`, without points and the like.
         people: the records.
     """
-    names = people.select("first_key", last=pl.col("last_key").str.replace_all(" ", "", literal=True))[record]
+    names = people.select("first_key", "last_key")[record]
+    names = names.with_columns(last=pl.col("last_key").str.replace_all(" ", "", literal=True))
     spelled, first, last = pl.col("plain"), pl.col("first_key"), pl.col("last")
     ways = [
         (first, (last, last.str.head(1), pl.lit(""))), (last, (first, first.str.head(1), pl.lit(""))),
