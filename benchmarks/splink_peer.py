@@ -1,5 +1,8 @@
 """Splink with settings that its own documentation would suggest for contacts: one table in, clusters out.
 
+It compares what onefold does: names, e-mail, phone, company, job title, address and birth date, and how common each value
+is. Of five ways to compare them this one had the best F1 on 100,000 of the generated contacts.
+
 python benchmarks/splink_peer.py people.csv clusters.csv
 """
 
@@ -25,6 +28,7 @@ database.execute(f"""
         nullif(lower(trim("Email")), '') AS email,
         nullif(right(regexp_replace("Phone Number", '[^0-9]', '', 'g'), 10), '') AS phone,
         nullif(lower("Company Name"), '') AS company,
+        nullif(lower("Job Title"), '') AS title,
         nullif(lower("Street Address"), '') AS street,
         nullif(lower("City"), '') AS city,
         nullif("Postal Code", '') AS postcode,
@@ -34,16 +38,20 @@ database.execute(f"""
 settings = SettingsCreator(
     link_type="dedupe_only",
     comparisons=[
-        cl.NameComparison("first_name").configure(term_frequency_adjustments=True),
-        cl.NameComparison("last_name").configure(term_frequency_adjustments=True),
-        cl.EmailComparison("email"),
-        cl.LevenshteinAtThresholds("phone", 1),
-        cl.JaroWinklerAtThresholds("company", [0.9]),
-        cl.JaroWinklerAtThresholds("street", [0.9]),
-        cl.JaroWinklerAtThresholds("city", [0.9]),
-        cl.ExactMatch("postcode"),
-        cl.LevenshteinAtThresholds("birth", 1),
-    ],
+        one.configure(term_frequency_adjustments=True)
+        for one in (
+            cl.NameComparison("first_name"),
+            cl.NameComparison("last_name"),
+            cl.EmailComparison("email"),
+            cl.LevenshteinAtThresholds("phone", 1),
+            cl.JaroWinklerAtThresholds("company", [0.9]),
+            cl.ExactMatch("title"),
+            cl.JaroWinklerAtThresholds("street", [0.9]),
+            cl.JaroWinklerAtThresholds("city", [0.9]),
+            cl.ExactMatch("postcode"),
+        )
+    ]
+    + [cl.DateOfBirthComparison("birth", input_is_string=True)],
     blocking_rules_to_generate_predictions=[
         block_on("email"),
         block_on("phone"),

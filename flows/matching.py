@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +61,7 @@ def match_file(
         raise UsageError(f"There is no file {decisions}.")
     if not out.parent.is_dir():
         raise UsageError(f"There is no folder {out.parent} to write {out.name} to.")
-    reading = _in_an_order_of_their_own(stage("read", _read, file, list(match_on), region, id_column))
+    reading = stage("read", _read, file, list(match_on), region, id_column)
     numbers, rejects = reading.rows.select("row", id="source_key"), reading.rejects
     tables = stage("normalise", _normalised, reading)
     del reading
@@ -109,13 +108,10 @@ def _verdicts(decisions: Path, ids: pl.DataFrame) -> Verdicts:
 
 
 def _read(file: Path, match_on: Sequence[str], region: str | None, id_column: str | None) -> Reading:
-    return read_export(file, source="file", rank=0, region=region, identifiers=match_on, key_column=id_column)
-
-
-def _in_an_order_of_their_own(reading: Reading) -> Reading:
-    """The rows ordered by what they say, so that the order of the file makes no difference to what is found."""
-    rows = reading.rows.sort(pl.col("raw").hash(seed=0), "raw")
-    return replace(reading, rows=rows.with_columns(raw=pl.lit(None, dtype=pl.String)))
+    """The rows, so that their order in the file makes no difference to what is found."""
+    return read_export(
+        file, source="file", rank=0, region=region, identifiers=match_on, key_column=id_column, by_content=True
+    )
 
 
 def _normalised(reading: Reading) -> Records:

@@ -254,6 +254,8 @@ def _kinds(numbers: pl.Series, plan: _Plan) -> pl.Series:
 
 def _of_kind(numbers: pl.Series, length: pl.Series, kind: _Kind) -> pl.Series:
     matching = _matches(numbers, kind.pattern)
+    if len(kind.lengths) == 1:
+        return matching & (length == kind.lengths[0])
     return matching & length.is_in(kind.lengths) if kind.lengths else matching
 
 

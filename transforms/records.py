@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
@@ -20,8 +21,8 @@ from transforms.names import are_companies, company_keys, name_keys, split_full_
 from transforms.phones import phones
 from transforms.schema import EXTRAS, IDENTIFIERS, LABELS, RECORDS, REJECTS, REPAIRS, ROWS, SITE, checked, conform
 
-PIECE = 125_000
-"""Rows that are normalised at once."""
+PIECE = 200_000
+"""Rows that are normalised at once, at most."""
 OPTED_OUT = (
     "unsubscribed",
     "cleaned",
@@ -93,8 +94,10 @@ def to_records(rows: pl.DataFrame, *, keep: Collection[str] = (), everyone: bool
 
     if len(rows) <= PIECE:
         return work(rows)
-    with ThreadPoolExecutor(pl.thread_pool_size()) as threads:
-        return together(threads.map(work, rows.iter_slices(PIECE)), orders)
+    cores = pl.thread_pool_size()
+    pieces = math.ceil(len(rows) / PIECE / cores) * cores  # so that no core waits for the last one
+    with ThreadPoolExecutor(cores) as threads:
+        return together(threads.map(work, rows.iter_slices(math.ceil(len(rows) / pieces))), orders)
 
 
 def together(parts: Iterable[Records], orders: pl.DataFrame) -> Records:

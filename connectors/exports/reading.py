@@ -25,9 +25,9 @@ from connectors.exports.decoding import decoded
 from connectors.exports.formats import normalised
 from connectors.exports.guards import unguarded
 from connectors.exports.layout import Layout, how_many_known, layout, no_column
-from connectors.exports.lines import Line, Piece, pieces, rows
+from connectors.exports.lines import CHUNK, Line, Piece, pieces, rows
 from transforms.errors import InputError
-from transforms.schema import REJECTS, ROWS, conform
+from transforms.schema import REJECTS, ROWS, conform, empty
 
 DELIMITERS = ",;\t|"
 HEADER_WITHIN = 20
@@ -70,6 +70,7 @@ class Wanted:
         first_row: the number of the file's first data row within its source.
         identifiers: further columns that identify a person, by header.
         key_column: the column that holds the row's own id in its source, by header.
+        by_content: whether the rows come in an order that depends on what they say alone, instead of the file's.
     """
 
     source: str
@@ -81,6 +82,7 @@ class Wanted:
     first_row: int = 1
     identifiers: Sequence[str] = ()
     key_column: str | None = None
+    by_content: bool = False
 
     @property
     def named(self) -> set[str]:
@@ -187,23 +189,35 @@ def _read_table(name: str, header: Line, several: Iterable[Piece], wanted: Wante
         identifiers=wanted.identifiers,
         key_column=wanted.key_column,
     )
-    tables = [_Table(pl.DataFrame(schema=dict(ROWS)), pl.DataFrame(schema=dict(REJECTS)), {})]
+    where = wanted.placed(name)
+
+    def placed(lines: pl.DataFrame) -> pl.DataFrame:
+        return conform(lines.select("line", "row", "raw", **where, **places.expressions()), ROWS)
+
+    def work(piece: Piece, row: int) -> _Table:
+        table = _table(piece, row, header, places, where, auto_saved=wanted.auto_saved)
+        return table if wanted.by_content else table._replace(rows=placed(table.rows))
+
+    tables: list[_Table] = []
     row = wanted.first_row
     with ThreadPoolExecutor(pl.thread_pool_size()) as threads:
         waiting: deque[Future[_Table]] = deque()
         for piece in several:
-            waiting.append(threads.submit(_table, piece, row, header, places, wanted, name))
+            waiting.append(threads.submit(work, piece, row))
             row += len(piece)
             if len(waiting) > PIECES_AT_ONCE:
                 tables.append(waiting.popleft().result())
         tables += [one.result() for one in waiting]
+        frames = [table.rows for table in tables]
+        if wanted.by_content and frames:
+            frames = list(threads.map(placed, _by_content(pl.concat(frames)).iter_slices(CHUNK)))
     examples: dict[str, str] = {}
     for table in tables:
         examples = table.examples | examples
     return Reading(
         file=name,
-        rows=pl.concat(table.rows for table in tables),
-        rejects=pl.concat(table.rejects for table in tables),
+        rows=pl.concat([empty(ROWS), *frames]),
+        rejects=pl.concat([empty(REJECTS), *(table.rejects for table in tables)]),
         format=places.format.name,
         encoding=origin.encoding,
         delimiter=origin.delimiter,
@@ -216,12 +230,13 @@ def _read_table(name: str, header: Line, several: Iterable[Piece], wanted: Wante
     )
 
 
-def _table(piece: Piece, row: int, header: Line, places: Layout, wanted: Wanted, name: str) -> _Table:
-    """A piece's rows in their places, the first of them being this row of its source."""
-    where = wanted.placed(name)
+def _table(
+    piece: Piece, row: int, header: Line, places: Layout, where: Mapping[str, pl.Expr], *, auto_saved: bool
+) -> _Table:
+    """A piece's rows by their cells `0`, `1` …, the first of them being this `row` of its source."""
     lines = _together(piece, header)
     lines = lines.with_columns(pl.int_range(row, row + len(lines), dtype=pl.UInt32, eager=True).alias("row"))
-    if not wanted.auto_saved and (unasked := places.unasked()) is not None:
+    if not auto_saved and (unasked := places.unasked()) is not None:
         lines = lines.with_columns(reason=pl.coalesce("reason", pl.when(unasked).then(pl.lit(_AUTO_SAVED))))
     rejects = lines.filter(pl.col("reason").is_not_null())
     if len(rejects):
@@ -229,10 +244,21 @@ def _table(piece: Piece, row: int, header: Line, places: Layout, wanted: Wanted,
     lines = lines.with_columns(unguarded(lines[at]) for at in map(str, places.wanted))
     filled = {places.columns[at]: _first_filled(lines[str(at)]) for at in places.wanted}
     return _Table(
-        rows=conform(lines.select("line", "row", "raw", **where, **places.expressions()), ROWS),
+        rows=lines.drop("reason"),
         rejects=conform(rejects.with_columns(**where), REJECTS),
         examples={column: cell for column, cell in filled.items() if cell},
     )
+
+
+def _by_content(rows: pl.DataFrame) -> pl.DataFrame:
+    """Rows ordered by what they say (`raw`), which is left out then."""
+    raw = rows["raw"]
+    hashes = raw.hash(seed=0)
+    order = hashes.arg_sort()
+    again = (hashes.gather(order).diff() == 0).arg_true()
+    if (raw.gather(order.gather(again)) != raw.gather(order.gather(again - 1))).any():  # two texts of one hash
+        order = rows.select(pl.arg_sort_by(hashes, "raw")).to_series()
+    return rows.drop("raw").rechunk()[order].with_columns(raw=pl.lit(None, dtype=pl.String))
 
 
 def _together(piece: Piece, header: Line) -> pl.DataFrame:
@@ -289,9 +315,10 @@ def _read_cards(name: str, lines: Iterator[str], wanted: Wanted, encoding: str) 
         row += 1
     kinds = {name: kind for name, kind in ROWS.items() if found and name in found[0]}
     frame = pl.DataFrame(found, schema_overrides=kinds)
+    frame = frame.with_columns(**wanted.placed(name)) if found else frame
     return Reading(
         file=name,
-        rows=conform(frame.with_columns(**wanted.placed(name)) if found else frame, ROWS),
+        rows=conform(_by_content(frame) if found and wanted.by_content else frame, ROWS),
         rejects=_rejected(rejects, name, wanted),
         format="vcard",
         encoding=encoding,
