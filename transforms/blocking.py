@@ -175,17 +175,20 @@ def blocks(keys: Iterable[tuple[str, pl.DataFrame]]) -> list[Blocks]:
 
 
 def _held(keys: pl.DataFrame, most: int) -> Iterator[Numbers]:
-    """The records that share a key (`record`, `key`), by how many those are."""
-    order = keys["key"].arg_sort()
-    key, record = (keys[name].gather(order).to_numpy() for name in ("key", "record"))
+    """The records that share a key (`record`, `key`), in order, by how many those are.
+
+    A record stands in place of the last bits of its key, so that both are sorted at once.
+    """
+    record = keys["record"].to_numpy().astype(np.uint64)
+    bits = np.uint64(int(record.max(initial=0)).bit_length())
+    both = pl.Series(keys["key"].to_numpy() >> bits << bits | record).sort().to_numpy()
+    key, record = both >> bits, (both & ((np.uint64(1) << bits) - np.uint64(1))).astype(np.uint32)
     first = np.flatnonzero(np.append(True, key[1:] != key[:-1])[: len(key)])
     size = np.diff(first, append=len(key))
     shared = (size >= 2) & (size <= most)
     first, size = first[shared], size[shared]
     for count in np.unique(size):
-        held = record[first[size == count][:, None] + np.arange(count)]
-        held.sort(axis=1)
-        yield held
+        yield record[first[size == count][:, None] + np.arange(count)]
 
 
 def candidate_pairs(shared: Sequence[Blocks], *, records: int, at_once: int = PAIRS_AT_ONCE) -> pl.DataFrame:

@@ -8,8 +8,6 @@ from collections.abc import Iterable
 
 import numpy as np
 import polars as pl
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
 
 from transforms.records import Records
 from transforms.schema import CLUSTERS, conform
@@ -45,11 +43,19 @@ def _identifiers(pairs: pl.DataFrame) -> list[str]:
 
 
 def components(edges: pl.DataFrame, records: int) -> pl.Series:
-    """The number of each record's connected component under these edges (`left`, `right`)."""
-    ones = np.ones(len(edges), dtype=np.uint8)
-    graph = coo_matrix((ones, (edges["left"].to_numpy(), edges["right"].to_numpy())), shape=(records, records))
-    _, labels = connected_components(graph, directed=False)
-    return pl.Series("component", labels, dtype=pl.UInt32)
+    """The connected component of each record under these edges (`left`, `right`), called by its first record.
+
+    Each record takes over the lowest name it sees, until both ends of every edge have one name.
+    """
+    left, right = edges["left"].to_numpy(), edges["right"].to_numpy()
+    name = np.arange(records, dtype=np.uint32)
+    while (name[left] != name[right]).any():
+        lowest = np.minimum(name[left], name[right])
+        for end in (left, right):
+            np.minimum.at(name, name[end], lowest)
+        while (name[name] != name).any():
+            name = name[name]
+    return pl.Series("component", name)
 
 
 def missing_pairs(pairs: pl.DataFrame, group: pl.Series, *, most: int = 40) -> pl.DataFrame:
