@@ -27,17 +27,23 @@ MAX_BLOCK = 60
 
 RULES = (
     "email", "email name", "phone", "name", "joined name", "initial, surname and company", "first name and company",
-    "surname and title", "first name and birth", "surname and birth", "birth and postcode", "surname and postcode",
-    "first name and postcode", "first name and street", "surname and street", "surname, initial and city", "house",
-    "identifier",
+    "surname, initial and title", "first name and birth", "surname and birth", "birth and postcode",
+    "surname and postcode", "first name and postcode", "first name and street", "surname and street",
+    "surname, initial and city", "house", "identifier",
 )  # fmt: skip
 """What two records may have the same of, to be compared."""
-LESS_TELLING = {"surname and title": 0.2, "joined name": 0.3, "email name": 0.4, "phone": 0.5}
+LESS_TELLING = {"surname, initial and title": 0.4, "joined name": 0.3, "email name": 0.4, "phone": 0.5}
 """Keys that strangers share more often: of these only blocks of this part of the size are looked at."""
+ALONE = 8
+"""A key held by more records than this says too little alone: a pair must share another one as well."""
+TELLING = {"email", "identifier"}
+"""Keys that say enough alone, however many hold them."""
 PAIRS_AT_ONCE = 30_000_000
 """Pairs of the same key that are held at once: memory does not grow with their number."""
 RULE_BITS = 5
 """Bits that tell the rules apart."""
+ENOUGH = 31
+"""The bit beside those of the rules that says that one of them is enough alone."""
 
 
 class Blocks(NamedTuple):
@@ -45,6 +51,11 @@ class Blocks(NamedTuple):
 
     rule: str
     held: Numbers
+
+    @property
+    def says_enough(self) -> bool:
+        """Whether two records that share one of these keys, and no other, are worth comparing."""
+        return self.rule in TELLING or self.held.shape[1] <= ALONE
 
     @property
     def pairs(self) -> int:
@@ -125,7 +136,7 @@ def _for_each_rule(tables: Records, held: Mapping[str, Held], work: Callable[[st
         "joined name": (everyone, joined),
         "initial, surname and company": (everyone, lambda: _sum(part("first", 1), part("last"), part("company"))),
         "first name and company": (everyone, lambda: _sum(part("first"), part("company"))),
-        "surname and title": (everyone, lambda: _sum(part("last"), part("title"))),
+        "surname, initial and title": (everyone, lambda: _sum(part("last"), part("first", 1), part("title"))),
         "first name and birth": (everyone, lambda: _sum(part("first", 3), part("birth"))),
         "surname and birth": (everyone, lambda: _sum(part("last", 3), part("birth"))),
         "birth and postcode": (homes, lambda: at_home(("birth", None), beside=["postcode"])),
@@ -192,7 +203,7 @@ def _held(keys: pl.DataFrame, most: int) -> Iterator[Numbers]:
 
 
 def candidate_pairs(shared: Sequence[Blocks], *, records: int, at_once: int = PAIRS_AT_ONCE) -> pl.DataFrame:
-    """Pairs of records that share a key worth looking at.
+    """Pairs of records that share a key that says enough alone, or several.
 
     Args:
         shared: as `blocks` returns it.
@@ -210,26 +221,30 @@ def candidate_pairs(shared: Sequence[Blocks], *, records: int, at_once: int = PA
 def _pairs(shared: Sequence[Blocks], low: int, high: int, records: int) -> pl.DataFrame:
     """The pairs whose left record is at least `low` and below `high`.
 
-    A pair and its rule are one number while they are collected: both records in as many bits as the largest takes, and
-    the rule. Sorted, what is the same pair stands together.
+    A pair and its rule are one number while they are collected: both records in as many bits as the largest takes, the
+    rule, and whether that says enough. Sorted, what is the same pair stands together.
     """
-    width = records.bit_length()
+    width, below = records.bit_length(), RULE_BITS + 1
     numbers = [np.empty(0, dtype=np.uint64)]
-    for rule, held in shared:
-        one, other = np.triu_indices(held.shape[1], k=1)
-        whole = held.astype(np.uint64) << np.uint64(RULE_BITS)
-        pairs = whole[:, one] << np.uint64(width) | whole[:, other] | np.uint64(RULES.index(rule))
-        within = (held >= low) & (held < high)
+    for some in shared:
+        one, other = np.triu_indices(some.held.shape[1], k=1)
+        whole = some.held.astype(np.uint64) << np.uint64(below)
+        told = RULES.index(some.rule) << 1 | some.says_enough
+        pairs = whole[:, one] << np.uint64(width) | whole[:, other] | np.uint64(told)
+        within = (some.held >= low) & (some.held < high)
         numbers.append(pairs.ravel() if within.all() else pairs[within[:, one]])
     found = pl.Series(np.concatenate(numbers)).sort().to_numpy()
-    pair = found >> np.uint64(RULE_BITS)
+    pair, rule = found >> np.uint64(below), (found >> np.uint64(1)).astype(np.uint32) & np.uint32((1 << RULE_BITS) - 1)
     first = np.flatnonzero(np.append(True, pair[1:] != pair[:-1])[: len(pair)])
-    rules = np.left_shift(np.uint32(1), (found & np.uint64((1 << RULE_BITS) - 1)).astype(np.uint32))
-    pair = pair[first]
+    enough = (found & np.uint64(1)).astype(np.uint32) << np.uint32(ENOUGH)
+    rules = np.left_shift(np.uint32(1), rule) | enough
+    rules = np.bitwise_or.reduceat(rules, first) if len(first) else rules
+    kept = np.bitwise_count(rules) > 1  # another rule, or that this one says enough
+    pair, rules = pair[first[kept]], rules[kept]
     return pl.DataFrame(
         {
             "left": (pair >> np.uint64(width)).astype(np.uint32),
             "right": (pair & np.uint64((1 << width) - 1)).astype(np.uint32),
-            "rules": np.bitwise_or.reduceat(rules, first) if len(first) else rules,
+            "rules": rules & np.uint32((1 << ENOUGH) - 1),
         }
     )

@@ -31,7 +31,7 @@ KINDS = [
         ["phone"],
         ["identifier"],
         ["initial, surname and company", "first name and company"],
-        ["surname and title"],
+        ["surname, initial and title"],
         ["birth and postcode", "surname and postcode", "first name and postcode"],
         ["first name and street", "surname and street", "house"],
         ["surname, initial and city"],
