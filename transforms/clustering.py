@@ -69,8 +69,8 @@ def missing_pairs(pairs: pl.DataFrame, group: pl.Series, *, most: int = 40) -> p
     Returns:
         `left`, `right`.
     """
-    groups = group.alias("component").to_frame().with_row_index("record")
-    groups = groups.filter(pl.len().over("component").is_between(3, most))
+    sizes = np.bincount(group.to_numpy())[group.to_numpy()]
+    groups = group.alias("component").to_frame().with_row_index("record").filter((sizes >= 3) & (sizes <= most))
     inner = groups.join(groups, on="component", suffix="_other").filter(pl.col("record") < pl.col("record_other"))
     wanted = inner.select(left="record", right="record_other")
     return wanted.join(pairs, on=["left", "right"], how="anti")
@@ -115,9 +115,7 @@ def cluster(
     )
     decided_pairs, told_pairs, never = pairs_frame(decided), pairs_frame(told), pairs_frame(apart)
     known = pl.concat([decided_pairs, same_key.select("left", right="record"), told_pairs])
-    edges = pairs.filter(pl.col("probability") >= auto, supported(pairs), ~contradicted(pairs)).sort(
-        ["probability", "bits", "left", "right"], descending=[True, True, False, False]
-    )
+    edges = pairs.filter(pl.col("probability") >= auto, supported(pairs), ~contradicted(pairs))
     component = components(pl.concat([known, edges.select("left", "right")]), len(people))
     against = pairs.filter(contradicted(pairs)).select("left", "right")
     against, never = (
@@ -125,16 +123,18 @@ def cluster(
     )
     edges = _unrivalled(edges, pairs, against, auto)
     members = people.filter("is_member")["record"]
-    doubtful = _doubtful(component, pl.concat([against, never]), members, cap).implode()
+    doubtful = _doubtful(component, pl.concat([against, never]), members, cap)
+    among = doubtful.gather(component)
     refined = _refined(
-        known.filter(component.gather(known["left"]).is_in(doubtful)),
-        edges.select("left", "right").filter(component.gather(edges["left"]).is_in(doubtful)),
+        known.filter(among.gather(known["left"])),
+        edges.filter(among.gather(edges["left"]))
+        .sort(["probability", "bits", "left", "right"], descending=[True, True, False, False])
+        .select("left", "right"),
         never,
         against,
         set(members),
         cap,
     )
-    among = component.is_in(doubtful)
     behind = len(people)  # there are not so many components
     group = component.zip_with(~among, pl.int_range(len(people), dtype=pl.UInt32, eager=True) + behind)
     if refined:
@@ -183,10 +183,12 @@ def pairs_frame(pairs: Iterable[tuple[int, int]]) -> pl.DataFrame:
 
 
 def _doubtful(component: pl.Series, against: pl.DataFrame, members: pl.Series, cap: int) -> pl.Series:
-    """The components in which a join may have to be refused: with a contradiction, two members, or too many records."""
-    large = component.value_counts().filter(pl.col("count") > cap)["component"]
-    several = component.gather(members).value_counts().filter(pl.col("count") > 1)["component"]
-    return pl.concat([component.gather(against["left"]), large, several]).unique()
+    """In which components a join may have to be refused: with a contradiction, two members, or too many records."""
+    names = component.to_numpy()
+    doubtful = np.bincount(names) > cap
+    doubtful |= np.bincount(names[members.to_numpy()], minlength=len(doubtful)) > 1
+    doubtful[names[against["left"].to_numpy()]] = True
+    return pl.Series(doubtful)
 
 
 def _refined(

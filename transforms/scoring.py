@@ -136,14 +136,16 @@ def learn(candidates: pl.DataFrame, prepared: Prepared, decided: pl.DataFrame) -
     model = Model(fields, {"person": person, "household": HOUSEHOLD, "firm": FIRM, "chance": chance}, start, records)
     few = candidates if len(candidates) <= LEARNED_FROM else candidates.sample(LEARNED_FROM, seed=SEED)
     with ThreadPoolExecutor(pl.thread_pool_size()) as threads:
-        pairs = [few.head(len(few) // 2), few.slice(len(few) // 2), decided]
-        random, *parts = threads.map(lambda one: compare(one, prepared), [_random_pairs(len(prepared.people)), *pairs])
+        drawn = _random_pairs(len(prepared.people))
+        halves = [half for one in (drawn, few) for half in (one.head(len(one) // 2), one.slice(len(one) // 2))]
+        *parts, taught = threads.map(lambda some: compare(some, prepared), [*halves, decided])
+    random, levels = pl.concat(parts[:2]), pl.concat(parts[2:])
     if len(random):
         by_chance = _posteriors(random, _rarities(random), model)[:, 3]
         chance = {field: _share(random, field, by_chance, chance[field], PRIOR_PAIRS * 5) for field in fields}
         model = Model(fields, {**model.tables, "chance": chance}, start, records)
     scale = max(len(candidates), 1) / max(len(few), 1)
-    some = pl.concat(parts)
+    some = pl.concat([levels, taught])
     counted = np.concatenate([np.ones(len(few)), np.full(len(decided), TAUGHT / scale)])
     rarities = _rarities(some)
     for _ in range(ROUNDS if len(candidates) else 0):
@@ -162,7 +164,6 @@ def learn(candidates: pl.DataFrame, prepared: Prepared, decided: pl.DataFrame) -
             total = scale * float(found[:, column].sum()) + EXPECTED[kind] * min(records, PRIOR_PAIRS)
             expected[kind] = float(np.clip(total, low * records, high * records))
         model = Model(fields, {**model.tables, "person": learned}, expected, records)
-    levels = pl.concat(parts[:2])
     probability = pl.Series("probability", _posteriors(levels, _rarities(levels), model)[:, 0])
     return Learned(model, levels.with_columns(few["rules"]), probability)
 
@@ -186,7 +187,8 @@ def weigh(levels: pl.DataFrame, model: Model, *, fully: bool = True) -> pl.DataF
     rarities = _rarities(levels)
     totals = _totals(_columns(levels, model), rarities, model)
     others = totals[:, 1:].argmax(axis=1)
-    bits = totals[:, 0] - np.logaddexp2.reduce(totals[:, 1:], axis=1)
+    highest = totals[:, 1:].max(axis=1)
+    bits = totals[:, 0] - highest - np.log2(np.exp2(totals[:, 1:] - highest[:, None]).sum(axis=1))
     weights = {}
     if fully:
         parts = {kind: _likelihoods(levels, rarities, model, kind) for kind in EXPLANATIONS}
@@ -241,7 +243,8 @@ def _posteriors(levels: pl.DataFrame, rarities: Mapping[str, Floats], model: Mod
         some = slice(start, start + AT_ONCE)
         parts = {field: column[some] for field, column in columns.items()}
         totals = _totals(parts, {field: rare[some] for field, rare in rarities.items()}, model)
-        found[some] = np.exp2(totals - np.logaddexp2.reduce(totals, axis=1)[:, None])
+        shares = np.exp2(totals - totals.max(axis=1, keepdims=True))
+        found[some] = shares / shares.sum(axis=1, keepdims=True)
     return found
 
 
