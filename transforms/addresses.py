@@ -69,7 +69,11 @@ def addresses(cells: pl.DataFrame) -> pl.DataFrame:
 
 def _street_keys(streets: pl.Series) -> pl.Series:
     """Folded streets with their usual words cut short. Every word stands between blanks of its own meanwhile."""
-    words = folded(streets).str.replace_all("[^a-z0-9]+", "  ")
+    plain = folded(streets)
+    odd = plain.str.contains("[^a-z0-9 ]").arg_true()
+    if len(odd):
+        plain = plain.scatter(odd, plain.gather(odd).str.replace_all("[^a-z0-9]+", " "))
+    words = plain.str.replace_all(" ", "  ", literal=True)
     padded = pl.select(pl.concat_str(pl.lit(" "), words, pl.lit(" "))).to_series()
     short = padded.str.replace_many({f" {word} ": f" {short} " for word, short in _STREET_WORDS.items()})
     return short.str.replace_all("  ", " ", literal=True).str.strip_chars().replace({"": None})

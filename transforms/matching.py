@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+import numpy as np
 import polars as pl
 
 from transforms.blocking import RULES, candidate_pairs, shared_keys
@@ -16,6 +17,7 @@ from transforms.preparation import Prepared, prepare
 from transforms.rarity import commonness, compared_values
 from transforms.records import Records
 from transforms.scoring import Model, learn, reasons, weigh
+from transforms.workers import in_pieces
 
 AUTO = 0.90
 REVIEW = 0.50
@@ -74,22 +76,23 @@ def match(
     """
     count = len(tables.records)
     held = compared_values(tables)
-    with ThreadPoolExecutor(1) as beside:
-        preparing = beside.submit(lambda: prepare(tables, held, commonness(tables, held)))
+    with ThreadPoolExecutor(1) as thread:
+        preparing = thread.submit(lambda: prepare(tables, held, commonness(tables, held)))
         candidates = candidate_pairs(shared_keys(tables, held), records=count)
         prepared = preparing.result()
     decided = verdicts.decided()
     if len(decided):
-        further = decided.join(candidates, on=["left", "right"], how="anti").select(
+        beside = decided.join(candidates, on=["left", "right"], how="anti").select(
             "left", "right", rules=pl.lit(0, dtype=pl.UInt32)
         )
-        candidates = pl.concat([candidates, further]).sort("left", "right")
+        candidates = pl.concat([candidates, beside]).sort("left", "right")
     model, seen, likely = learn(candidates, prepared, decided)
     gists = hopeless_gists(seen, likely) if len(candidates) > len(seen) else None
     pairs, hopeless = weighed(candidates, prepared, model, decided, gists, fully=explain)
     inner = inner_pairs(pairs, hopeless, components(pairs.filter(pl.col("probability") >= auto), count))
     if len(inner):
-        pairs = pl.concat([pairs, weigh(compare(inner, prepared), model, fully=explain)]).sort("left", "right")
+        further = in_pieces(lambda some: weigh(compare(some, prepared), model, fully=explain), inner, most=AT_ONCE // 4)
+        pairs = pl.concat([pairs, *further]).sort("left", "right")
     clusters = cluster(
         pairs,
         tables,
@@ -129,18 +132,18 @@ def weighed(
         return some.join(wanted, on=["left", "right"], how="left", maintain_order="left")["wanted"].is_not_null()
 
     def work(some: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-        names = None
-        close = some
+        names, close = None, pl.int_range(len(some), dtype=pl.UInt32, eager=True)
         if gists is not None:
             names = compare_names(some, prepared.people)
-            looked_at = ~gist(names, some["rules"]).is_in(gists.implode()) | is_wanted(some)
-            names, close = names.filter(looked_at), some.filter(looked_at)
-        pairs = weigh(compare(close, prepared, names), model, fully=fully)
-        kept = pairs.filter((pairs["probability"] >= HOPELESS) | is_wanted(pairs))
-        return kept, some.select("left", "right").join(kept, on=["left", "right"], how="anti", maintain_order="left")
+            close = (~gist(names, some["rules"]).is_in(gists.implode()) | is_wanted(some)).arg_true()
+            names = names[close]
+        pairs = weigh(compare(some[close], prepared, names), model, fully=fully)
+        kept = (pairs["probability"] >= HOPELESS) | is_wanted(pairs)
+        others = np.ones(len(some), dtype=np.bool_)
+        others[close.filter(kept).to_numpy()] = False
+        return pairs.filter(kept), some.select("left", "right").filter(others)
 
-    with ThreadPoolExecutor(pl.thread_pool_size()) as threads:
-        parts = list(threads.map(work, candidates.iter_slices(AT_ONCE))) or [work(candidates)]
+    parts = in_pieces(work, candidates, most=AT_ONCE)
     return pl.concat(one for one, _ in parts), pl.concat(other for _, other in parts)
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
 
 import polars as pl
@@ -20,6 +18,7 @@ from transforms.locales import locale_tag
 from transforms.names import are_companies, company_keys, name_keys, split_full_names
 from transforms.phones import phones
 from transforms.schema import EXTRAS, IDENTIFIERS, LABELS, RECORDS, REJECTS, REPAIRS, ROWS, SITE, checked, conform
+from transforms.workers import in_pieces
 
 PIECE = 200_000
 """Rows that are normalised at once, at most."""
@@ -92,12 +91,8 @@ def to_records(rows: pl.DataFrame, *, keep: Collection[str] = (), everyone: bool
     def work(piece: pl.DataFrame) -> Records:
         return _piece(piece, orders, keep, everyone)
 
-    if len(rows) <= PIECE:
-        return work(rows)
-    cores = pl.thread_pool_size()
-    pieces = math.ceil(len(rows) / PIECE / cores) * cores  # so that no core waits for the last one
-    with ThreadPoolExecutor(cores) as threads:
-        return together(threads.map(work, rows.iter_slices(math.ceil(len(rows) / pieces))), orders)
+    parts = in_pieces(work, rows, most=PIECE)
+    return together(parts, orders) if len(parts) > 1 else parts[0]
 
 
 def together(parts: Iterable[Records], orders: pl.DataFrame) -> Records:

@@ -1,8 +1,10 @@
-"""Values that only a library can judge, on all cores."""
+"""Work on all cores."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 import polars as pl
@@ -13,6 +15,22 @@ Found = TypeVar("Found")
 MANY = 20_000
 """Values from which starting further processes costs less than it saves."""
 _AT_ONCE = 2_000
+
+
+def in_pieces(work: Callable[[pl.DataFrame], Found], frame: pl.DataFrame, *, most: int) -> list[Found]:
+    """What `work` makes of a frame's rows, some at a time, in order; there is one piece at least.
+
+    Args:
+        work: from some rows to what becomes of them.
+        frame: the rows.
+        most: rows that are worked on at once, at most.
+    """
+    if len(frame) <= most:
+        return [work(frame)]
+    cores = pl.thread_pool_size()
+    pieces = math.ceil(len(frame) / most / cores) * cores  # so that no core waits for the last one
+    with ThreadPoolExecutor(cores) as threads:
+        return list(threads.map(work, frame.iter_slices(math.ceil(len(frame) / pieces))))
 
 
 def each(work: Callable[[Given], Found], values: Sequence[Given]) -> list[Found]:
