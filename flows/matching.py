@@ -71,10 +71,9 @@ def match_file(
     if index is None:
         verdicts = _verdicts(decisions, numbers.select(row_id)) if decisions is not None else NONE
         matches = stage("match", match, tables, verdicts=verdicts, explain=False)
-        numbers = numbers.with_columns(cluster=matches.clusters["cluster"])
-        rejected = rejected.with_columns(cluster=pl.lit("row ") + pl.col("row").cast(pl.String))
-        pairs = len(matches.pairs)
-        rows = pl.concat([numbers, rejected]).sort("row")
+        clusters, pairs = matches.clusters["cluster"].cast(pl.UInt32), len(matches.pairs)
+        beyond = pl.int_range(1, len(rejected) + 1, dtype=pl.UInt32, eager=True) + (clusters.max() or 0)
+        rows = pl.concat([numbers.with_columns(cluster=clusters), rejected.with_columns(cluster=beyond)]).sort("row")
         order = rows.select("cluster").unique(maintain_order=True).with_row_index("cluster_id", offset=1)
         named = rows.join(order, on="cluster", maintain_order="left")
     else:
@@ -86,14 +85,14 @@ def match_file(
         rows = pl.concat([numbers.with_columns(cluster_id=found.clusters), rejected.with_columns(cluster_id=beyond)])
         named = rows.sort("row")
     named.select(id=guarded(row_id, numbers=False), cluster_id="cluster_id").write_csv(out)
-    clusters = named["cluster_id"].n_unique()
+    people = named["cluster_id"].n_unique()
     return {
         "file": str(file),
         "out": str(out),
         "records": len(named),
         "rejected": len(rejected),
-        "clusters": clusters,
-        "duplicates": len(named) - clusters,
+        "clusters": people,
+        "duplicates": len(named) - people,
         "pairs": pairs,
         **({"joined": joined, "known": known.facts["records"] - len(numbers)} if index is not None else {}),
         "seconds": round(time.monotonic() - began, 3),

@@ -14,6 +14,8 @@ COLUMNS = ("birthdate", "created", "updated")
 
 _NUMERIC = r"^(\d{1,2})[./\- ](\d{1,2})[./\- ](\d{4})\b"
 _SHORT = r"^(\d{1,2})/(\d{1,2})$"
+_MAYBE_NUMERIC = r"^\s*\d{1,2}[./\- ]"
+"""What every date of one of those two spellings begins with."""
 _SERIAL = r"^[1-5]\d{4}$"
 """A day as spreadsheets count them, from 1927 to 2064."""
 _WRITTEN = ("%d %b %Y", "%d %B %Y", "%b %d %Y", "%B %d %Y")
@@ -34,7 +36,7 @@ def date_orders(rows: pl.DataFrame) -> pl.DataFrame:
     found = []
     for column in COLUMNS:
         text = pl.col(column).str.strip_chars()
-        numeric = rows.lazy().select(
+        numeric = rows.lazy().filter(pl.col(column).str.contains(_MAYBE_NUMERIC)).select(
             "source", "file", "region", column=pl.lit(column), text=text,
             first=pl.coalesce(text.str.extract(_NUMERIC, 1), text.str.extract(_SHORT, 1)).cast(pl.UInt8, strict=False),
             second=pl.coalesce(text.str.extract(_NUMERIC, 2), text.str.extract(_SHORT, 2)).cast(pl.UInt8, strict=False),
