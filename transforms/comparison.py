@@ -368,8 +368,8 @@ class _Crossed:
     """Every value of a pair's left record beside every value of its right one.
 
     Attributes:
-        frame: `pair`, and both values' columns, those of the right one as `…_other`. Its first `alone` rows are of
-            pairs that have no other row.
+        frame: `pair`, both values' columns, those of the right one as `…_other`, and what is known of the left one by
+            itself. Its first `alone` rows are of pairs that have no other row.
         texts: the values' texts.
         one, two: the place of each row's values among them.
     """
@@ -404,8 +404,8 @@ def _crossed(pairs: pl.DataFrame, several: Several) -> _Crossed:
     frame = pl.DataFrame(
         {
             "pair": np.concatenate([alone, np.repeat(more, times)]).astype(np.uint32),
-            **{name: several.values[name].gather(places[0]) for name in several.values.columns},
-            **{f"{name}_other": several.values[name].gather(places[1]) for name in several.values.columns},
+            **{one.name: one.gather(places[0]) for one in (*several.values, *several.about)},
+            **{f"{one.name}_other": one.gather(places[1]) for one in several.values},
         }
     )
     return _Crossed(frame, len(alone), several.texts, *places)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -67,13 +67,15 @@ class Several:
     """What a record can have several of: one row a value, in the order of the records.
 
     Attributes:
-        values: what is compared of a value, by numbers and yes or no.
+        values: what is compared of two values, by numbers.
+        about: what is known of a value by itself.
         texts: what is compared by letters, where the numbers differ, one row a value.
         first: the place of each record's first value.
         count: how many values each record has.
     """
 
     values: pl.DataFrame
+    about: pl.DataFrame
     texts: pl.DataFrame
     first: Numbers
     count: Numbers
@@ -114,14 +116,16 @@ def prepare(tables: Records, held: Mapping[str, Held], common: Commonness) -> Pr
     )
 
 
-def _several(record: pl.Series, values: pl.DataFrame, texts: pl.DataFrame, records: int) -> Several:
-    """Values by the `record` that has them."""
+def _several(
+    record: pl.Series, values: pl.DataFrame, texts: pl.DataFrame, records: int, *, about: Sequence[str] = ()
+) -> Several:
+    """Values by the `record` that has them; some columns tell only `about` a value by itself."""
     if not record.is_sorted():
         order = record.to_frame("record").with_row_index("place").sort("record", "place")["place"]
         record, values, texts = record.gather(order), values[order], texts[order]
     count = np.bincount(record.to_numpy(), minlength=records).astype(np.uint32)
     first = np.cumsum(count, dtype=np.uint32) - count
-    return Several(values, texts, first, count)
+    return Several(values.drop(about), values.select(about), texts, first, count)
 
 
 def _identity(texts: pl.Series) -> pl.Series:
@@ -194,7 +198,9 @@ def _mail(tables: Records, held: Held, common: Commonness, records: int) -> Seve
         is_shared=pl.col("is_shared") | role,
         is_name=pl.Series([False]).new_from_index(0, len(code)).scatter(several, named),
     )
-    return _several(held.record, values, mails.gather(code).alias("value").to_frame(), records)
+    texts = mails.gather(code).alias("value").to_frame()
+    about = ["is_long", "is_plain_long", "is_shared", "is_company", "rarity"]
+    return _several(held.record, values, texts, records, about=about)
 
 
 def _is_the_name(record: pl.Series, plain: pl.Series, people: pl.DataFrame) -> pl.Series:
@@ -228,10 +234,9 @@ def _phone(held: Held, common: Commonness, records: int) -> Several:
         is_shared=phones.is_in(common.shared["phone"].implode()),
         rarity=rarities("phone", phones, common),
     )
-    digits = phones.str.strip_prefix("+").str.tail(10).gather(code)
-    return _several(
-        held.record, different[code].with_columns(code.alias("value")), digits.alias("digits").to_frame(), records
-    )
+    values = different[code].with_columns(code.alias("value"))
+    digits = phones.str.strip_prefix("+").str.tail(10).gather(code).alias("digits").to_frame()
+    return _several(held.record, values, digits, records, about=["is_shared", "rarity"])
 
 
 def _home(tables: Records, records: int) -> Several:
