@@ -251,6 +251,20 @@ def test_candidates_share_a_telling_key_and_come_once() -> None:
     assert pairs.rows() == [(0, 1, 0b101), (0, 3, 0b100), (1, 3, 0b100), (4, 7, 0b1)]
 
 
+def test_a_key_that_many_hold_says_enough_only_beside_another_or_if_it_is_an_email() -> None:
+    def found(*shared: tuple[str, list[int]]) -> int:
+        blocks = [Blocks(rule, np.array([held], dtype=np.uint32)) for rule, held in shared]
+        return len(candidate_pairs(blocks, records=20))
+
+    few, many = list(range(8)), list(range(9))
+
+    assert found(("name", few)) == 28
+    assert found(("name", many)) == 0
+    assert found(("name", many), ("phone", many)) == 36
+    assert found(("name", many), ("phone", [2, 5])) == 1
+    assert found(("email", many)) == 36
+
+
 def test_a_key_is_one_that_some_others_have_but_not_everybody(
     records: Callable[[str], Records], monkeypatch: pytest.MonkeyPatch
 ) -> None:

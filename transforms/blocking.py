@@ -13,14 +13,12 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
-from transforms.distinct import coded
+from transforms.distinct import Numbers, coded
 from transforms.rarity import Held
 from transforms.records import Records
 
 T = TypeVar("T")
-Numbers = NDArray[np.uint32]
 
 MAX_BLOCK = 60
 """A key held by more records than this says nothing about identity. One a cluster could hold is well below it."""

@@ -19,13 +19,13 @@ from rapidfuzz import process
 from rapidfuzz.distance import OSA, JaroWinkler
 from rapidfuzz.fuzz import token_set_ratio
 
+from transforms.distinct import Numbers
 from transforms.preparation import (
     FURTHER,
     HAS_MIDDLE,
     HAS_SURNAMES,
     MONTH_AND_DAY,
     NAMED,
-    Numbers,
     People,
     Prepared,
     Several,

@@ -7,6 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
+
+Numbers = NDArray[np.uint32]
 
 
 class Coded(NamedTuple):

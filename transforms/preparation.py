@@ -11,11 +11,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from transforms.distinct import Coded, coded
+from transforms.distinct import Coded, Numbers, coded
 from transforms.rarity import USUAL, Commonness, Held, rarities
 from transforms.records import Records
 
-Numbers = NDArray[np.uint32]
 NAMED = ("first", "last", "whole", "initials", "born", "more")
 """What is seen of a record at first. `whole` tells first and last name written together, `initials` holds both, one
 above the other, `born` is the birth date with four bits a digit, `more` the birthday and what stands below."""

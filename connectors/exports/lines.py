@@ -11,6 +11,7 @@ import csv
 import io
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import NamedTuple
 
@@ -31,7 +32,8 @@ class Line(NamedTuple):
     problem: str | None = None
 
 
-class Piece(NamedTuple):
+@dataclass(frozen=True)
+class Piece:
     """Some rows of a table: those with a cell for every column still as `text`, the others one by one.
 
     Attributes:
@@ -42,8 +44,8 @@ class Piece(NamedTuple):
     """
 
     single: list[Line]
-    line: pl.Series = pl.Series([], dtype=pl.UInt32)
-    text: pl.Series = pl.Series([], dtype=pl.String)
+    line: pl.Series = field(default_factory=lambda: pl.Series([], dtype=pl.UInt32))
+    text: pl.Series = field(default_factory=lambda: pl.Series([], dtype=pl.String))
     delimiter: str = ","
 
     def __len__(self) -> int:
