@@ -86,7 +86,7 @@ def _told(lower: pl.Series) -> pl.DataFrame:
     }
     other = lower.str.contains("+", literal=True) | lower.str.ends_with("@gmail.com")
     other = (other | lower.str.ends_with("@googlemail.com")).fill_null(value=False).arg_true()
-    match_key = lower.scatter(other, _match_keys(lower.gather(other))) if len(other) else lower
+    match_key = lower.clone().scatter(other, _match_keys(lower.gather(other))) if len(other) else lower
     return pl.DataFrame({"match_key": match_key} | {name: one.fill_null(value=False) for name, one in told.items()})
 
 

@@ -276,7 +276,7 @@ def _records(rows: pl.DataFrame, mails: pl.DataFrame, orders: pl.DataFrame) -> t
     ]  # fmt: skip
     people = (
         pl.concat([rows.drop("birthdate", "suffix"), keys, rows.select("suffix"), dated], how="horizontal")
-        .with_columns(nothing.scatter(told["record"], told[name]).alias(name) for name in _TOLD.values())
+        .with_columns(nothing.clone().scatter(told["record"], told[name]).alias(name) for name in _TOLD.values())
         .with_columns(
             record=pl.int_range(pl.len(), dtype=pl.UInt32),
             record_id=pl.concat_str("source", pl.when(is_site).then("contact_id").otherwise(number), separator=":"),
