@@ -72,18 +72,17 @@ def match_file(
         verdicts = _verdicts(decisions, numbers.select(row_id)) if decisions is not None else NONE
         matches = stage("match", match, tables, verdicts=verdicts, explain=False)
         clusters, pairs = matches.clusters["cluster"].cast(pl.UInt32), len(matches.pairs)
-        beyond = pl.int_range(1, len(rejected) + 1, dtype=pl.UInt32, eager=True) + (clusters.max() or 0)
-        rows = pl.concat([numbers.with_columns(cluster=clusters), rejected.with_columns(cluster=beyond)]).sort("row")
-        order = rows.select("cluster").unique(maintain_order=True).with_row_index("cluster_id", offset=1)
-        named = rows.join(order, on="cluster", maintain_order="left")
+        last = int(str(clusters.max() or 0))
     else:
         known = Index(index)
         with known.alone():
             found = stage("match", match_against, known, tables, match_on=match_on, region=region, spare=len(rejected))
-        pairs, joined = found.pairs, found.joined
-        beyond = pl.int_range(1, len(rejected) + 1, dtype=pl.UInt32, eager=True) + found.last
-        rows = pl.concat([numbers.with_columns(cluster_id=found.clusters), rejected.with_columns(cluster_id=beyond)])
-        named = rows.sort("row")
+        clusters, pairs, joined, last = found.clusters, found.pairs, found.joined, found.last
+    beyond = pl.int_range(1, len(rejected) + 1, dtype=pl.UInt32, eager=True) + last
+    named = pl.concat([numbers.with_columns(cluster_id=clusters), rejected.with_columns(cluster_id=beyond)]).sort("row")
+    if index is None:
+        order = named.select("cluster_id").unique(maintain_order=True).with_row_index("number", offset=1)
+        named = named.join(order, on="cluster_id", maintain_order="left").with_columns(cluster_id="number")
     named.select(id=guarded(row_id, numbers=False), cluster_id="cluster_id").write_csv(out)
     people = named["cluster_id"].n_unique()
     return {

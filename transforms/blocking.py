@@ -14,7 +14,7 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 import polars as pl
 
-from transforms.distinct import Numbers, coded
+from transforms.distinct import Numbers, begins, coded, hashed
 from transforms.rarity import Held
 from transforms.records import Records
 
@@ -162,7 +162,7 @@ def _for_each_rule(tables: Records, held: Mapping[str, Held], work: Callable[[st
 
 def _hashed(kind: str, texts: pl.Series) -> pl.Series:
     """Numbers (u64) for texts of a kind: others than for the same texts of another kind."""
-    return pl.select(pl.when(texts.is_not_null()).then(texts.hash(zlib.crc32(kind.encode())))).to_series()
+    return hashed(texts, zlib.crc32(kind.encode()))
 
 
 def _sum(*parts: pl.Series) -> pl.Series:
@@ -192,7 +192,7 @@ def _held(keys: pl.DataFrame, most: int) -> Iterator[Numbers]:
     bits = np.uint64(int(record.max(initial=0)).bit_length())
     both = pl.Series(keys["key"].to_numpy() >> bits << bits | record).sort().to_numpy()
     key, record = both >> bits, (both & ((np.uint64(1) << bits) - np.uint64(1))).astype(np.uint32)
-    first = np.flatnonzero(np.append(True, key[1:] != key[:-1])[: len(key)])
+    first = np.flatnonzero(begins(key))
     size = np.diff(first, append=len(key))
     shared = (size >= 2) & (size <= most)
     first, size = first[shared], size[shared]
@@ -233,7 +233,7 @@ def _pairs(shared: Sequence[Blocks], low: int, high: int, records: int) -> pl.Da
         numbers.append(pairs.ravel() if within.all() else pairs[within[:, one]])
     found = pl.Series(np.concatenate(numbers)).sort().to_numpy()
     pair, rule = found >> np.uint64(below), (found >> np.uint64(1)).astype(np.uint32) & np.uint32((1 << RULE_BITS) - 1)
-    first = np.flatnonzero(np.append(True, pair[1:] != pair[:-1])[: len(pair)])
+    first = np.flatnonzero(begins(pair))
     enough = (found & np.uint64(1)).astype(np.uint32) << np.uint32(ENOUGH)
     rules = np.left_shift(np.uint32(1), rule) | enough
     rules = np.bitwise_or.reduceat(rules, first) if len(first) else rules

@@ -6,7 +6,7 @@ decides is not compared by letters.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -102,21 +102,19 @@ def _rarity(pairs: pl.DataFrame, levels: pl.DataFrame, field: str, people: Peopl
     return pl.DataFrame({f"rarity_{field}": pl.Series(found).fill_nan(None)})
 
 
-def similarity(left: pl.Series, right: pl.Series, scorer: Scorer, *, where: pl.Series | None = None) -> pl.Series:
-    """The scorer's value for each pair of texts; 0 outside of `where`.
+def _similarity(where: pl.Series, texts: Callable[[pl.Series], Sequence[list[str]]], scorer: Scorer) -> pl.Series:
+    """The scorer's value for each pair of texts it is asked for; 0 for the others.
 
     Args:
-        left, right: texts of equal length.
+        where: which pairs to compare; not where a text is missing.
+        texts: from places to the two texts of each.
         scorer: a rapidfuzz scorer.
-        where: which pairs to compare at all; all where none is given.
     """
-    found = np.zeros(len(left), dtype=np.float32)
-    there = left.is_not_null() & right.is_not_null()
-    places = (there if where is None else (where & there).fill_null(value=False)).arg_true()
+    found = np.zeros(len(where), dtype=np.float32)
+    places = where.fill_null(value=False).arg_true()
     if len(places):
-        one, two = left.gather(places).to_list(), right.gather(places).to_list()
-        found[places.to_numpy()] = process.cpdist(one, two, scorer=scorer, dtype=np.float32)
-    return pl.Series("score", found)
+        found[places.to_numpy()] = process.cpdist(*texts(places), scorer=scorer, dtype=np.float32)
+    return pl.Series(found)
 
 
 class _Two(NamedTuple):
@@ -128,13 +126,13 @@ class _Two(NamedTuple):
 
     def similarity(self, scorer: Scorer, *, where: pl.Series | None = None) -> pl.Series:
         """The scorer's value for each two; 0 outside of `where`."""
-        places = np.arange(len(self.one)) if where is None else np.flatnonzero(where.to_numpy())
-        found = np.zeros(len(self.one), dtype=np.float32)
-        texts = self.values.letters
-        found[places] = process.cpdist(
-            texts[self.one[places]].tolist(), texts[self.two[places]].tolist(), scorer=scorer, dtype=np.float32
-        )
-        return pl.Series(found)
+        letters = self.values.letters
+
+        def texts(places: pl.Series) -> list[list[str]]:
+            return [letters[side[places.to_numpy()]].tolist() for side in (self.one, self.two)]
+
+        everywhere = pl.Series([True]).new_from_index(0, len(self.one))
+        return _similarity(everywhere if where is None else where, texts, scorer)
 
     def spelled(self) -> tuple[pl.Series, pl.Series]:
         """The values as texts."""
@@ -187,9 +185,14 @@ def _names(
     at = np.flatnonzero(named & mirrored & ((first_alone < 5) | (last_alone < 4)))
     a, b, c, d = spelled(at)
     unlike = pl.Series((first_alone[at] < 4) & (last_alone[at] < 3))
-    crossed = [
-        similarity(*two_names, JaroWinkler.normalized_similarity, where=unlike) for two_names in ((a, d), (b, c))
-    ]
+
+    def crosswise(one: pl.Series, other: pl.Series) -> pl.Series:
+        texts = (one, other)
+        return _similarity(
+            unlike, lambda at: [side.gather(at).to_list() for side in texts], JaroWinkler.normalized_similarity
+        )
+
+    crossed = [crosswise(a, d), crosswise(b, c)]
     like = ((crossed[0] >= JUST_LIKE[1]) & (crossed[1] >= JUST_LIKE[1])).to_numpy()
     first[at[like]], last[at[like]] = 4, 3
     swapped = ((a == d) & (b == c)).to_numpy()
@@ -381,13 +384,10 @@ class _Crossed:
     two: pl.Series
 
     def similarity(self, name: str, scorer: Scorer, where: pl.Series) -> pl.Series:
-        """How similar the texts of this name are by a scorer, see `similarity`."""
-        places = where.fill_null(value=False).arg_true()
-        found = np.zeros(len(where), dtype=np.float32)
+        """The scorer's value for the texts of this name; 0 outside of `where`, which is not where one is missing."""
         texts = self.texts[name]
-        one, two = texts.gather(self.one.gather(places)), texts.gather(self.two.gather(places))
-        found[places.to_numpy()] = similarity(one, two, scorer).to_numpy()
-        return pl.Series(found)
+        sides = (self.one, self.two)
+        return _similarity(where, lambda at: [texts.gather(side.gather(at)).to_list() for side in sides], scorer)
 
 
 def _crossed(pairs: pl.DataFrame, several: Several) -> _Crossed:

@@ -33,14 +33,23 @@ class Coded(NamedTuple):
         return pl.Series("count", held, dtype=pl.UInt32)
 
 
+def hashed(texts: pl.Series, seed: int = 0) -> pl.Series:
+    """Numbers (u64) that are the same for the same text, and for two different ones next to never; null stays null."""
+    return pl.select(pl.when(texts.is_not_null()).then(texts.hash(seed))).to_series()
+
+
+def begins(in_order: NDArray[np.uint64]) -> NDArray[np.bool_]:
+    """Where in numbers in order another one begins."""
+    return np.append(True, in_order[1:] != in_order[:-1])[: len(in_order)]
+
+
 def coded(values: pl.Series) -> Coded:
     """Values by their number, which depends on the values alone."""
     there = values.is_not_null().arg_true() if values.null_count() else None
     held = values if there is None else values.gather(there)
     hashes = held.hash()
     order = hashes.arg_sort()
-    in_order = hashes.gather(order).to_numpy()
-    first = np.append(True, in_order[1:] != in_order[:-1])[: len(held)]
+    first = begins(hashes.gather(order).to_numpy())
     number = np.empty(len(held), dtype=np.uint32)
     number[order.to_numpy()] = np.cumsum(first, dtype=np.uint32) - np.uint32(1)
     different = held.gather(order.filter(pl.Series(first, dtype=pl.Boolean)))

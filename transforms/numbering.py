@@ -93,7 +93,7 @@ def decided(numbers: pl.DataFrame) -> pl.DataFrame:
             by_code.setdefault(code, []).extend(frames)
         together = [(code, pl.concat(frames)) for code, frames in by_code.items()]
         pieces = [(piece, code) for code, whole in together for piece in whole.iter_slices(PIECE)]
-        results = list(threads.map(_told, *zip(*pieces, strict=True))) if pieces else []
+        results = list(threads.map(lambda piece: _told(*piece), pieces))
     nothing = _result(nowhere, pl.lit(None), pl.lit(None), pl.lit(None))
     return pl.concat([nothing, *(frame for several in results for frame in several)]).sort("place")
 

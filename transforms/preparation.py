@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from transforms.distinct import Coded, Numbers, coded
+from transforms.distinct import Coded, Numbers, coded, hashed
 from transforms.rarity import USUAL, Commonness, Held, rarities
 from transforms.records import Records
 
@@ -127,11 +127,6 @@ def _several(
     return Several(values.drop(about), values.select(about), texts, first, count)
 
 
-def _identity(texts: pl.Series) -> pl.Series:
-    """Numbers (u64) that are the same for the same text, and for two different ones next to never."""
-    return pl.select(pl.when(texts.is_not_null()).then(texts.hash())).to_series()
-
-
 def _people(tables: Records, held: Mapping[str, Held], common: Commonness) -> People:
     records = tables.records
     single = {field: held[field].values for field in USUAL}
@@ -179,10 +174,10 @@ def _mail(tables: Records, held: Held, common: Commonness, records: int) -> Seve
     plain = local.str.replace_all("[._-]", "")
     numbers = local.str.replace_all("[^0-9]+", "")
     different = pl.select(
-        domain=_identity(domain),
-        plain=_identity(plain),
-        numbers=_identity(numbers),
-        start=_identity(local.str.head(3)),
+        domain=hashed(domain),
+        plain=hashed(plain),
+        numbers=hashed(numbers),
+        start=hashed(local.str.head(3)),
         length=local.str.len_bytes().cast(pl.Int32),
         is_long=local.str.len_chars() >= 6,
         is_plain_long=plain.str.len_chars() >= 5,
@@ -229,7 +224,7 @@ def _phone(held: Held, common: Commonness, records: int) -> Several:
     code, phones = held.values
     tail = pl.select(pl.when(phones.str.len_chars() >= 8).then(phones.str.tail(8))).to_series()
     different = pl.select(
-        tail=_identity(tail),
+        tail=hashed(tail),
         is_shared=phones.is_in(common.shared["phone"].implode()),
         rarity=rarities("phone", phones, common),
     )
@@ -245,12 +240,12 @@ def _home(tables: Records, records: int) -> Several:
     compact = street.str.replace_all(" ", "", literal=True)
     city = coded(homes["city_key"]).by(lambda one: one.str.replace_all(" ", "", literal=True))
     values = pl.select(
-        house=_identity(street.str.extract(r"(\d+)")),
-        compact=_identity(compact),
-        postal=_identity(postal),
+        house=hashed(street.str.extract(r"(\d+)")),
+        compact=hashed(compact),
+        postal=hashed(postal),
         city=city.code,
-        city_start=city.each(lambda one: _identity(one.str.head(2))),
-        city_end=city.each(lambda one: _identity(one.str.tail(3))),
+        city_start=city.each(lambda one: hashed(one.str.head(2))),
+        city_end=city.each(lambda one: hashed(one.str.tail(3))),
     )
     texts = pl.select(street=street, compact=compact, postal=postal, city=city.different.gather(city.code))
     return _several(homes["record"], values, texts, records)
@@ -259,5 +254,5 @@ def _home(tables: Records, records: int) -> Several:
 def _identifier(values: pl.DataFrame, records: int) -> Several:
     """What identifies a person by being the same: `record`, `value`."""
     texts = values.select("value")
-    numbers = pl.select(value=_identity(values["value"]), length=values["value"].str.len_chars())
+    numbers = pl.select(value=hashed(values["value"]), length=values["value"].str.len_chars())
     return _several(values["record"], numbers, texts, records)
