@@ -10,10 +10,12 @@ import polars as pl
 
 from connectors.exports.decoding import decoded
 from connectors.exports.guards import unguarded, write_csv
+from connectors.private import replacing
 from transforms.errors import InputError
 from transforms.schema import DECISIONS, VERDICTS, empty
 
 KINDS = ("pair", "cluster")
+UNDECIDED = "undecided"
 BETWEEN = ";"
 """Between the records of one cell."""
 
@@ -27,7 +29,7 @@ def read_decisions(path: Path) -> pl.DataFrame:
         path: the file. It needs the columns `verdict` and `records` (or `identities`); further ones are ignored.
 
     Returns:
-        `DECISIONS`.
+        `DECISIONS`; one whose verdict is blank or *undecided* is there without a verdict.
 
     Raises:
         InputError: a column is missing, or a row says something else than a decision; with its line.
@@ -54,11 +56,11 @@ def read_decisions(path: Path) -> pl.DataFrame:
 def _decision(given: dict[str, str], where: str) -> dict[str, object]:
     """One row as a decision."""
     cells = dict(zip(given, unguarded(pl.Series(list(given.values()))), strict=True))
-    verdict, kind = cells["verdict"].lower(), cells["kind"].lower()
+    verdict, kind = cells["verdict"].lower() or UNDECIDED, cells["kind"].lower()
     lists = {name: [one.strip() for one in cells[name].split(BETWEEN) if one.strip()] for name in _LISTS}
     records = lists["identities"] or lists["records"]
-    if verdict not in VERDICTS:
-        raise InputError(f"{where}: the verdict must be together or apart, not {verdict!r}.")
+    if verdict not in (*VERDICTS, UNDECIDED):
+        raise InputError(f"{where}: the verdict must be together, apart or undecided, not {verdict!r}.")
     if kind and kind not in KINDS:
         raise InputError(f"{where}: the kind must be pair or cluster, not {kind!r}.")
     if len(set(records)) < 2:
@@ -75,7 +77,8 @@ def _decision(given: dict[str, str], where: str) -> dict[str, object]:
         **cells,
         **lists,
         "kind": kind or ("pair" if len(records) == 2 else "cluster"),
-        "verdict": verdict,
+        "verdict": None if verdict == UNDECIDED else verdict,
+        "site": cells["site"] or None,
         "decided_at": when,
     }
 
@@ -94,6 +97,5 @@ def add_decision(path: Path, decision: dict[str, object]) -> None:
         InputError: the file there is not one of decisions.
     """
     every = pl.concat([read_decisions(path), pl.DataFrame([decision], schema=dict(DECISIONS))])
-    part = path.with_suffix(".part")
-    write_csv(every.with_columns(pl.col(name).list.join(BETWEEN) for name in _LISTS), part)
-    part.replace(path)
+    with replacing(path) as part:
+        write_csv(every.with_columns(pl.col(name).list.join(BETWEEN) for name in _LISTS), part)

@@ -18,6 +18,7 @@ from typing import NamedTuple, Self
 import polars as pl
 
 from connectors.locking import locked
+from connectors.private import private_file
 from transforms.errors import RunError
 
 OPEN = "open"
@@ -101,7 +102,7 @@ class Journal:
 
     def __init__(self, path: Path, *, writing: bool = False) -> None:
         self._lock = locked(path.with_suffix(".lock"), str(path.parent)) if writing else None
-        self._database = sqlite3.connect(path, isolation_level=None, timeout=5)
+        self._database = sqlite3.connect(private_file(path), isolation_level=None, timeout=5)
         try:
             self._database.execute("PRAGMA journal_mode = WAL")
             self._database.execute("PRAGMA synchronous = FULL")

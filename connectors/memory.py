@@ -1,4 +1,4 @@
-"""What was decided in earlier runs, so that nothing is decided twice until something about it changes.
+"""What earlier runs decided about a site, so that nothing is decided twice, and which runs were begun on it.
 
 The embedded site keeps it in its own file: a copy of the site knows what the site knows.
 """
@@ -8,7 +8,11 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Mapping
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
+
+from connectors.private import private_file, private_folder
 
 HELD = ""
 """What is remembered of a record that was left to a person, in place of its contact."""
@@ -16,7 +20,23 @@ HELD = ""
 _TABLES = (
     "CREATE TABLE IF NOT EXISTS decided (fingerprint TEXT PRIMARY KEY, contact TEXT NOT NULL) STRICT",
     "CREATE TABLE IF NOT EXISTS placed (identity TEXT PRIMARY KEY, contact TEXT NOT NULL) STRICT",
+    "CREATE TABLE IF NOT EXISTS runs (run TEXT PRIMARY KEY, folder TEXT NOT NULL, journal TEXT NOT NULL, "
+    "marker TEXT NOT NULL, began TEXT NOT NULL, state TEXT NOT NULL) STRICT",
 )
+
+
+RUNNING, PARTIAL, ENDED = "running", "partial", "ended"
+"""States of a run: under way, or killed; applied in part, as somebody wanted it; nothing left to be done."""
+
+
+class BegunRun(NamedTuple):
+    """A run whose apply was begun on a site: its id, its folder, the id of its journal, and its marker field's name."""
+
+    run: str
+    folder: Path
+    journal: str
+    marker: str
+    state: str = RUNNING
 
 
 class Memory:
@@ -39,11 +59,9 @@ class Memory:
         return self._all("placed", "identity")
 
     def _all(self, table: str, key: str) -> dict[str, str]:
-        if not self._path.exists():
+        if not self._has(table):
             return {}
         with closing(sqlite3.connect(self._path, timeout=30)) as database:
-            if not database.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (table,)).fetchone():
-                return {}
             return dict(database.execute(f"SELECT {key}, contact FROM {table}"))
 
     def remember(self, decisions: Mapping[str, str], placed: Mapping[str, str]) -> None:
@@ -53,9 +71,49 @@ class Memory:
             decisions: by fingerprint.
             placed: contacts by the identity of the records that went to them.
         """
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        with closing(sqlite3.connect(self._path, timeout=30)) as database, database:
-            for table in _TABLES:
-                database.execute(table)
+        with closing(self._writing()) as database, database:
             database.executemany("INSERT OR REPLACE INTO decided VALUES (?, ?)", decisions.items())
             database.executemany("INSERT OR REPLACE INTO placed VALUES (?, ?)", placed.items())
+
+    def begin(self, run: BegunRun) -> None:
+        """Notes that a run is about to be applied; one that ended before is under way again."""
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        with closing(self._writing()) as database, database:
+            database.execute(
+                "INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (run) DO UPDATE SET folder = excluded.folder, "
+                "journal = excluded.journal, marker = excluded.marker, state = excluded.state",
+                (run.run, str(run.folder), run.journal, run.marker, now, run.state),
+            )
+
+    def leave(self, run: str, state: str) -> None:
+        """Notes in which state a run was left: `PARTIAL` or `ENDED`."""
+        with closing(self._writing()) as database, database:
+            database.execute("UPDATE runs SET state = ? WHERE run = ?", (state, run))
+
+    def journal_of(self, run: str) -> str | None:
+        """The id of the journal that a run was begun with; None for a run that was never begun."""
+        return next((one.journal for one in self._runs() if one.run == run), None)
+
+    def unfinished(self) -> list[BegunRun]:
+        """The runs that were begun and have not ended, the oldest first."""
+        return [one for one in self._runs() if one.state != ENDED]
+
+    def _runs(self) -> list[BegunRun]:
+        if not self._has("runs"):
+            return []
+        with closing(sqlite3.connect(self._path, timeout=30)) as database:
+            rows = database.execute("SELECT run, folder, journal, marker, state FROM runs ORDER BY began, rowid")
+            return [BegunRun(run, Path(folder), *rest) for run, folder, *rest in rows]
+
+    def _has(self, table: str) -> bool:
+        if not self._path.exists():
+            return False
+        with closing(sqlite3.connect(self._path, timeout=30)) as database:
+            return bool(database.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (table,)).fetchone())
+
+    def _writing(self) -> sqlite3.Connection:
+        private_folder(self._path.parent)
+        database = sqlite3.connect(private_file(self._path), timeout=30)
+        for table in _TABLES:
+            database.execute(table)
+        return database

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -55,6 +55,7 @@ CLOCKS_APART = timedelta(minutes=5)
 """So much the site's clock and ours may differ."""
 ENOUGH_TO_TELL = 20
 """Operations after which the share of those that went wrong is looked at."""
+APPEARED = "another contact with this e-mail, phone or name has appeared since the plan was made"
 CHANGED = "a contact of this person was changed since the plan was made"
 LATER = "an earlier step of this person was not done"
 
@@ -65,6 +66,14 @@ class Stale(Exception):  # noqa: N818 - a state of an operation, never shown as 
 
 class Held(Exception):  # noqa: N818
     """The site would do something else than was planned."""
+
+
+@dataclass(frozen=True)
+class SiteAsRead:
+    """What the plan read of the site: when, and the ids of the contacts."""
+
+    at: datetime
+    contacts: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -80,6 +89,9 @@ class Options:
         limit: clusters to do at most.
         until: when to stop.
         stopped: asked before each cluster is begun whether to stop.
+        seen: what the plan read of the site: who else has appeared since is looked for before a create that the site
+            itself would not refuse. None looks for nobody.
+        waiting: clusters that are left to a person, with the reason.
     """
 
     concurrency: int = 4
@@ -90,6 +102,12 @@ class Options:
     limit: int | None = None
     until: datetime | None = None
     stopped: Callable[[], bool] = lambda: False
+    seen: SiteAsRead | None = None
+    waiting: Mapping[str, str] = field(default_factory=dict)
+
+    def is_partial(self) -> bool:
+        """Whether not all of the plan is wanted now."""
+        return bool(self.only or self.limit or self.is_to_stop())
 
     def is_to_stop(self) -> bool:
         """Whether no further cluster is to be begun."""
@@ -134,8 +152,7 @@ async def apply_plan(
         await work.label(all_of_them=True)
     finally:
         work.flush()
-    is_through = not (options.only or options.limit or options.is_to_stop())
-    if is_through and not options.keep_marker and OPEN not in journal.states().values():
+    if not options.is_partial() and not options.keep_marker and OPEN not in journal.states().values():
         await work.names.remove_marker()
 
 
@@ -189,6 +206,7 @@ class _Work:
         await self._read(todo)
         await self._settle(todo)
         ready = [steps for steps in todo if await self._is_ready(steps)]
+        ready = await self._without_newcomers(ready)
         if any(one["kind"] in ("create", "merge") for steps in ready for one in steps):
             await self.names.marker()
         self._intend(ready)
@@ -252,6 +270,10 @@ class _Work:
     async def _is_ready(self, steps: Steps) -> bool:
         """Whether the contacts of a cluster are what the decision rested on; else its steps are closed."""
         left = [one for one in steps if self.states.get(one["operation"]) != DONE]
+        if left and (reason := self.options.waiting.get(left[0]["cluster"])) is not None:
+            self._not_done(left, HELD, reason)
+            self.wrong -= 1
+            return False
         try:
             if left:
                 self._check(left[0], [one for one in left if one is not left[0]])
@@ -284,6 +306,50 @@ class _Work:
                 raise Stale("a contact of this person was merged into another one since the plan was made")
             if seen is not None and fingerprint(contact.info) != seen:
                 raise Stale(CHANGED)
+
+    async def _without_newcomers(self, clusters: Sequence[Steps]) -> list[Steps]:
+        """The clusters but for those whose creates the site would take although somebody else has appeared since.
+
+        The site refuses no create that may be a duplicate, and none without an e-mail and a phone.
+        """
+        seen = self.options.seen
+        creates = {
+            one["operation"]: Info.model_validate_json(one["after"])
+            for steps in clusters
+            for one in steps
+            if one["kind"] == "create" and self.states.get(one["operation"]) != DONE
+        }
+        loose = {one["operation"] for steps in clusters for one in steps if one["allow_duplicates"]}
+        creates = {name: one for name, one in creates.items() if name in loose or not (one.emails or one.phones)}
+        if seen is None or not creates:
+            return list(clusters)
+        since = {"createdDate": {"$gte": (seen.at - CLOCKS_APART).isoformat(timespec="milliseconds")}}
+        newcomers: set[Reach] = set()
+        for field_name, kind in (
+            ("info.emails.email", "email"),
+            ("info.phones.phone", "phone"),
+            ("info.name.last", "name"),
+        ):
+            wanted = sorted({value for one in creates.values() for what, value, _ in _reached(one) if what == kind})
+            for some in _parts(wanted, MAX_PAGE // 10):
+                page = await self.site.query({**since, field_name: {"$in": list(some)}}, limit=MAX_PAGE)
+                newcomers |= {
+                    reach
+                    for contact in page.items
+                    if contact.id not in seen.contacts
+                    and contact.id not in self.made.values()
+                    and self.names.unmarked(contact) is contact
+                    for reach in _reached(contact.info)
+                }
+        ready = []
+        for steps in clusters:
+            if any(
+                newcomers & set(_reached(creates[one["operation"]])) for one in steps if one["operation"] in creates
+            ):
+                self._not_done([one for one in steps if self.states.get(one["operation"]) != DONE], STALE, APPEARED)
+            else:
+                ready.append(steps)
+        return ready
 
     def _intend(self, clusters: Sequence[Steps]) -> None:
         """Writes that the operations of these clusters are about to be done, and what their contacts are now."""
@@ -712,6 +778,18 @@ async def side_by_side(work: Callable[[Any], Awaitable[object]], items: Iterable
                 group.start_soon(worker)
     except BaseExceptionGroup as errors:
         raise _first(errors) from None
+
+
+Reach = tuple[str, str, str]
+"""How somebody is found again: the kind of value (`email`, `phone`, `name`), the value as it is asked for, and what
+must agree beside it."""
+
+
+def _reached(info: Info) -> list[Reach]:
+    """How a contact is found again: by its e-mails and phones; by its names where it has neither."""
+    reach = [("email", one.email.lower(), "") for one in info.emails]
+    reach += [("phone", one.phone, "") for one in info.phones]
+    return reach or [("name", info.last or "", (info.first or "").casefold())]
 
 
 def _touched(operations: Iterable[Row]) -> list[str]:

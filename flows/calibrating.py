@@ -11,7 +11,7 @@ import polars as pl
 from connectors.decisions import read_decisions
 from flows.runs import Run
 from transforms.calibration import Proposal, calibrated, proposed
-from transforms.decisions import resolved
+from transforms.decisions import of_site, resolved
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,8 @@ def calibrate(run: Run, *, precision: float, recall: float) -> Calibration:
         InputError: the file of decisions is none.
     """
     facts = run.facts()
-    verdicts = resolved(read_decisions(Path(facts["decisions"]["file"])), run.table("identities"))
+    decisions = of_site(read_decisions(Path(facts["decisions"]["file"])), facts["site_names"])
+    verdicts = resolved(decisions, run.table("identities"))
     decided = verdicts.decided()
     expected = calibrated(run.table("pairs"), decided)
     proposal = proposed(expected, precision=precision, recall=recall)

@@ -139,7 +139,7 @@ def check_exports(settings: Settings, *, dns: bool = False) -> Checked:
     """
     tables: list[Table] = []
     unreadable: list[str] = []
-    for source, _, reading in readings(settings.ranked()):
+    for source, _, reading in readings(settings.ranked(), settings.limits.limits()):
         if isinstance(reading, InputError):
             unreadable.append(str(reading))
         elif reading.format == "unknown":

@@ -7,8 +7,8 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import replace
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, replace
 from datetime import datetime, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -20,6 +20,7 @@ from transforms.errors import OnefoldError, RunError, UsageError
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from flows.applying import Options
     from flows.runs import Run
     from flows.settings import Settings
 
@@ -33,6 +34,25 @@ app = typer.Typer(
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        print(f"onefold {version('onefold')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options_of_all(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and end.")
+    ] = False,
+) -> None:
+    pass
+
+
 site_app = typer.Typer(help="Look at a site, copy it, write it to a file.", no_args_is_help=True)
 app.add_typer(site_app, name="site")
 
@@ -56,6 +76,10 @@ SiteUrl = Annotated[
         help="local:PATH, an embedded site (default: local:onefold.db); wix; or a service's address, http(s)://…",
     ),
 ]
+SiteAgain = Annotated[
+    str | None,
+    typer.Option("--site", metavar="SITE", help="The run's site, where the settings do not name it."),
+]
 RunFolder = Annotated[
     Path | None,
     typer.Option("--run", metavar="DIR", help="Where the run's tables and report go (default: below runs/)."),
@@ -77,6 +101,10 @@ Yes = Annotated[bool, typer.Option("--yes", "-y", help="Apply without asking.")]
 OverBudget = Annotated[
     bool, typer.Option("--over-budget", help="Apply although the plan merges more than the settings allow.")
 ]
+Wait = Annotated[bool, typer.Option("--wait", help="Wait while another run is at work on the site.")]
+DespiteUnfinished = Annotated[
+    bool, typer.Option("--despite-unfinished", help="Plan although an earlier run on this site was broken off.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object, and only that, on standard output.")]
 UsePrefect = Annotated[
     bool, typer.Option("--prefect", help="Run as a Prefect flow (default: when PREFECT_API_URL is set).")
@@ -91,17 +119,37 @@ def migrate(
     run: RunFolder = None,
     mapped: Mapped = None,
     over_budget: OverBudget = False,
+    wait: Wait = False,
+    despite_unfinished: DespiteUnfinished = False,
     yes: Yes = False,
     as_json: AsJson = False,
     prefect: UsePrefect = False,
 ) -> None:
-    """Plan, show the plan, ask, apply, report."""
-    planned, settings, summary = _plan(exports, config, site, run, mapped, prefect)
-    if _nothing_to_do(planned):
-        _finish(summary, planned, as_json)
-    if not yes and not _agreed_to_apply(planned):
-        _finish(summary, planned, as_json)
-    _apply(planned, settings, config, {}, over_budget, as_json, prefect)
+    """Plan, show the plan, ask, apply, report. With --yes, a run that was broken off on this site is finished first."""
+    from flows.right_site import site_held
+
+    settings = _settings(exports, config, site, mapped)
+    apply_too = _Apply(over_budget=over_budget, wait=wait, as_json=as_json, prefect=prefect, config=config, site=site)
+    with ExitStack() as stack:
+        if yes and not _through_prefect(prefect):  # nobody is asked, so nothing comes between plan and apply
+            stack.enter_context(site_held(settings, by="onefold migrate", wait=wait))
+            if not despite_unfinished:
+                _finish_broken_off(settings, apply_too)
+        planned, summary = _plan(
+            settings,
+            exports,
+            config,
+            site,
+            run,
+            mapped,
+            prefect,
+            wait=wait,
+            despite_unfinished=despite_unfinished,
+            as_json=as_json,
+        )
+        if _nothing_to_do(planned) or not (yes or _agreed_to_apply(planned)):
+            _finish(summary, planned, as_json)
+        _apply(planned, settings, {}, apply_too)
 
 
 @app.command()
@@ -111,15 +159,28 @@ def plan(
     site: SiteUrl = None,
     run: RunFolder = None,
     mapped: Mapped = None,
+    wait: Wait = False,
+    despite_unfinished: DespiteUnfinished = False,
     as_json: AsJson = False,
     prefect: UsePrefect = False,
 ) -> None:
     """Find who is who and write the plan; the site is not touched."""
-    planned, _, summary = _plan(exports, config, site, run, mapped, prefect)
+    settings = _settings(exports, config, site, mapped)
+    planned, summary = _plan(
+        settings,
+        exports,
+        config,
+        site,
+        run,
+        mapped,
+        prefect,
+        wait=wait,
+        despite_unfinished=despite_unfinished,
+        as_json=as_json,
+    )
     if not _nothing_to_do(planned):
         _say(f"\nNothing has been written. Next:  onefold apply {planned.folder}")
-    if as_json:
-        print(json.dumps(summary))
+    _finish(summary, planned, as_json)
 
 
 @app.command()
@@ -139,29 +200,34 @@ def apply(
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be done, and do nothing.")] = False,
     over_budget: OverBudget = False,
+    site: SiteAgain = None,
+    wait: Wait = False,
     yes: Yes = False,
     as_json: AsJson = False,
     prefect: UsePrefect = False,
 ) -> None:
-    """Apply a planned run. Repeated, it goes on where it was interrupted."""
+    """Apply a planned run, as it was planned. Repeated, it goes on where it was interrupted."""
+    from flows.right_site import planned_settings
     from flows.runs import Run
     from flows.settings import load_settings
 
     planned = Run.opened(run)
-    url = str(planned.facts().get("site"))
+    settings = load_settings(config)
+    planned_settings(planned, settings, site=site)  # refused before anything is shown or asked
     wanted: dict[str, Any] = {"limit": limit, "until": _moment(until)}
     wanted["only"] = frozenset(_clusters(planned, only))
     if concurrency is not None:
         wanted["concurrency"] = concurrency
     if no_preview:
         wanted["preview"] = False
-    _show_plan(planned)
+    _show_plan(planned, as_json)
     if dry_run:
         _say("\nNothing has been written: this was a dry run.")
         _finish(_report(planned), planned, as_json)
     if not yes and not _nothing_to_do(planned) and not _agreed_to_apply(planned):
         _finish(_report(planned), planned, as_json)
-    _apply(planned, load_settings(config).with_site(url), config, wanted, over_budget, as_json, prefect)
+    apply_too = _Apply(over_budget=over_budget, wait=wait, as_json=as_json, prefect=prefect, config=config, site=site)
+    _apply(planned, settings, wanted, apply_too)
 
 
 def _clusters(run: Run, only: list[str] | None) -> list[str]:
@@ -177,23 +243,23 @@ def _clusters(run: Run, only: list[str] | None) -> list[str]:
 def rehearse(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a planned run.")],
     config: Config = None,
+    site: SiteAgain = None,
     as_json: AsJson = False,
 ) -> None:
     """Apply a planned run to a copy of its site, and show what came of it. The site itself is not touched."""
     from flows.pipeline import apply_options
     from flows.rehearsing import rehearse as rehearsed
+    from flows.right_site import planned_settings
     from flows.runs import Run
     from flows.settings import load_settings
 
     planned = Run.opened(run)
-    settings = load_settings(config).with_site(str(planned.facts().get("site")))
+    settings = planned_settings(planned, load_settings(config), site=site)
     shown = _Shown()
     told = shown(
         "copy the site and apply", rehearsed, planned, settings, apply_options(settings), progress=shown.advance
     )
-    _say(told.text())
-    if as_json:
-        print(json.dumps(told.facts()))
+    _answer(told.text(), facts=told.facts(), as_json=as_json)
     raise typer.Exit(0 if told.is_as_planned else HELD)
 
 
@@ -206,32 +272,40 @@ def undo(
     over_budget: Annotated[
         bool, typer.Option("--over-budget", help="Delete more contacts than the settings allow.")
     ] = False,
+    site: SiteAgain = None,
+    wait: Wait = False,
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
     """Take a run back, but for what others have changed since. Repeated, it goes on where it was interrupted."""
+    from flows.pipeline import stricter
+    from flows.right_site import planned_settings
     from flows.runs import Run
     from flows.settings import load_settings
+    from flows.sites import shown_site
     from flows.undoing import prepared, undo_run
 
     applied = Run.opened(run)
-    settings = load_settings(config).with_site(str(applied.facts().get("site")))
+    current = load_settings(config)
+    settings = planned_settings(applied, current, site=site)
+    settings = settings.model_copy(update={"apply": stricter(settings.apply, current.apply)})
     shown = _Shown()
     found = shown("look at what others have changed since", prepared, applied, settings, only=_clusters(applied, only))
-    _say(f"\nUndo {applied.name}  site: {settings.site.url}\n\n{found.text()}")
+    (_say if as_json else _answer)(f"\nUndo {applied.name}  site: {shown_site(settings.site.url)}\n\n{found.text()}")
     if dry_run or not (yes or _agreed("Undo this", f"onefold undo {applied.folder} --yes")):
         raise typer.Exit(0)
     with _stopping() as stopped:
         summary = shown(
-            "undo", undo_run, applied, settings, found, over_budget=over_budget, stopped=stopped, progress=shown.advance
-        )
-    _say(
+            "undo", undo_run, applied, settings, found,
+            over_budget=over_budget, wait=wait, stopped=stopped, progress=shown.advance,
+        )  # fmt: skip
+    _answer(
         f"\nUndone: {summary['deleted']} deleted, {summary['restored']} restored, "
         f"{summary['recreated']} created again, {summary['unlabelled']} unlabelled; "
-        f"{summary['left']} people left as they are.\nEach step: {summary['report']}"
+        f"{summary['left']} people left as they are.\nEach step: {summary['report']}",
+        facts=summary,
+        as_json=as_json,
     )
-    if as_json:
-        print(json.dumps(summary))
     raise typer.Exit(HELD if summary["left"] else 0)
 
 
@@ -244,7 +318,7 @@ def report(
 
     planned = Run.opened(run)
     summary = _report(planned)
-    _show_plan(planned)
+    _show_plan(planned, as_json)
     _finish(summary, planned, as_json)
 
 
@@ -272,6 +346,7 @@ def match(
         Path | None,
         typer.Option("--index", metavar="DIR", help="Match against known records kept here, and add these to them."),
     ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace the file that --out names.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Find the duplicates of one file: every row, in order, with its cluster."""
@@ -285,16 +360,19 @@ def match(
         region=region,
         decisions=decisions,
         index=index,
+        force=force,
         stage=_Shown(),
     )
-    _say(
+    lines = [
         f"{summary['records']} rows are {summary['clusters']} people; {summary['duplicates']} are duplicates. "
         f"Written to {out}."
-    )
-    for stays, gone in summary.get("joined", []):
-        _say(f"The known clusters {stays} and {gone} are one person: {gone} is {stays} from now on.")
-    if as_json:
-        print(json.dumps(summary))
+    ]
+    lines += [
+        f"The known clusters {stays} and {gone} are one person: {gone} is {stays} from now on."
+        for stays, gone in summary.get("joined", [])
+    ]
+    lines += [f"Not honoured: {reason}." for reason in summary.get("not_honoured", [])]
+    _answer("\n".join(lines), facts=summary, as_json=as_json)
 
 
 @app.command()
@@ -318,16 +396,17 @@ def check(
     if not any(one.files for one in settings.source):
         raise UsageError("There is nothing to check. Give exports, or --config FILE with sources.")
     checked = _Shown()("read and normalise the exports", check_exports, settings, dns=dns)
-    _say(checked.text(show_values=show_values))
-    if as_json:
-        print(json.dumps(checked.facts(show_values=show_values)))
+    facts = checked.facts(show_values=show_values)
+    _answer(checked.text(show_values=show_values), facts=facts, as_json=as_json)
     raise typer.Exit(0 if checked.is_sound else HELD)
 
 
 @app.command()
 def explain(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a planned run.")],
-    record: Annotated[str, typer.Argument(metavar="RECORD", help="A record: source:row or site:contact-id.")],
+    record: Annotated[
+        str, typer.Argument(metavar="RECORD", help="A record (source:row or site:contact-id), or a cluster's id.")
+    ],
     other: Annotated[
         str | None, typer.Argument(metavar="[RECORD]", help="A second one: why the two are one person, or are not.")
     ] = None,
@@ -339,9 +418,7 @@ def explain(
     from flows.runs import Run
 
     told = explained(Run.opened(run), record, other)
-    _say(told.text())
-    if as_json:
-        print(json.dumps(facts(told)))
+    _answer(told.text(), facts=facts(told), as_json=as_json)
 
 
 @app.command()
@@ -359,7 +436,7 @@ def decide(
     from flows.runs import Run
 
     path = decided(Run.opened(run), verdict, records, by=by, note=note)
-    _say(f"Written to {path}. Plan again to have it honoured.")
+    _answer(f"Written to {path}. Plan again to have it honoured.")
 
 
 @app.command()
@@ -378,9 +455,7 @@ def calibrate(
     from flows.runs import Run
 
     told = calibrated(Run.opened(run), precision=precision, recall=recall)
-    _say(told.text())
-    if as_json:
-        print(json.dumps(told.facts()))
+    _answer(told.text(), facts=told.facts(), as_json=as_json)
 
 
 @site_app.command("load")
@@ -400,7 +475,7 @@ def site_load(
     contacts, labels, fields = read_contacts(file)
     with embedded(site, create=True) as made:
         count = made.load(contacts, labels, fields)
-    _say(f"{site} has {count} contacts.")
+    _answer(f"{site} has {count} contacts.")
 
 
 @site_app.command("check")
@@ -410,9 +485,7 @@ def site_check(site: SiteUrl = None, config: Config = None, as_json: AsJson = Fa
     from flows.settings import load_settings
 
     checked = check_site(load_settings(config).with_site(site))
-    _say(checked.text())
-    if as_json:
-        print(json.dumps(checked.facts()))
+    _answer(checked.text(), facts=checked.facts(), as_json=as_json)
     if not checked.works:
         raise RunError("The key lacks a permission. Give it the ones marked 'no', then check again.")
 
@@ -425,9 +498,7 @@ def site_stats(site: SiteUrl = None, config: Config = None, as_json: AsJson = Fa
 
     shown = _Shown()
     counted = shown("read the site", count_site, load_settings(config).with_site(site), shown.advance)
-    _say(counted.text())
-    if as_json:
-        print(json.dumps(counted.facts()))
+    _answer(counted.text(), facts=counted.facts(), as_json=as_json)
 
 
 @site_app.command("pull")
@@ -442,7 +513,7 @@ def site_pull(
 
     shown = _Shown()
     count = shown("pull the site", pull, load_settings(config).with_site(site), to, shown.advance)
-    _say(f"{to} has {count} contacts.")
+    _answer(f"{to} has {count} contacts.")
 
 
 @site_app.command("export")
@@ -457,7 +528,7 @@ def site_export(
 
     shown = _Shown()
     count = shown("read the site", export, load_settings(config).with_site(site), out, shown.advance)
-    _say(f"{out} has {count} contacts. They are personal data: delete the file when it is no longer needed.")
+    _answer(f"{out} has {count} contacts. They are personal data: delete the file when it is no longer needed.")
 
 
 @app.command()
@@ -500,16 +571,8 @@ def serve(
         )
 
 
-def _plan(
-    exports: list[str] | None,
-    config: Path | None,
-    site: str | None,
-    folder: Path | None,
-    mapped: list[str] | None,
-    prefect: bool,
-) -> tuple[Run, Settings, dict[str, Any]]:
-    from flows.pipeline import plan_run
-    from flows.runs import Run
+def _settings(exports: list[str] | None, config: Path | None, site: str | None, mapped: list[str] | None) -> Settings:
+    """The settings of a plan: the file, the environment, and what the command line says."""
     from flows.settings import load_settings
 
     columns = _columns(mapped)
@@ -523,19 +586,58 @@ def _plan(
         raise UsageError(
             "There is nothing to read. Give exports, or --config FILE, or --site to clean a site by itself."
         )
+    return settings
+
+
+def _plan(
+    settings: Settings,
+    exports: list[str] | None,
+    config: Path | None,
+    site: str | None,
+    folder: Path | None,
+    mapped: list[str] | None,
+    prefect: bool,
+    *,
+    wait: bool,
+    despite_unfinished: bool,
+    as_json: bool,
+) -> tuple[Run, dict[str, Any]]:
+    from flows.pipeline import plan_run
+    from flows.runs import Run
+
     if _through_prefect(prefect):
         from flows.plan import plan as plan_flow
 
         with _reaching_prefect():
             summary = plan_flow(
-                exports, str(config) if config else None, site, str(folder) if folder else None, columns
+                exports,
+                str(config) if config else None,
+                site,
+                str(folder) if folder else None,
+                _columns(mapped),
+                wait=wait,
+                despite_unfinished=despite_unfinished,
             )
         run = Run.opened(Path(summary["run"]))
     else:
         run = Run.new(folder)
-        summary = plan_run(settings, run, _Shown())
-    _show_plan(run)
-    return run, settings, summary
+        summary = plan_run(settings, run, _Shown(), wait=wait, despite_unfinished=despite_unfinished)
+    _show_plan(run, as_json)
+    return run, summary
+
+
+def _finish_broken_off(settings: Settings, how: _Apply) -> None:
+    """Applies the rest of the runs that were broken off on the site of the settings."""
+    from connectors.memory import RUNNING
+    from flows.pipeline import apply_run
+    from flows.right_site import unfinished_runs
+
+    for one in unfinished_runs(settings):
+        if one.run is not None and one.begun.state == RUNNING:
+            _say(f"Run {one.run.name} in {one.begun.folder} was broken off: it is finished first.")
+            with _stopping() as stopped:
+                options = replace(_options(one.run, settings, how), stopped=stopped)
+                apply_run(one.run, settings, _Shown(), options=options, site=how.site, wait=how.wait)
 
 
 def _columns(mapped: list[str] | None) -> dict[str, str]:
@@ -582,16 +684,27 @@ def _stopping() -> Iterator[Callable[[], bool]]:
             signal.signal(number, handler)
 
 
-def _apply(
-    run: Run,
-    settings: Settings,
-    config: Path | None,
-    wanted: dict[str, Any],
-    over_budget: bool,
-    as_json: bool,
-    prefect: bool,
-) -> None:
-    if _through_prefect(prefect):
+@dataclass(frozen=True)
+class _Apply:
+    """What the command line says of applying."""
+
+    over_budget: bool
+    wait: bool
+    as_json: bool
+    prefect: bool
+    config: Path | None
+    site: str | None
+
+
+def _options(run: Run, settings: Settings, how: _Apply) -> Options:
+    from flows.pipeline import apply_options
+    from flows.right_site import planned_settings
+
+    return apply_options(planned_settings(run, settings, site=how.site))
+
+
+def _apply(run: Run, settings: Settings, wanted: dict[str, Any], how: _Apply) -> None:
+    if _through_prefect(how.prefect):
         if any(wanted.values()) or wanted.get("preview") is False:
             raise UsageError(
                 "Through Prefect a plan is applied as the settings say: set [apply] there, or leave Prefect."
@@ -599,29 +712,37 @@ def _apply(
         from flows.apply import apply as apply_flow
 
         with _reaching_prefect():
-            summary = apply_flow(str(run.folder), str(config) if config else None, over_budget)
+            summary = apply_flow(
+                str(run.folder), str(how.config) if how.config else None, how.over_budget, how.site, wait=how.wait
+            )
     else:
-        from flows.pipeline import apply_options, apply_run
+        from flows.pipeline import apply_run
 
         shown = _Shown(total=len(run.table("plan").filter(state="auto")))
         with _stopping() as stopped:
-            options = replace(apply_options(settings), **wanted, stopped=stopped)
-            summary = apply_run(run, settings, shown, options=options, over_budget=over_budget, progress=shown.advance)
+            summary = apply_run(
+                run,
+                settings,
+                shown,
+                options=replace(_options(run, settings, how), **wanted, stopped=stopped),
+                over_budget=how.over_budget,
+                site=how.site,
+                wait=how.wait,
+                progress=shown.advance,
+            )
             if stopped():
                 _say(f"\nStopped. {summary['left']} operations are left:  onefold apply {run.folder}")
-    _say(
+    (_say if how.as_json else _answer)(
         f"\nApplied: {summary['created']} created, {summary['merged']} merged away, {summary['updated']} updated, "
         f"{summary['labelled']} labelled; {summary['held']} held, {summary['failed']} failed"
         + (f", {summary['left']} left." if summary["left"] else ".")
     )
-    _finish(summary, run, as_json)
+    _finish(summary, run, how.as_json)
 
 
 def _finish(summary: dict[str, Any], run: Run, as_json: bool) -> None:
     """Says where the report is, prints the summary as JSON when asked, and ends with the exit code that is due."""
-    _say(f"Report: {summary['report']}")
-    if as_json:
-        print(json.dumps(summary))
+    _answer(f"Report: {summary['report']}", facts=summary, as_json=as_json)
     unreadable = any("problem" in one for one in run.facts().get("files", []))
     raise typer.Exit(HELD if summary["held"] or summary["failed"] or unreadable else 0)
 
@@ -687,13 +808,27 @@ def _console() -> Console:
 
 
 def _say(text: str) -> None:
-    _console().print(text, markup=False)
+    """Progress, questions and problems: to standard error."""
+    from connectors.visible import visible
+
+    _console().print(visible(text), markup=False)
 
 
-def _show_plan(run: Run) -> None:
+def _answer(text: str, *, facts: object = None, as_json: bool = False) -> None:
+    """What a command was asked for, to standard output: its text, or with `--json` its facts and the text beside it."""
+    from connectors.visible import visible
+
+    if as_json:
+        _say(text)
+        print(json.dumps(facts))
+    else:
+        print(visible(text))
+
+
+def _show_plan(run: Run, as_json: bool) -> None:
     from flows.summary import plan_summary
 
-    _say(plan_summary(run))
+    (_say if as_json else _answer)(plan_summary(run))
 
 
 class _Shown:
@@ -734,11 +869,16 @@ class _Shown:
 
 def main() -> None:
     """The entry point: every error a user may see is one sentence, with its exit code."""
+    os.umask(0o077)  # what is written holds personal data
     try:
         app()
     except OnefoldError as error:
         _say(f"onefold: {error}")
         sys.exit(error.exit_code)
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        _say(f"onefold: {where}{error.strerror or error}. What was done before is on record.")
+        sys.exit(1)
     except KeyboardInterrupt:
         _say("onefold: stopped. What was done is on record; the same command goes on.")
         sys.exit(1)

@@ -13,7 +13,7 @@ from transforms.errors import UsageError
 
 
 def decide(run: Run, verdict: str, records: Sequence[str], *, by: str | None = None, note: str = "") -> Path:
-    """Adds a decision about records of a run to the file of decisions that the run read.
+    """Adds a decision about records of a run to the file of decisions that the run read, for the run's site alone.
 
     Args:
         run: a planned run.
@@ -35,7 +35,8 @@ def decide(run: Run, verdict: str, records: Sequence[str], *, by: str | None = N
     for record in records:
         if record not in known:
             raise UsageError(f"The run has no record {record!r}. Records are called source:row or site:contact-id.")
-    path = Path(run.facts()["decisions"]["file"])
+    facts = run.facts()
+    path = Path(facts["decisions"]["file"])
     add_decision(
         path,
         {
@@ -43,6 +44,7 @@ def decide(run: Run, verdict: str, records: Sequence[str], *, by: str | None = N
             "verdict": verdict,
             "records": list(records),
             "identities": [known[record] for record in records],
+            "site": facts["site_names"][0],
             "by": by or getpass.getuser(),
             "decided_at": datetime.now(UTC).isoformat(timespec="seconds"),
             "note": note,

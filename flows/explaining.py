@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from itertools import accumulate
 from typing import Any
 
 import polars as pl
+from pydantic import TypeAdapter, ValidationError
 
 from flows.runs import Run
-from transforms.clustering import components
-from transforms.errors import UsageError
-from transforms.scoring import level_words
+from transforms.clustering import components, pairs_frame
+from transforms.comparison import compare
+from transforms.errors import RunError, UsageError
+from transforms.preparation import prepare
+from transforms.rarity import commonness, compared_values
+from transforms.records import Records
+from transforms.scoring import Model, level_words
+from transforms.scoring import weigh as score
 
 BAR = 24
 """Letters of the longest bar of evidence."""
@@ -95,19 +101,23 @@ def explain(run: Run, record: str, other: str | None = None) -> PairExplained | 
 
     Args:
         run: a planned run.
-        record: a record's id (`source:row` or `site:contact id`).
-        other: a second one.
+        record: a record's id (`source:row` or `site:contact id`), or alone, a cluster's.
+        other: a second record. A pair that the plan did not score is scored now.
 
     Raises:
-        UsageError: there is no such record, or the two were never compared.
+        UsageError: there is no such record.
     """
     clusters, pairs = run.table("clusters"), run.table("pairs")
+    if other is None and record in clusters["cluster"]:
+        record = clusters.filter(pl.col("cluster") == record)["record_id"][0]
     first = _place(clusters, record)
     if other is not None:
         second = _place(clusters, other)
         pair = pairs.filter(pl.col("left") == min(first, second), pl.col("right") == max(first, second))
-        if first == second or pair.is_empty():
-            raise UsageError(f"{record} and {other} have nothing telling in common: they were not compared to the end.")
+        if first == second:
+            raise UsageError(f"{record} is one record. Name another one, or none for what holds its cluster together.")
+        if pair.is_empty():
+            pair = _scored(run, min(first, second), max(first, second))
         asked = {**pair.row(0, named=True), "left": first, "right": second}
         return _pair(_Values(run, pl.Series([first, second])), clusters, asked)
     name = clusters["cluster"][first]
@@ -132,6 +142,18 @@ def _place(clusters: pl.DataFrame, record: str) -> int:
     if found.is_empty():
         raise UsageError(f"The run has no record {record!r}. Records are called source:row or site:contact-id.")
     return int(found[0])
+
+
+def _scored(run: Run, left: int, right: int) -> pl.DataFrame:
+    """A pair of records that the plan did not score, scored by what the plan learned."""
+    tables = Records(**{one.name: run.table(one.name) for one in fields(Records)})
+    try:
+        model = TypeAdapter(Model).validate_python(run.facts()["model"])
+    except (KeyError, ValidationError) as error:
+        raise RunError(f"{run.folder} does not hold the model of its plan. Plan again.") from error
+    values = compared_values(tables)
+    pair = pairs_frame([(left, right)])
+    return score(compare(pair, prepare(tables, values, commonness(tables, values))), model)
 
 
 def _weakest(pairs: pl.DataFrame, records: int) -> tuple[list[list[int]], dict[str, Any] | None]:

@@ -13,6 +13,7 @@ from connectors.decisions import read_decisions
 from connectors.exports.guards import guarded
 from connectors.exports.reading import Reading, read_export
 from connectors.index import Index
+from connectors.private import replacing
 from flows.indexing import match_against
 from flows.stages import Stage, directly
 from transforms.decisions import NONE, Verdicts, resolved
@@ -30,6 +31,7 @@ def match_file(
     region: str | None = None,
     decisions: Path | None = None,
     index: Path | None = None,
+    force: bool = False,
     stage: Stage = directly,
 ) -> dict[str, Any]:
     """Finds the duplicates of a file and writes `id,cluster_id` for every row, in order.
@@ -43,6 +45,7 @@ def match_file(
         decisions: a file of what people decided, in which a record goes by its id here.
         index: the folder of an index of known records: the rows are matched against it and added to it. The clusters'
             numbers are then those of the index.
+        force: whether a file at `out` is replaced.
         stage: what runs a stage.
 
     Raises:
@@ -59,6 +62,11 @@ def match_file(
         )
     if decisions is not None and not decisions.is_file():
         raise UsageError(f"There is no file {decisions}.")
+    if out.exists():
+        if any(out.samefile(one) for one in (file, decisions) if one is not None and one.exists()):
+            raise UsageError(f"{out} is what is read. Choose another file for the result.")
+        if not force:
+            raise UsageError(f"{out} is there already. Choose another file, or replace it with --force.")
     if not out.parent.is_dir():
         raise UsageError(f"There is no folder {out.parent} to write {out.name} to.")
     reading = stage("read", _read, file, list(match_on), region, id_column)
@@ -68,10 +76,12 @@ def match_file(
     row_id = pl.coalesce("id", pl.col("row").cast(pl.String)) if id_column else pl.col("row").cast(pl.String)
     rejected = rejects.select("row", id=pl.lit(None, dtype=pl.String))
     joined: Sequence[tuple[int, int]] = []
+    not_honoured: list[str] = []
     if index is None:
         verdicts = _verdicts(decisions, numbers.select(row_id)) if decisions is not None else NONE
         matches = stage("match", match, tables, verdicts=verdicts, explain=False)
         clusters, pairs = matches.clusters["cluster"].cast(pl.UInt32), len(matches.pairs)
+        not_honoured = sorted(set(matches.verdicts.contested.values()))
         last = int(str(clusters.max() or 0))
     else:
         known = Index(index)
@@ -83,7 +93,8 @@ def match_file(
     if index is None:
         order = named.select("cluster_id").unique(maintain_order=True).with_row_index("number", offset=1)
         named = named.join(order, on="cluster_id", maintain_order="left").with_columns(cluster_id="number")
-    named.select(id=guarded(row_id, numbers=False), cluster_id="cluster_id").write_csv(out)
+    with replacing(out) as part:
+        named.select(id=guarded(row_id, numbers=False), cluster_id="cluster_id").write_csv(part)
     people = named["cluster_id"].n_unique()
     return {
         "file": str(file),
@@ -93,6 +104,7 @@ def match_file(
         "clusters": people,
         "duplicates": len(named) - people,
         "pairs": pairs,
+        "not_honoured": not_honoured,
         **({"joined": joined, "known": known.facts["records"] - len(numbers)} if index is not None else {}),
         "seconds": round(time.monotonic() - began, 3),
     }

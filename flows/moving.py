@@ -10,9 +10,10 @@ from pathlib import Path
 from connectors.contacts import Contact, ContactsSite, all_fields, all_labels, named_contacts
 from connectors.exports.writing import check_suffix, write_contacts
 from connectors.local import LocalSite
+from connectors.private import replacing
 from flows.pipeline import waited
-from flows.settings import Settings
-from flows.sites import LOCAL, opened
+from flows.settings import LOCAL, Settings
+from flows.sites import opened
 from transforms.errors import UsageError
 
 CHUNK = 1000
@@ -66,7 +67,8 @@ def export(settings: Settings, out: Path, progress: Callable[[int], None] = lamb
             return await named_contacts(site, progress)
 
     contacts = waited(read())
-    write_contacts(contacts, out)
+    with replacing(out) as part:
+        write_contacts(contacts, part, out.suffix)
     return len(contacts)
 
 

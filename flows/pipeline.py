@@ -5,35 +5,48 @@ from __future__ import annotations
 import asyncio
 import difflib
 import time
+import uuid
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
 import polars as pl
 
-from connectors.contacts import Contact, contact_rows, named_contacts
+from connectors.contacts import Contact, ContactsSite, contact_rows, named_contacts
 from connectors.decisions import read_decisions
 from connectors.exports.formats import normalised
+from connectors.exports.limits import Limits
 from connectors.exports.reading import Reading, read_file
-from connectors.journal import DONE, Journal
+from connectors.journal import DONE, OPEN, Journal
 from connectors.journal import SCHEMA as JOURNAL
-from connectors.memory import HELD
-from connectors.report.writer import MOST_ROWS, write_report
-from flows.applying import Options, apply_plan
+from connectors.memory import ENDED, HELD, PARTIAL, RUNNING
+from connectors.report.writer import MOST_ROWS, by_urgency, write_report
+from flows.applying import Names, Options, SiteAsRead, apply_plan, marker_of
 from flows.explaining import explained_links
 from flows.forecast import calls, minutes
 from flows.forecast import over_budget as budget_problem
+from flows.right_site import (
+    JOURNAL as JOURNAL_FILE,
+)
+from flows.right_site import (
+    begin,
+    begun_journal,
+    planned_settings,
+    refuse_another_site,
+    site_held,
+    unfinished_runs,
+)
 from flows.runs import Run
-from flows.settings import Settings, SourceSettings
-from flows.sites import is_missing, memory_of, opened
+from flows.settings import ApplySettings, Settings, SourceSettings
+from flows.sites import identity_of, is_missing, memory_of, opened, shown_site, site_names
 from flows.stages import Stage, directly
 from transforms.audit import audit, tally
 from transforms.clustering import short_id
-from transforms.decisions import NONE, Verdicts, identities, resolved
+from transforms.decisions import NONE, Verdicts, differing, identities, meant, of_site, resolved
 from transforms.errors import Busy, InputError, NotFound, OnefoldError, RunError, UsageError
 from transforms.matching import Matches, match
 from transforms.planning import MADE, Plan, Policy, plan
@@ -58,45 +71,89 @@ class Exports:
     files: list[dict[str, Any]]
 
 
-def plan_run(settings: Settings, run: Run, stage: Stage = directly) -> dict[str, Any]:
+def plan_run(
+    settings: Settings, run: Run, stage: Stage = directly, *, wait: bool = False, despite_unfinished: bool = False
+) -> dict[str, Any]:
     """Reads everything, finds who is who, and writes the plan; the site is not touched. Returns the summary.
+
+    Args:
+        settings: all settings.
+        run: a new run.
+        stage: what runs a stage.
+        wait: whether to wait for a run that is at work on the site.
+        despite_unfinished: whether to plan although an earlier run was broken off and is not finished.
 
     Raises:
         UsageError: no site is set, or an export is missing.
         InputError: exports were given and none of them can be read.
+        RunError: a run on this site was broken off.
+        Busy: another run is at work on the site.
     """
+    settings = settings.with_site(None)
+    with site_held(settings, by=f"run {run.name}", wait=wait):
+        return _planned(settings, run, stage, despite_unfinished)
+
+
+def _planned(settings: Settings, run: Run, stage: Stage, despite_unfinished: bool) -> dict[str, Any]:
     began = time.monotonic()
+    unfinished = unfinished_runs(settings)
+    for one in unfinished:
+        if one.run is not None and one.begun.state == RUNNING and not despite_unfinished:
+            raise RunError(
+                f"Run {one.run.name} on this site was broken off, and is in {one.begun.folder}. Finish it with "
+                f"onefold apply, or take it back with onefold undo, then plan again; or plan with --despite-unfinished."
+            )
+    planned_at = datetime.now(UTC)
     contacts = stage("read the site", read_site, settings)
-    exports = stage("read the exports", read_exports, settings.ranked())
+    exports = stage("read the exports", read_exports, settings)
     rows = [_site_rows(settings, contacts), exports.rows]
     tables = stage("normalise", normalise, rows, settings)
     known = stage("follow what the site has merged", redirected, settings, contacts, exports)
     policy = settings.policy_for(run.name)
-    decisions = stage("read the decisions", read_decisions, settings.decisions)
+    every = stage("read the decisions", read_decisions, settings.decisions)
+    names = site_names(settings)
+    decisions = of_site(every, names)
     named = identities(tables.records, exports.rows)
     verdicts = stage("follow the decisions", resolved, decisions, named, _placed(settings))
     decided = stage("recall", recall, run, settings, tables, exports.rows, contacts, verdicts)
     matches, planned = stage(
         "match and plan", settle, tables, contacts, exports.rows, decided, known, decisions, verdicts, settings, policy
     )
-    stage("save", save, run, tables, exports.rejects, named, contacts, matches, planned)
+    stage("save", save, run, tables, exports.rejects, named, contacts, decisions, matches, planned)
     options = apply_options(settings)
     run.note(
         state="planned",
-        planned_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        planned_at=planned_at.isoformat(timespec="seconds"),
+        settings=settings.to_facts(),
         site=settings.site.url,
+        site_id=settings.wix_site_id,
+        site_identity=identity_of(settings),
+        unfinished=[
+            {"run": one.begun.run, "folder": str(one.begun.folder), "is_there": one.run is not None}
+            for one in unfinished
+        ],
         site_contacts=len(contacts),
         new_site=is_missing(settings.site.url),
         sources=[one.name for one in settings.ranked()],
         files=exports.files,
         auto=settings.match.auto,
         review=settings.match.review,
-        decisions={"file": str(settings.decisions), "read": len(decisions), "of_nobody_here": verdicts.missing},
+        site_names=names,
+        decisions={
+            "file": str(settings.decisions.absolute()),
+            "read": decisions["verdict"].count(),
+            "undecided": every["verdict"].null_count(),
+            "of_another_site": len(every) - len(decisions),
+            "of_nobody_here": verdicts.missing,
+        },
+        model=asdict(matches.model),
+        opt_outs=planned.opt_outs._asdict(),
         calls=calls(planned.operations, options),
         minutes=minutes(planned.operations, settings, options),
         over_budget=budget_problem(counts(planned.operations)["merge"], len(contacts), settings.apply),
         plan_seconds=round(time.monotonic() - began, 3),
     )
+    run.seal()
     return stage("report", report, run)
 
 
@@ -107,37 +164,58 @@ def apply_run(
     *,
     options: Options | None = None,
     over_budget: bool = False,
+    site: str | None = None,
+    wait: bool = False,
     progress: Callable[[int], None] = lambda _: None,
 ) -> dict[str, Any]:
-    """Applies a planned run to its site and reports. Returns the summary.
+    """Applies a planned run to its site, with the settings it was planned with, and reports. Returns the summary.
 
     Args:
         run: the run.
-        settings: all settings.
+        settings: the settings as they are now: the key comes from them, and a limit of theirs that is stricter than the
+            plan's counts, too.
         stage: what runs a stage.
-        options: how; as the settings say when it is not given.
+        options: how; as the plan's settings say when it is not given.
         over_budget: whether a plan that is over its budget is applied all the same.
+        site: the site that was named explicitly.
+        wait: whether to wait for a run that is at work on the site.
         progress: called with the number of operations dealt with.
 
     Raises:
         RunError: the run is of another site, was undone, is over its budget, or too much of it went wrong.
+        Busy: another run is at work on the site.
     """
+    planned = planned_settings(run, settings.with_site(None), site=site)
+    with site_held(planned, by=f"run {run.name}", wait=wait):
+        return _applied(run, planned, stricter(planned.apply, settings.apply), stage, options, over_budget, progress)
+
+
+def _applied(
+    run: Run,
+    settings: Settings,
+    limits: ApplySettings,
+    stage: Stage,
+    options: Options | None,
+    over_budget: bool,
+    progress: Callable[[int], None],
+) -> dict[str, Any]:
     began = time.monotonic()
-    facts, url = run.facts(), settings.site.url
-    if url != facts.get("site"):
-        raise RunError(f"This run was planned for {facts.get('site')}, not for {url}. Plan again for that site.")
     if (run.folder / UNDO_JOURNAL).exists():
         raise RunError("This run was undone, so it is not applied again. Plan again.")
     merged = counts(run.table("plan"))["merge"]
-    problem = None if over_budget else budget_problem(merged, facts["site_contacts"], settings.apply)
+    problem = None if over_budget else budget_problem(merged, run.facts()["site_contacts"], limits)
     if problem is not None:
         raise RunError(f"The plan is over its budget, so nothing was applied. {problem} To do it: --over-budget")
+    chosen = options or apply_options(settings)
+    chosen = replace(chosen, most_wrong=min(chosen.most_wrong, limits.max_wrong))
     stopped: OnefoldError | None = None
     try:
-        stage("apply", execute, run, settings, options or apply_options(settings), progress)
+        stage("apply", execute, run, settings, chosen, progress)
     except Busy:
         raise
     except OnefoldError as error:
+        if run.facts().get("journal") is None:  # it was never begun
+            raise
         stopped = error
     stage("remember", remember, run, settings)
     run.note(state="applied", apply_seconds=round(time.monotonic() - began, 3))
@@ -145,6 +223,14 @@ def apply_run(
     if stopped is not None:
         raise stopped
     return summary
+
+
+def stricter(planned: ApplySettings, now: ApplySettings) -> ApplySettings:
+    """The plan's limits, each replaced by one that is set now and stricter."""
+    names = {"max_merge_share", "max_deletes", "max_wrong"} & now.model_fields_set
+    limits = {name: (getattr(planned, name), getattr(now, name)) for name in names}
+    closer = {name: new for name, (old, new) in limits.items() if new is not None and (old is None or new < old)}
+    return planned.model_copy(update=closer)
 
 
 def apply_options(settings: Settings) -> Options:
@@ -215,7 +301,7 @@ def _site_rows(settings: Settings, contacts: Sequence[Contact]) -> pl.DataFrame:
     return contact_rows(contacts, rank=rank, region=ranked[rank].region)
 
 
-def read_exports(sources: Sequence[SourceSettings]) -> Exports:
+def read_exports(settings: Settings) -> Exports:
     """The rows of all export files. A file that cannot be read is rejected whole and stops no other.
 
     Raises:
@@ -224,7 +310,7 @@ def read_exports(sources: Sequence[SourceSettings]) -> Exports:
     """
     frames, rejects, files = [empty(ROWS)], [empty(REJECTS)], []
     problems: list[str] = []
-    for source, path, reading in readings(sources):
+    for source, path, reading in readings(settings.ranked(), settings.limits.limits()):
         if isinstance(reading, InputError):
             problems.append(str(reading))
             reject = {"source": source.name, "file": path.name, "line": 1, "reason": str(reading)}
@@ -250,7 +336,9 @@ def read_exports(sources: Sequence[SourceSettings]) -> Exports:
     return Exports(pl.concat(frames), pl.concat(rejects), files)
 
 
-def readings(sources: Sequence[SourceSettings]) -> Iterator[tuple[SourceSettings, Path, Reading | InputError]]:
+def readings(
+    sources: Sequence[SourceSettings], limits: Limits
+) -> Iterator[tuple[SourceSettings, Path, Reading | InputError]]:
     """What became of each export file, or why it cannot be read; a packed file may hold several tables.
 
     Raises:
@@ -272,6 +360,7 @@ def readings(sources: Sequence[SourceSettings]) -> Iterator[tuple[SourceSettings
                     columns=source.columns,
                     auto_saved=source.auto_saved,
                     first_row=first_row,
+                    limits=limits,
                 )
             except InputError as error:
                 yield source, path, error
@@ -288,10 +377,11 @@ def readings(sources: Sequence[SourceSettings]) -> Iterator[tuple[SourceSettings
 
 
 def _files(pattern: str) -> list[Path]:
-    """A file, a folder's export files, or what a pattern matches.
+    """A file, a folder's export files, or what a pattern matches in a folder. A folder may have none: a drop folder is
+    empty on a day without news.
 
     Raises:
-        UsageError: there is none.
+        UsageError: there is no such file or folder.
     """
     path = Path(pattern)
     if path.is_file():
@@ -300,9 +390,9 @@ def _files(pattern: str) -> list[Path]:
         found = sorted(
             file for file in path.iterdir() if file.suffix.lower() in SUFFIXES and not file.name.startswith(".")
         )
+    elif any(mark in path.name for mark in "*?[") and path.parent.is_dir():
+        found = sorted(path.parent.glob(path.name))
     else:
-        found = sorted(path.parent.glob(path.name)) if any(mark in path.name for mark in "*?[") else []
-    if not found:
         raise UsageError(f"There is no export file at {pattern}.")
     return found
 
@@ -490,7 +580,7 @@ def remember(run: Run, settings: Settings) -> None:
 
     A record of a person who waits is remembered as held; one whose operations are all done with its contact.
     """
-    with Journal(run.folder / "journal.db") as journal:
+    with Journal(run.folder / JOURNAL_FILE) as journal:
         entries = journal.entries()
     planned = run.table("plan").join(entries.select("operation", "contact", done="state"), on="operation", how="left")
     auto = planned.filter(pl.col("state") == "auto")
@@ -535,6 +625,7 @@ def save(
     rejects: pl.DataFrame,
     named: pl.DataFrame,
     contacts: Sequence[Contact],
+    decisions: pl.DataFrame,
     matches: Matches,
     planned: Plan,
 ) -> None:
@@ -543,8 +634,9 @@ def save(
         if name != "rejects":
             run.save(name, table)
     run.save("rejects", pl.concat([rejects, tables.rejects]).sort("source", "file", "line", nulls_last=True))
-    spoken_of = {record for pair in matches.verdicts.told for record in pair} | matches.verdicts.contested
+    spoken_of = {record for pair in matches.verdicts.told for record in pair} | matches.verdicts.contested.keys()
     run.save("identities", named.with_columns(is_decided=pl.col("record").is_in(list(spoken_of))))
+    run.save("decisions", decisions)
     run.save("contacts", _infos(contacts))
     run.save("pairs", matches.pairs)
     run.save("clusters", matches.clusters)
@@ -554,20 +646,63 @@ def save(
 
 def execute(run: Run, settings: Settings, options: Options, progress: Callable[[int], None]) -> None:
     """Applies the run's plan to its site through its journal."""
+    facts = run.facts()
+    seen = SiteAsRead(datetime.fromisoformat(facts["planned_at"]), frozenset(run.table("contacts")["contact_id"]))
+    options = replace(options, seen=seen, waiting=decided_since(run, settings))
 
     async def applied() -> None:
-        new = bool(run.facts().get("new_site"))
-        with Journal(run.folder / "journal.db", writing=True) as journal:
-            async with opened(settings, create=new) as site:
-                await apply_plan(run.table("plan"), site, journal, options, progress=progress)
+        is_new, identity = facts["new_site"], None
+        with begun_journal(run, settings) as journal:
+            if is_new:
+                identity = journal.fact("site_identity") or uuid.uuid4().hex
+                journal.note("site_identity", identity)
+            async with opened(settings, create=is_new, identity=identity) as site:
+                await refuse_another_site(run, site, journal)
+                begin(run, settings, journal, marker_of(journal))
+                await leave_unfinished(run, settings, site)
+                memory = memory_of(settings)
+                try:
+                    await apply_plan(run.table("plan"), site, journal, options, progress=progress)
+                except RunError:  # a person is to look before anything goes on
+                    memory.leave(run.id, PARTIAL)
+                    raise
+                if OPEN not in journal.states().values():
+                    memory.leave(run.id, PARTIAL if options.is_partial() else ENDED)
 
     waited(applied())
+
+
+def decided_since(run: Run, settings: Settings) -> dict[str, str]:
+    """The clusters of a run about which a decision was written, changed or taken back after its plan was made.
+
+    Raises:
+        InputError: the file of decisions is not one of decisions any more.
+    """
+    facts = run.facts()
+    now = of_site(read_decisions(settings.decisions), facts["site_names"])
+    changed = differing(run.table("decisions"), now)
+    if changed.is_empty():
+        return {}
+    records = meant(changed, run.table("identities"), _placed(settings))
+    clusters = run.table("clusters").filter(pl.col("record").is_in(list(records)))["cluster"]
+    reason = "a decision about one of its records was written or changed after the plan was made; plan again"
+    return dict.fromkeys(clusters, reason)
+
+
+async def leave_unfinished(run: Run, settings: Settings, site: ContactsSite) -> None:
+    """Takes the markers of the unfinished runs that this plan knew of off the site: they are left as they are."""
+    memory = memory_of(settings)
+    known = {one["run"] for one in run.facts().get("unfinished", [])}
+    for begun in memory.unfinished():
+        if begun.run in known:
+            await Names(site, begun.marker).remove_marker()
+            memory.leave(begun.run, ENDED)
 
 
 def report(run: Run) -> dict[str, Any]:
     """Writes the run's audit and report from its tables and journal; returns the summary."""
     planned = run.table("plan")
-    path = run.folder / "journal.db"
+    path = run.folder / JOURNAL_FILE
     entries = pl.DataFrame(schema=JOURNAL)
     if path.exists():
         with Journal(path) as journal:
@@ -576,17 +711,20 @@ def report(run: Run) -> dict[str, Any]:
     records, clusters = run.table("records"), run.table("clusters")
     facts = run.facts()
     people = clusters["cluster"].n_unique()
+    planned_counts = counts(planned)
     summary: dict[str, Any] = {
         "run": str(run.folder),
         "records": len(records),
         "rejected": len(run.table("rejects")),
         "clusters": people,
         "duplicates": len(records) - people,
+        "planned": {name: planned_counts[name] for name in ("create", "update", "merge", "label", "review", "blocked")},
         **tally(planned, entries),
         "seconds": round(facts.get("plan_seconds", 0.0) + facts.get("apply_seconds", 0.0), 3),
         "report": str(run.folder / "report.html"),
     }
-    shown = rows.select("operation").head(MOST_ROWS).join(planned.select("operation", "link"), on="operation")
+    shown = pl.concat([one.select("operation").head(MOST_ROWS) for one in by_urgency(rows)])
+    shown = shown.join(planned.select("operation", "link"), on="operation")
     links = dict(shown.filter(pl.col("link").list.len() == 2).iter_rows())
     evidence = explained_links(run, links.values())
     write_report(
@@ -597,7 +735,8 @@ def report(run: Run) -> dict[str, Any]:
         losses=run.table("losses"),
         rejects=run.table("rejects"),
         records=records,
-        planned=counts(planned),
+        planned=planned_counts,
+        site=shown_site(facts["site"]),
         waterfalls={
             operation: (f"{told.probability:.1%}", told.other_explanation, told.steps())
             for operation, link in links.items()

@@ -19,6 +19,8 @@ def plan(
     site: str | None = None,
     run: str | None = None,
     columns: dict[str, str] | None = None,
+    wait: bool = False,
+    despite_unfinished: bool = False,
 ) -> dict[str, Any]:
     """Plans a run.
 
@@ -28,8 +30,11 @@ def plan(
         site: the site: `local:PATH`, `wix`, or the address of a service.
         run: the run's folder; a new one below `runs` when not given.
         columns: where columns go, by header, before what their format says.
+        wait: whether to wait while another run is at work on the site.
+        despite_unfinished: whether to plan although an earlier run on this site was broken off.
 
     Returns:
         The summary, as the command line prints it with `--json`.
     """
-    return plan_run(settings_for(config, site, exports, columns), Run.new(Path(run) if run else None), as_task)
+    settings, folder = settings_for(config, site, exports, columns), Run.new(Path(run) if run else None)
+    return plan_run(settings, folder, as_task, wait=wait, despite_unfinished=despite_unfinished)

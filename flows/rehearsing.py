@@ -17,8 +17,8 @@ from flows.applying import Options, apply_plan
 from flows.moving import pull
 from flows.pipeline import waited
 from flows.runs import Run
-from flows.settings import Settings
-from flows.sites import LOCAL, is_missing
+from flows.settings import LOCAL, Settings
+from flows.sites import is_missing
 from transforms.audit import tally
 from transforms.schema import Info
 from transforms.survivorship import differences

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from connectors.local import LocalSite
 from connectors.server import Disturbance, Webhook, make_app, read_chaos, serve
-from flows.sites import LOCAL, embedded
+from flows.settings import LOCAL
+from flows.sites import embedded
 from transforms.errors import UsageError
 
 

@@ -22,12 +22,15 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from connectors.exports.limits import Limits
 from connectors.wire.shapes import BASE_URL
 from transforms.errors import UsageError
 from transforms.matching import AUTO, REVIEW
 from transforms.planning import TIE_BREAKS, Policy
 from transforms.schema import SITE
 
+LOCAL = "local:"
+"""What the name of an embedded site begins with; its path follows."""
 STATE = ".onefold"
 DECISIONS = "decisions.csv"
 
@@ -126,6 +129,25 @@ class ApplySettings(_Section):
     """Contacts that a plan may merge away, or an undo delete."""
 
 
+class LimitSettings(_Section):
+    """`[limits]`: how large what is read may be."""
+
+    unpacked_mb: int = Field(Limits.unpacked_mb, ge=1)
+    """Megabytes that a packed file or a workbook may unpack to in all."""
+    workbook_memory_mb: int = Field(Limits.workbook_memory_mb, ge=64)
+    """Megabytes of memory that a workbook's sheets may take."""
+    cell_characters: int = Field(Limits.cell_characters, ge=100)
+    """Characters of a cell; a row with a longer one is rejected."""
+    card_characters: int = Field(Limits.card_characters, ge=1000)
+    """Characters of a vCard without its pictures; a longer one is rejected."""
+    card_lines: int = Field(Limits.card_lines, ge=10)
+    """Lines of a vCard without its pictures."""
+
+    def limits(self) -> Limits:
+        """As the readers take them."""
+        return Limits(**self.model_dump())
+
+
 class Settings(BaseSettings):
     """Everything that can be set."""
 
@@ -138,6 +160,7 @@ class Settings(BaseSettings):
     match: MatchSettings = MatchSettings()
     policy: PolicySettings = PolicySettings()
     apply: ApplySettings = ApplySettings()
+    limits: LimitSettings = LimitSettings()
     wix_api_key: SecretStr | None = Field(None, validation_alias="WIX_API_KEY")
     wix_site_id: str | None = Field(None, validation_alias="WIX_SITE_ID")
     wix_base_url: str = Field(BASE_URL, validation_alias="WIX_BASE_URL")
@@ -183,10 +206,16 @@ class Settings(BaseSettings):
         )
 
     def with_site(self, url: str | None) -> Settings:
-        """These settings with another site, when one is given."""
-        if url is None:
-            return self
-        return self.model_copy(update={"site": self.site.model_copy(update={"url": url})})
+        """These settings with another site, when one is given; the path of an embedded one is made absolute."""
+        wanted = self.site.url if url is None else url
+        if wanted.startswith(LOCAL) and wanted != LOCAL:
+            wanted = f"{LOCAL}{Path(wanted.removeprefix(LOCAL)).absolute()}"
+        return self.model_copy(update={"site": self.site.model_copy(update={"url": wanted})})
+
+    def to_facts(self) -> dict[str, Any]:
+        """All settings but the key, with absolute paths, for `PlannedSettings` to be made of."""
+        paths = {"state": self.state.absolute(), "decisions": self.decisions.absolute()}
+        return self.model_copy(update=paths).model_dump(mode="json", exclude={"wix_api_key"})
 
     def with_columns(self, columns: Mapping[str, str]) -> Settings:
         """These settings with further columns mapped, in every source."""
@@ -243,6 +272,22 @@ class Settings(BaseSettings):
         return [one.model_copy(update={"region": one.region or self.site.region}) for one in sources]
 
 
+class PlannedSettings(Settings):
+    """The settings a run was planned with: neither the environment nor a file changes them."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - the signature is pydantic-settings'
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """What is given, and nothing else."""
+        return (init_settings,)
+
+
 def load_settings(path: Path | None = None) -> Settings:
     """Settings from a file (or `onefold.toml` here, when there is one) and the environment.
 
@@ -266,8 +311,8 @@ def load_settings(path: Path | None = None) -> Settings:
         raise UsageError(f"{chosen if values else 'Settings'}: {_sentence(error)}") from error
     folder = chosen.resolve().parent
     site = settings.site
-    if values.get("site", {}).get("url") == site.url and site.url.startswith("local:"):
-        site = site.model_copy(update={"url": f"local:{folder / site.url.removeprefix('local:')}"})
+    if values.get("site", {}).get("url") == site.url and site.url.startswith(LOCAL):
+        site = site.model_copy(update={"url": f"{LOCAL}{folder / site.url.removeprefix(LOCAL)}"})
     sources = tuple(
         one.model_copy(update={"files": tuple(str(folder / file) for file in one.files)}) for one in settings.source
     )
@@ -276,7 +321,7 @@ def load_settings(path: Path | None = None) -> Settings:
         path = getattr(settings, name)
         given = path == Path(values.get(name, usual))  # in the file or not at all, so not in the environment
         paths[name] = folder / path if given else path
-    return settings.model_copy(update={"site": site, "source": sources, **paths})
+    return settings.model_copy(update={"site": site, "source": sources, **paths}).with_site(None)
 
 
 def _sentence(error: ValidationError) -> str:
@@ -293,7 +338,7 @@ def _sentence(error: ValidationError) -> str:
 def _known_keys(place: Sequence[str]) -> list[str]:
     sections: dict[str, type[BaseModel]] = {
         "site": SiteSettings, "source": SourceSettings, "match": MatchSettings, "policy": PolicySettings,
-        "apply": ApplySettings,
+        "apply": ApplySettings, "limits": LimitSettings,
     }  # fmt: skip
     section = sections.get(place[0]) if place else None
     return list((section or Settings).model_fields)

@@ -16,20 +16,22 @@ from connectors.memory import Memory
 from connectors.wix import Patience, WixSite
 from connectors.wix.site import CALLS_A_MINUTE
 from connectors.wix.transport import is_loopback
-from flows.settings import Settings
+from flows.settings import LOCAL, Settings
 from transforms.errors import Denied, UsageError
 
-LOCAL = "local:"
 WIX = "wix"
 
 
 @asynccontextmanager
-async def opened(settings: Settings, *, create: bool = False) -> AsyncIterator[ContactsSite]:
+async def opened(
+    settings: Settings, *, create: bool = False, identity: str | None = None
+) -> AsyncIterator[ContactsSite]:
     """The site of the settings: `local:PATH`, `wix`, or the address of a service that speaks the Contacts API.
 
     Args:
         settings: the settings.
         create: whether the missing file of an embedded site is made.
+        identity: what an embedded site that is made now is known by.
 
     Raises:
         UsageError: no site is set, or it is of an unknown kind.
@@ -37,11 +39,11 @@ async def opened(settings: Settings, *, create: bool = False) -> AsyncIterator[C
     """
     url = settings.site.url
     if url.startswith(LOCAL):
-        with embedded(url, create=create) as site:
+        with embedded(url, create=create, identity=identity) as site:
             yield site
         return
-    base_url = settings.wix_base_url if url == WIX else url
-    key, site_id = _identity(settings, base_url)
+    base_url = service_of(settings)
+    key, site_id = _credentials(settings, base_url)
     patience = Patience(read=settings.site.timeout)
     async with WixSite(key, site_id, base_url=base_url, rate=settings.site.rate, patience=patience) as service:
         yield service
@@ -52,10 +54,15 @@ def calls_a_minute(settings: Settings) -> float | None:
     url = settings.site.url
     if settings.site.rate is not None or url.startswith(LOCAL):
         return settings.site.rate
-    return None if is_loopback(settings.wix_base_url if url == WIX else url) else CALLS_A_MINUTE
+    return None if is_loopback(service_of(settings)) else CALLS_A_MINUTE
 
 
-def embedded(url: str, *, create: bool = False) -> LocalSite:
+def service_of(settings: Settings) -> str:
+    """The address of the service that the settings mean: the Contacts API's own for `wix`."""
+    return settings.wix_base_url if settings.site.url == WIX else settings.site.url
+
+
+def embedded(url: str, *, create: bool = False, identity: str | None = None) -> LocalSite:
     """The embedded site `local:PATH`.
 
     Raises:
@@ -64,7 +71,7 @@ def embedded(url: str, *, create: bool = False) -> LocalSite:
     path = url.removeprefix(LOCAL)
     if path == url or not path:
         raise UsageError(f"{url!r} is not an embedded site. That is local:PATH, a site in a file.")
-    return LocalSite(Path(path), create=create)
+    return LocalSite(Path(path), create=create, identity=identity)
 
 
 def is_missing(url: str) -> bool:
@@ -72,17 +79,55 @@ def is_missing(url: str) -> bool:
     return url.startswith(LOCAL) and not Path(url.removeprefix(LOCAL)).exists()
 
 
+def identity_of(settings: Settings) -> str | None:
+    """What the embedded site of the settings is known by; None for one still to be made, and for a service."""
+    if not settings.site.url.startswith(LOCAL) or is_missing(settings.site.url):
+        return None
+    with embedded(settings.site.url) as site:
+        return site.identity
+
+
+def site_names(settings: Settings) -> list[str]:
+    """The names by which decisions are about the site of the settings; the first is the one they are written with.
+
+    An embedded site goes by its identity, and by its path as long as it is still to be made.
+    """
+    if settings.site.url.startswith(LOCAL):
+        identity = identity_of(settings)
+        return [*([identity] if identity else []), settings.site.url]
+    return [f"{service_of(settings).rstrip('/')} {settings.wix_site_id or ''}".rstrip()]
+
+
 def memory_of(settings: Settings) -> Memory:
     """What earlier runs decided about a site: the embedded one keeps it in its own file."""
     url = settings.site.url
     if url.startswith(LOCAL):
         return Memory(Path(url.removeprefix(LOCAL)))
-    service = settings.wix_base_url if url == WIX else url
-    name = hashlib.sha256(f"{service.rstrip('/')} {settings.wix_site_id}".encode()).hexdigest()[:16]
-    return Memory(settings.state / f"memory-{name}.db")
+    return Memory(settings.state / f"memory-{_service_name(settings)}.db")
 
 
-def _identity(settings: Settings, base_url: str) -> tuple[SecretStr, str]:
+def lock_of(settings: Settings) -> Path:
+    """The lock of a site: beside an embedded one, in the state folder for a service."""
+    url = settings.site.url
+    if url.startswith(LOCAL):
+        return Path(f"{url.removeprefix(LOCAL)}.lock")
+    return settings.state / f"site-{_service_name(settings)}.lock"
+
+
+def shown_site(url: str) -> str:
+    """A site for people: an embedded one by its path from here, where it lies below."""
+    path = Path(url.removeprefix(LOCAL))
+    is_below = url.startswith(LOCAL) and path.is_relative_to(Path.cwd())
+    return f"{LOCAL}{path.relative_to(Path.cwd())}" if is_below else url
+
+
+def _service_name(settings: Settings) -> str:
+    """What the files about a service are called."""
+    service = f"{service_of(settings).rstrip('/')} {settings.wix_site_id}"
+    return hashlib.sha256(service.encode()).hexdigest()[:16]
+
+
+def _credentials(settings: Settings, base_url: str) -> tuple[SecretStr, str]:
     """The key and the site id for a service."""
     try:
         url = httpx.URL(base_url)

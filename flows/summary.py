@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flows.pipeline import counts, nothing_to_do
 from flows.runs import Run
+from flows.sites import shown_site
 
 MOST_EXAMPLES = 5
 
@@ -16,7 +17,8 @@ def plan_summary(run: Run) -> str:
     by_source = dict(records.filter(records["contact_id"].is_null()).group_by("source").len().iter_rows())
     sources = " › ".join(f"{name} {by_source[name]:,}" if name in by_source else name for name in facts["sources"])
     lines = [
-        f"\nPlan {facts['name']}  site: {facts['site']} ({facts['site_contacts']:,} contacts)   sources: {sources}",
+        f"\nPlan {facts['name']}  site: {shown_site(facts['site'])} ({facts['site_contacts']:,} contacts)   "
+        f"sources: {sources}",
         "",
     ]
     if nothing_to_do(planned):
@@ -63,9 +65,13 @@ def plan_summary(run: Run) -> str:
             f"{field} {count}" for field, count in losses["field"].value_counts(sort=True).head(5).iter_rows()
         )
         lines.append(f"  would lose{len(losses):>6,} values   {top}")
-    opted = int(records["opted_out"].sum())
-    if opted:
-        lines.append(f"  opt-outs  {opted:>6,} kept, 0 subscribed again")
+    opt_outs = facts["opt_outs"]
+    if opt_outs["rows"]:
+        lines.append(
+            f"  opt-outs  {opt_outs['rows']:>6,} rows: {opt_outs['shown']:,} shown on every contact with their address"
+            + (f", {opt_outs['waiting']:,} on no contact yet" if opt_outs["waiting"] else "")
+            + f"; {opt_outs['subscribed_again']:,} subscribed again"
+        )
     if not nothing_to_do(planned):
         share = planned["merge"] / max(facts["site_contacts"], 1)
         cost = f"\n  calls     {facts['calls']:>6,}"

@@ -13,12 +13,13 @@ from typing import Any
 import polars as pl
 
 from connectors.contacts import Contact, ContactsSite, all_labels
-from connectors.exports.guards import write_csv
+from connectors.exports.guards import write_report_csv
 from connectors.journal import DONE, FAILED, OPEN, STALE, Intent, Journal, Outcome
-from connectors.memory import HELD
+from connectors.memory import ENDED, HELD, PARTIAL
 from connectors.wix.transport import request_id
 from flows.applying import BATCH, Names, changed_fields, find_marked, marker_of, put_on, read_pages, side_by_side
 from flows.pipeline import UNDO_JOURNAL, waited
+from flows.right_site import checked_journal, refuse_another_site, site_held
 from flows.runs import Run
 from flows.settings import Settings
 from flows.sites import memory_of, opened
@@ -389,20 +390,19 @@ def prepared(run: Run, settings: Settings, *, only: Sequence[str] = ()) -> Undo:
 
     Args:
         run: an applied run.
-        settings: all settings, with the run's site.
+        settings: the settings the run was planned with.
         only: clusters to undo; all where empty.
 
     Raises:
         RunError: nothing of the run was applied, or an operation is still open.
     """
-    path = run.folder / "journal.db"
-    if not path.exists():
-        raise RunError(f"Nothing of {run.folder} was applied, so there is nothing to undo.")
+    path = checked_journal(run, settings)
 
     async def looked_at() -> Undo:
         async with opened(settings) as site:
             labels = {one.display_name: one.key for one in await all_labels(site)}
             with Journal(path) as done:
+                await refuse_another_site(run, site, done)
                 undo = undo_steps(run, done, labels, only=only)
             begun: dict[str, str] = {}
             if (run.folder / UNDO_JOURNAL).exists():
@@ -420,6 +420,7 @@ def undo_run(
     undo: Undo,
     *,
     over_budget: bool = False,
+    wait: bool = False,
     stopped: Callable[[], bool] = lambda: False,
     progress: Callable[[int], None] = lambda _: None,
 ) -> dict[str, Any]:
@@ -427,15 +428,16 @@ def undo_run(
 
     Args:
         run: an applied run.
-        settings: all settings, with the run's site.
+        settings: the settings the run was planned with.
         undo: what `prepared` found.
         over_budget: whether more contacts are deleted than the settings allow.
+        wait: whether to wait for a run that is at work on the site.
         stopped: asked before each cluster whether to stop.
         progress: called with the number of clusters dealt with.
 
     Raises:
         RunError: it would delete more contacts than the settings allow.
-        Busy: another process is at work on the run.
+        Busy: another process is at work on the run or its site.
     """
     most, deletes = settings.apply.max_deletes, undo.count("delete")
     if most is not None and deletes > most and not over_budget:
@@ -447,13 +449,19 @@ def undo_run(
         async with opened(settings) as site:
             await carry_out(undo, site, own, at_once=settings.apply.concurrency, stopped=stopped, progress=progress)
 
-    with Journal(run.folder / "journal.db", writing=True), Journal(run.folder / UNDO_JOURNAL, writing=True) as own:
+    path = checked_journal(run, settings)
+    with (
+        site_held(settings, by=f"the undo of run {run.name}", wait=wait),
+        Journal(path, writing=True),
+        Journal(run.folder / UNDO_JOURNAL, writing=True) as own,
+    ):
         try:
             waited(carried_out(own))
         finally:
             table = undone_table(undo, own)
-            write_csv(table, run.folder / "undo.csv")
+            write_report_csv(table, run.folder / "undo.csv")
             remember_undone(run, settings, table)
+        memory_of(settings).leave(run.id, ENDED if undo.whole and not stopped() else PARTIAL)
     done = table.filter(pl.col("outcome") == DONE)
     kinds = dict(done["kind"].value_counts().iter_rows())
     return {

@@ -164,7 +164,7 @@ def test_a_run_is_applied_to_its_own_site_only(
     run = planned(settings(file), tmp_path / "run")
 
     with pytest.raises(RunError, match="planned for"):
-        apply_run(run, settings(file).with_site("local:other.db"))
+        apply_run(run, settings(file), site="local:other.db")
 
 
 async def test_the_pipeline_runs_where_an_event_loop_runs_already(

@@ -76,11 +76,11 @@ def test_a_check_says_how_a_file_is_read_and_what_is_wrong_on_which_lines(
 def test_examples_are_shown_by_their_shape_unless_asked_for(onefold: Callable[..., Ended], messy: Path) -> None:
     hidden, shown = onefold("check", messy), onefold("check", messy, "--show-values")
 
-    assert "axx@exxxxxx.exxxxxx" in hidden.err
-    assert "ada@engines.example" not in hidden.err
-    assert "hunter2" not in shown.err
-    assert "ada@engines.example" in shown.err
-    assert "4 records, 2 rejected" in shown.err
+    assert "axx@exxxxxx.exxxxxx" in hidden.out
+    assert "ada@engines.example" not in hidden.out
+    assert "hunter2" not in shown.out
+    assert "ada@engines.example" in shown.out
+    assert "4 records, 2 rejected" in shown.out
 
 
 def test_a_column_goes_where_a_person_says(onefold: Callable[..., Ended], messy: Path, tmp_path: Path) -> None:
@@ -137,7 +137,7 @@ def test_swapped_columns_are_suspected(onefold: Callable[..., Ended], tmp_path: 
 
     done = onefold("check", path)
 
-    assert "name: first and last name look swapped  (line 2, 3, 4, 5, 6 …)" in done.err
+    assert "name: first and last name look swapped  (line 2, 3, 4, 5, 6 …)" in done.out
 
 
 def test_the_samples_are_checked_and_a_file_without_people_is_named(onefold: Callable[..., Ended]) -> None:

@@ -31,7 +31,8 @@ def clusters(folder: Path, name: str) -> pl.DataFrame:
 
 
 def matched(onefold: Callable[..., Ended], name: str, *more: str) -> Ended:
-    done = onefold("match", f"{name}.csv", "--out", f"{name}-out.csv", "--id", "Record ID", "--region", "US", *more)
+    command = ("match", f"{name}.csv", "--force", "--out", f"{name}-out.csv", "--id", "Record ID", "--region", "US")
+    done = onefold(*command, *more)
     assert (done.code, "Traceback" in done.err) == (0, False), done.err
     return done
 
@@ -110,7 +111,7 @@ def test_an_index_that_cannot_be_used_is_one_sentence(onefold: Callable[..., End
     sound = index.read_text()
 
     def sentence(*more: str) -> tuple[int, str]:
-        done = onefold("match", "new.csv", "--out", "o.csv", "--index", "index", *more)
+        done = onefold("match", "new.csv", "--force", "--out", "o.csv", "--index", "index", *more)
         assert "Traceback" not in done.err
         return done.code, done.err
 

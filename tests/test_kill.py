@@ -66,7 +66,7 @@ def samples(onefold: Callable[..., Ended], tmp_path: Path) -> Path:
     planned = onefold(
         "plan", "--config", SAMPLES / "onefold.toml", "--site", "local:world/site.db", "--run", "world/run"
     )
-    assert planned.code == 0
+    assert planned.code == 3  # some of its cases wait for a person
     return tmp_path / "world"
 
 

@@ -20,7 +20,7 @@ from transforms.schema import Email, Info
 Onefold = Callable[..., Ended]
 Export = Callable[[str, str], Path]
 COUNTS = ("records", "rejected", "clusters", "duplicates", "created", "updated", "merged", "labelled", "held", "failed")
-KEYS = {"run", *COUNTS, "left", "seconds", "report"}
+KEYS = {"run", *COUNTS, "planned", "left", "seconds", "report"}
 
 
 @pytest.fixture
@@ -102,7 +102,7 @@ def test_plan_touches_nothing_and_apply_does_what_was_planned(
     before = contacts_of(sample_site)
 
     planned = onefold("plan", "--config", SAMPLES / "onefold.toml", "--site", f"local:{sample_site}", "--run", "one")
-    assert planned.code == 0
+    assert planned.code == 3  # some of its cases wait for a person
     assert "Nothing has been written" in planned.err
     assert contacts_of(sample_site) == before
 
@@ -256,7 +256,7 @@ def test_match_on_a_declared_column(onefold: Onefold, export: Export, tmp_path: 
     file = export("p.csv", "given_name,surname,badge\nAda,Novak,A-7731\nA.,Nowak,a7731\nBruno,Petrov,A-9924\n")
 
     onefold("match", file, "--out", "c.csv", "--match-on", "badge")
-    unknown = onefold("match", file, "--out", "c.csv", "--match-on", "shoe")
+    unknown = onefold("match", file, "--out", "d.csv", "--match-on", "shoe")
 
     assert pl.read_csv(tmp_path / "c.csv").rows() == [(1, 1), (2, 1), (3, 2)]
     assert unknown.code == 1

@@ -39,9 +39,9 @@ def test_the_environment_wins_over_the_file_and_a_flag_over_both(
 
     settings = load_settings(file)
 
-    assert settings.site.url == "local:environment.db"
+    assert settings.site.url == f"local:{Path.cwd() / 'environment.db'}"
     assert settings.site.region == "US"
-    assert settings.with_site("local:flag.db").site.url == "local:flag.db"
+    assert settings.with_site("local:flag.db").site.url == f"local:{Path.cwd() / 'flag.db'}"
     assert "secret-key" not in repr(settings)
 
 

@@ -59,7 +59,7 @@ def test_a_check_says_what_works_and_what_is_there_and_changes_nothing(
     assert done.json["works"] is True
     assert set(done.json["permissions"].values()) == {True}
     assert (done.json["there"]["contacts"], done.json["there"]["members"]) == (207, 18)
-    assert len(done.err.splitlines()) < 25
+    assert len(done.out.splitlines()) < 25
     assert everything(site_path) == before
 
 

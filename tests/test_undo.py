@@ -96,8 +96,8 @@ async def test_a_dry_run_and_a_no_change_nothing(
     refused = await asyncio.to_thread(lambda: onefold("undo", run, answer="no\n"))
 
     assert (dry.code, refused.code) == (0, 0)
-    assert "delete         1 contacts that the run created" in dry.err
-    assert "recreate       1 contacts that it merged away" in dry.err
+    assert "delete         1 contacts that the run created" in dry.out
+    assert "recreate       1 contacts that it merged away" in dry.out
     assert not (run / "undo.db").exists()  # so that the run can still be applied
     assert await asyncio.to_thread(content, site_path) == after
 

@@ -17,6 +17,8 @@ _THREE = [a + b + c for c in BASE32 for b in BASE32 for a in BASE32]
 """Each number of 15 bits in base 32, its low digit first."""
 CONTRADICTED = 0.01
 """Two records less likely than this to be one person are never in one cluster, whatever lies between them."""
+MOST_NAMES_OF_AN_ID = 2
+"""Different names under one id of a source, up to which it is the account of these people; beyond it, it is no id."""
 TELLING = {"email": 3, "phone": 2, "birth": 2, "address": 3, "company": 2}
 """From this level on, a field other than the name supports a match; without any, a name alone never joins."""
 
@@ -90,8 +92,9 @@ def cluster(
     """Every record with its cluster.
 
     What people decided comes first. Rows with the same id in the same source and the same name are one person, and so
-    are those of which it is known. Then pairs join from the most to the least certain. A join is refused when the two
-    sides hold a contradicted pair, or two members of the site, or would together exceed the cap.
+    are those of which it is known. Then pairs join from the most to the least certain. A
+    join is refused when the two sides hold a contradicted pair, or two members of the site, or would together exceed
+    the cap.
 
     Args:
         pairs: scored pairs (`left`, `right`, `probability`, levels).
@@ -108,13 +111,8 @@ def cluster(
         `CLUSTERS`, in order of `record`.
     """
     people = tables.records
-    row_again = ["source", "source_key", "first_key", "last_key"]
-    same_key = people.drop_nulls("source_key").select("record", *row_again)
-    same_key = same_key.with_columns(left=pl.col("record").first().over(row_again)).filter(
-        pl.col("record") != pl.col("left")
-    )
     decided_pairs, told_pairs, never = pairs_frame(decided), pairs_frame(told), pairs_frame(apart)
-    known = pl.concat([decided_pairs, same_key.select("left", right="record"), told_pairs])
+    known = pl.concat([decided_pairs, _rows_again(people), told_pairs])
     edges = pairs.filter(pl.col("probability") >= auto, supported(pairs), ~contradicted(pairs))
     component = components(pl.concat([known, edges.select("left", "right")]), len(people))
     against = pairs.filter(contradicted(pairs)).select("left", "right")
@@ -143,6 +141,48 @@ def cluster(
         numbered = people.select("record", "record_id", cluster=group.cast(pl.String))
         return conform(numbered, CLUSTERS)
     return _named(people, group)
+
+
+def identifies(people: pl.DataFrame) -> pl.Series:
+    """Which records have an id of their source that means one person: nobody else's row has it.
+
+    Rows with one id are one person's when they have the same first and last name and generation, and no two middle
+    names or birth dates that differ. A missing name is nobody's.
+
+    Args:
+        people: `RECORDS`.
+    """
+    same_id = ["source", "source_key"]
+    alone = pl.len().over(same_id) == 1
+    one_name = pl.struct("first_key", "last_key").n_unique().over(same_id) == 1
+    return people.select(pl.col("source_key").is_not_null() & (alone | (one_name & _agree(same_id)))).to_series()
+
+
+def _rows_again(people: pl.DataFrame) -> pl.DataFrame:
+    """Pairs of rows that are one person's by their id and name: `left`, `right`.
+
+    An account of two may have several rows of each; an id of more people (`0`, `guest`) says nothing of any.
+    """
+    same_id = ["source", "source_key"]
+    same_row = [*same_id, "first_key", "last_key"]
+    few = pl.struct("first_key", "last_key").n_unique().over(same_id) <= MOST_NAMES_OF_AN_ID
+    rows = people.filter(pl.col("source_key").is_not_null() & few & _agree(same_row)).select(
+        right="record", left=pl.col("record").first().over(same_row)
+    )
+    return rows.filter(pl.col("left") != pl.col("right")).select("left", "right")
+
+
+def _agree(group: list[str]) -> pl.Expr:
+    """Whether all rows of a group have a full name, one generation, and no middle names or birth dates that differ."""
+    initial = pl.col("middle_key").str.head(1)
+    whole = pl.col("middle_key").filter(pl.col("middle_key").str.len_chars() > 1)
+    return (
+        pl.all_horizontal(pl.col("first_key", "last_key").is_not_null().all().over(group))
+        & (pl.col("suffix_key").n_unique() == 1).over(group)
+        & (initial.drop_nulls().n_unique() <= 1).over(group)
+        & (whole.drop_nulls().n_unique() <= 1).over(group)
+        & (pl.col("birthdate").drop_nulls().n_unique() <= 1).over(group)
+    )
 
 
 def _unrivalled(edges: pl.DataFrame, pairs: pl.DataFrame, against: pl.DataFrame, auto: float) -> pl.DataFrame:

@@ -5,8 +5,8 @@ A decision names records by what they are, not by where they stood: the next exp
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 
 import polars as pl
@@ -15,6 +15,7 @@ from transforms.clustering import components, pairs_frame, short_id
 from transforms.schema import IDENTITIES, SITE, TOGETHER, conform
 
 Pair = tuple[int, int]
+CONTRADICTORY = "decisions about its records contradict each other"
 NOWHERE: Mapping[str, str] = {}
 
 
@@ -26,15 +27,26 @@ class Verdicts:
         together: pairs of records that people say are one person.
         apart: pairs of records that people say are not.
         told: of pairs that were decided themselves, who said so and when.
-        contested: records about which decisions contradict each other; none of these is honoured.
+        contested: records about which decisions contradict each other or strong evidence, with what is wrong; none of
+            these decisions is honoured.
         missing: how many decisions are about records that are not here.
     """
 
     together: frozenset[Pair] = frozenset()
     apart: frozenset[Pair] = frozenset()
     told: Mapping[Pair, str] = field(default_factory=dict)
-    contested: frozenset[int] = frozenset()
+    contested: Mapping[int, str] = field(default_factory=dict)
     missing: int = 0
+
+    def without(self, torn: Mapping[int, str]) -> Verdicts:
+        """These verdicts but for those about records that are torn from each other, with what is wrong there."""
+        refused = {pair for pair in self.together if torn.keys() & set(pair)}
+        return replace(
+            self,
+            together=self.together - refused,
+            told={pair: by for pair, by in self.told.items() if pair not in refused},
+            contested={**self.contested, **torn},
+        )
 
     def decided(self) -> pl.DataFrame:
         """The pairs that were decided themselves: `left`, `right`, `is_same`, in order."""
@@ -71,6 +83,42 @@ def identities(records: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
     return conform(there, IDENTITIES)
 
 
+def of_site(decisions: pl.DataFrame, names: Collection[str]) -> pl.DataFrame:
+    """The decisions about records of a site, by any of its names; those that name no site are among them."""
+    return decisions.filter(pl.col("site").is_null() | pl.col("site").is_in(list(names)))
+
+
+def differing(before: pl.DataFrame, now: pl.DataFrame) -> pl.DataFrame:
+    """The decisions that stand in only one of two states of a file."""
+    what = ["verdict", "records", "identities"]
+    return pl.concat(
+        [
+            one.join(other, on=what, how="anti", nulls_equal=True)
+            for one, other in ((before.drop_nulls("verdict"), now), (now.drop_nulls("verdict"), before))
+        ]
+    )
+
+
+def meant(decisions: pl.DataFrame, known: pl.DataFrame, placed: Mapping[str, str] = NOWHERE) -> set[int]:
+    """The records that decisions are about.
+
+    Args:
+        decisions: `DECISIONS`.
+        known: `IDENTITIES` of the records.
+        placed: the identity of a record with that of the contact which it went to in an earlier run.
+    """
+    at: dict[str, list[int]] = {}
+    for record, record_id, identity in known.select("record", "record_id", "identity").iter_rows():
+        for name in {record_id, identity}:
+            at.setdefault(name, []).append(record)
+    names = {
+        name
+        for records, identities in decisions.select("records", "identities").iter_rows()
+        for name in identities or records
+    }
+    return {record for name in names for one in (name, placed.get(name, name)) for record in at.get(one, [])}
+
+
 def resolved(decisions: pl.DataFrame, known: pl.DataFrame, placed: Mapping[str, str] = NOWHERE) -> Verdicts:
     """What decisions mean for the records at hand.
 
@@ -88,7 +136,8 @@ def resolved(decisions: pl.DataFrame, known: pl.DataFrame, placed: Mapping[str, 
     by_id = dict(known.select("record_id", "identity").iter_rows())
     latest: dict[tuple[str, str], tuple[bool, str]] = {}
     missing = 0
-    for row in decisions.sort("decided_at", maintain_order=True, nulls_last=False).iter_rows(named=True):
+    made = decisions.drop_nulls("verdict").sort("decided_at", maintain_order=True, nulls_last=False)
+    for row in made.iter_rows(named=True):
         names = row["identities"] or [by_id.get(name, name) for name in row["records"]]
         missing += any(name not in at and placed.get(name) not in at for name in names)
         by = f"{row['verdict']}, {row['by'] or 'somebody'}" + (
@@ -113,7 +162,7 @@ def resolved(decisions: pl.DataFrame, known: pl.DataFrame, placed: Mapping[str, 
         together=frozenset(pair for pair in together if contested.isdisjoint(pair)),
         apart=frozenset(pair for pair in apart if contested.isdisjoint(pair)),
         told={pair: by for pair, by in told.items() if contested.isdisjoint(pair)},
-        contested=contested,
+        contested=dict.fromkeys(contested, CONTRADICTORY),
         missing=missing,
     )
 

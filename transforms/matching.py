@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
 
 from transforms.blocking import RULES, candidate_pairs, shared_keys
-from transforms.clustering import cluster, components, missing_pairs
+from transforms.clustering import cluster, components, identifies, missing_pairs
 from transforms.comparison import compare, compare_names
 from transforms.decisions import NONE, Verdicts
 from transforms.preparation import Prepared, prepare
@@ -93,15 +93,18 @@ def match(
     if len(inner):
         further = in_pieces(lambda some: weigh(compare(some, prepared), model, fully=explain), inner, most=AT_ONCE // 4)
         pairs = pl.concat([pairs, *further]).sort("left", "right")
-    clusters = cluster(
-        pairs,
-        tables,
-        auto=auto,
-        decided=sorted(verdicts.together),
-        told=[*told, *told_by_sources(tables.records)],
-        apart=sorted(verdicts.apart),
-        named=explain,
-    )
+    known = [*told, *told_by_sources(tables.records)]
+
+    def clustered(verdicts: Verdicts) -> pl.DataFrame:
+        decided, apart = sorted(verdicts.together), sorted(verdicts.apart)
+        return cluster(pairs, tables, auto=auto, decided=decided, told=known, apart=apart, named=explain)
+
+    clusters = clustered(verdicts)
+    if verdicts.together:
+        torn = torn_by_decisions(clusters, clustered(replace(verdicts, together=frozenset())), verdicts)
+        if torn:
+            verdicts = verdicts.without(torn)
+            clusters = clustered(verdicts)
     return Matches(explained(pairs, model, least=review if explain else 2.0), clusters, model, verdicts)
 
 
@@ -188,10 +191,44 @@ def inner_pairs(pairs: pl.DataFrame, hopeless: pl.DataFrame, group: pl.Series) -
     return pl.concat([inside, missing_pairs(pairs, group)]).unique().sort("left", "right")
 
 
+def torn_by_decisions(honoured: pl.DataFrame, by_evidence: pl.DataFrame, verdicts: Verdicts) -> dict[int, str]:
+    """Records whose decisions would take others out of their cluster, and those others, with a sentence about it.
+
+    Whoever a person has set apart from one of the decided records may leave.
+
+    Args:
+        honoured: the clusters with the decisions honoured.
+        by_evidence: the clusters without them.
+        verdicts: the decisions.
+    """
+    decided = sorted({record for pair in verdicts.together for record in pair})
+    now, before, names = honoured["cluster"], by_evidence["cluster"], honoured["record_id"]
+    beside = pl.DataFrame({"record": honoured["record"], "now": now, "before": before})
+    first = beside.filter(pl.col("record").is_in(decided))
+    moved = first.join(beside, on="before", suffix="_other").filter(pl.col("now") != pl.col("now_other"))
+    torn: dict[int, str] = {}
+    for (cluster_now,), group in moved.group_by("now", maintain_order=True):
+        together = set(beside.filter(pl.col("now") == cluster_now)["record"])
+        leaving = {
+            record
+            for record in group["record_other"]
+            if not any((min(record, one), max(record, one)) in verdicts.apart for one in together)
+        }
+        if leaving:
+            said = sorted(together & set(decided))
+            reason = (
+                f"a person said that {' and '.join(names[one] for one in said)} are one person, but then "
+                f"{', '.join(names[one] for one in sorted(leaving))} would leave, whom strong evidence joins with them"
+            )
+            mates = {*now.gather(sorted(leaving)), cluster_now}
+            torn |= dict.fromkeys(beside.filter(pl.col("now").is_in(list(mates)))["record"], reason)
+    return torn
+
+
 def told_by_sources(records: pl.DataFrame) -> list[tuple[int, int]]:
     """Pairs of records that their own source has merged: one names the other's id among those it took in."""
     told = records.select("source", "record", old=pl.col("merged_ids").str.split(";")).drop_nulls().explode("old")
-    keys = records.select("source", "source_key", other="record").drop_nulls()
+    keys = records.filter(identifies(records)).select("source", "source_key", other="record").drop_nulls()
     told = told.with_columns(pl.col("old").str.strip_chars())
     found = told.join(keys, left_on=["source", "old"], right_on=["source", "source_key"], how="inner")
     return sorted(

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import polars as pl
 
@@ -83,7 +83,7 @@ class Policy:
 
 @dataclass(frozen=True)
 class Plan:
-    """The operations (`PLAN`), the loss ledger (`LOSSES`), and the contacts as they will be (`CONTACTS`).
+    """The operations (`PLAN`), the loss ledger (`LOSSES`), the contacts as they will be (`CONTACTS`), and opt-outs.
 
     In `outcome`, a contact that is still to be created goes by the id of its operation.
     """
@@ -91,6 +91,23 @@ class Plan:
     operations: pl.DataFrame
     losses: pl.DataFrame
     outcome: pl.DataFrame
+    opt_outs: OptOuts
+
+
+class OptOuts(NamedTuple):
+    """What becomes of the opt-outs of exports.
+
+    Attributes:
+        rows: export rows that carry an opt-out.
+        shown: of these, rows whose every address is on a contact, and no contact with it is without the label.
+        waiting: of these, rows of which an address is on no contact: their person waits, or is not imported.
+        subscribed_again: contacts that have opted out on the site and are merged into one that is subscribed.
+    """
+
+    rows: int
+    shown: int
+    waiting: int
+    subscribed_again: int
 
 
 @dataclass
@@ -155,8 +172,12 @@ def plan(
     evidence = _evidence(matches, people)
     contradicted = _birth_conflicts(matches, people)
     decided_by = _decided_by(matches, people)
-    contested = set(people.filter(pl.col("record").is_in(list(matches.verdicts.contested)))["cluster"])
+    contested: dict[str, str] = {}
+    for cluster, record in people.select("cluster", "record").iter_rows():
+        if record in matches.verdicts.contested:
+            contested.setdefault(cluster, matches.verdicts.contested[record])
     reach = _reach(people)
+    opted_out = _opted_out(people, policy)
     drafts: list[_Draft] = []
     outcome = dict(infos)
     for cluster, group in _clusters(people):
@@ -170,7 +191,7 @@ def plan(
         if doubt and not existing:
             draft.state, (draft.reason, draft.link) = "review", doubt
         if cluster in contested:
-            draft.state, draft.reason = "review", "decisions about its records contradict each other"
+            draft.state, draft.reason = "review", contested[cluster]
         written_to = next((row for row in existing if infos[row["contact_id"]].emails), None)
         if written_to is not None and written_to["subscribed"] and any(row["opted_out"] for row in existing):
             draft.state, draft.reason = "review", OPT_OUT_LOST
@@ -184,21 +205,99 @@ def plan(
             draft.state, draft.reason = "review", "an earlier run left this to a person, and nothing has changed since"
         if draft.state == "auto" and not draft.evidence:
             draft.evidence = "no other record is like it"
-        after, operation = _operate(draft, existing, rows, given, infos, policy, reach)
+        after, operation = _operate(draft, existing, rows, given, infos, policy, reach, opted_out)
         drafts.append(draft)
-        if settled and draft.state == "auto":
-            draft.operations.clear()
-        elif draft.state == "auto":
+        if draft.state == "auto" and not settled:
             outcome[operation] = after
             for row in existing[1:]:
                 del outcome[row["contact_id"]]
+            continue
+        if settled and draft.state == "auto":
+            draft.operations.clear()
+        for row in existing:  # what waits does not keep an opt-out from being seen
+            contact, info = row["contact_id"], infos[row["contact_id"]]
+            if _shows_opt_out(info, opted_out, policy) and policy.opt_out_label not in info.labels:
+                drafts.append(_opt_out_draft(row, info, policy))
+                labels = (*info.labels, policy.opt_out_label)
+                outcome[contact] = info.model_copy(update={"labels": labels})
     operations = [row for draft in drafts for row in draft.operations] + _held_pairs(matches, people, policy)
     left = pl.DataFrame(
         {"contact_id": list(outcome), "info": [info.to_json() for info in outcome.values()]},
         schema=dict(CONTACTS),
     )
     frame = pl.DataFrame(operations, infer_schema_length=None) if operations else pl.DataFrame(schema=dict(PLAN))
-    return Plan(conform(frame, PLAN), _ledger(drafts, tables), left)
+    planned = conform(frame, PLAN)
+    return Plan(planned, _ledger(drafts, tables), left, _count_opt_outs(people, planned, outcome.values(), policy))
+
+
+def _opted_out(people: pl.DataFrame, policy: Policy) -> frozenset[str]:
+    """The addresses of export rows that carry an opt-out: their e-mails, or their phones where they have no e-mail."""
+    rows = people.filter(pl.col("contact_id").is_null(), "opted_out")
+    if not policy.opt_out_label:
+        return frozenset()
+    return frozenset(value for values in rows["reach"] for value in _addresses(values))
+
+
+def _addresses(reach: Sequence[str]) -> list[str]:
+    """Where a row is written to: its e-mails, or its phones where it has no e-mail."""
+    return [value for value in reach if "@" in value] or list(reach)
+
+
+def _shows_opt_out(info: Info, opted_out: frozenset[str], policy: Policy) -> bool:
+    """Whether a contact is to have the label of opt-outs: it has an address that somebody opted out with."""
+    if not opted_out or not policy.opt_out_label:
+        return False
+    emails = (one.email.lower() in opted_out for one in info.emails)
+    return any(emails) or any((one.e164 or one.phone) in opted_out for one in info.phones)
+
+
+def _opt_out_draft(row: Row, info: Info, policy: Policy) -> _Draft:
+    """The label of an opt-out on a contact of which nothing else is done, as a person's own: it waits for nothing."""
+    draft = _Draft(
+        short_id("opt-out", row["contact_id"]), [row["record_id"]], "somebody with its address opted out", []
+    )
+    draft.add(
+        "label",
+        target=row["contact_id"],
+        sources=[],
+        needs="{}",
+        before=info.to_json(),
+        after=info.model_copy(update={"labels": (*info.labels, policy.opt_out_label)}).to_json(),
+        labels=[policy.opt_out_label],
+        changes=[f"label: {policy.opt_out_label}"],
+    )
+    return draft
+
+
+def _count_opt_outs(people: pl.DataFrame, operations: pl.DataFrame, left: Iterable[Info], policy: Policy) -> OptOuts:
+    """What becomes of the opt-outs, counted on the plan and the contacts it leaves."""
+    rows = people.filter(pl.col("contact_id").is_null(), "opted_out")
+    wanted = {value for values in rows["reach"] for value in _addresses(values)}
+    shown: dict[str, bool] = {}
+    for info in left if wanted else ():
+        for value in (*(one.email.lower() for one in info.emails), *(one.e164 or one.phone for one in info.phones)):
+            if value in wanted:
+                shown[value] = shown.get(value, True) and policy.opt_out_label in info.labels
+    states = [[shown.get(value) for value in _addresses(values)] for values in rows["reach"]]
+    merges = operations.filter(pl.col("state") == "auto", pl.col("kind") == "merge").select("target", "sources")
+    status = {
+        contact: (out, on)
+        for contact, out, on in people.drop_nulls("contact_id")
+        .select("contact_id", "opted_out", "subscribed")
+        .iter_rows()
+    }
+    again = sum(
+        status[source][0] and status[target][1]
+        for target, sources in merges.iter_rows()
+        for source in sources
+        if source in status and target in status
+    )
+    return OptOuts(
+        rows=len(rows),
+        shown=sum(bool(one) and all(one) for one in states),
+        waiting=sum(None in one or not one for one in states),
+        subscribed_again=int(again),
+    )
 
 
 def _too_many(contacts: list[Info]) -> str | None:
@@ -229,6 +328,7 @@ def _operate(
     infos: dict[str, Info],
     policy: Policy,
     reach: dict[str, set[str]],
+    opted_out: frozenset[str],
 ) -> tuple[Info, str]:
     """Writes one cluster's operations; returns the contact's content afterwards, and its id."""
     allowed = any(len(reach[value]) > 1 for row in (*existing, *rows) for value in row["reach"])
@@ -236,10 +336,11 @@ def _operate(
         info, changes = _folded(draft, Info(), rows, given, frozenset())
         info, more = _preferred(draft, info, [given[row["record"]] for row in rows], policy)
         changes += more
-        info = info.model_copy(update={"labels": _labelled(info.labels, policy)})
+        labels = _with_opt_out(_labelled(info.labels, policy), info, opted_out, policy)
+        info = info.model_copy(update={"labels": labels})
         return info, _created(draft, info, changes, allow_duplicates=allowed)
     if policy.import_as == "merge" and rows:
-        return _imported(draft, existing, rows, given, infos, policy)
+        return _imported(draft, existing, rows, given, infos, policy, opted_out)
     target, *others = [row["contact_id"] for row in existing]
     info = _chained(draft, target, others, infos)
     for row in existing[1:]:
@@ -249,7 +350,7 @@ def _operate(
     everyone = sorted([*existing, *rows], key=lambda row: row["source_rank"])
     own = {one.record_id: one for one in [*contacts, *(given[row["record"]] for row in rows)]}
     full, more = _preferred(draft, full, [own[row["record_id"]] for row in everyone], policy)
-    return _completed(draft, target, info, full, [*changes, *more], policy, allow_duplicates=allowed)
+    return _completed(draft, target, info, full, [*changes, *more], policy, opted_out, allow_duplicates=allowed)
 
 
 def _imported(
@@ -259,6 +360,7 @@ def _imported(
     given: dict[int, Given],
     infos: dict[str, Info],
     policy: Policy,
+    opted_out: frozenset[str],
 ) -> tuple[Info, str]:
     """As `_operate`, but each row becomes a contact of its own that is merged, so that the trail is on the site.
 
@@ -279,7 +381,7 @@ def _imported(
     ranked = sorted(people, key=lambda one: one[0]["source_rank"])
     records = [Given(row["record_id"], row["source"], contents[name]) for row, name in ranked]
     full, changes = _preferred(draft, info, records, policy)
-    after, name = _completed(draft, target, info, full, changes, policy, allow_duplicates=True)
+    after, name = _completed(draft, target, info, full, changes, policy, opted_out, allow_duplicates=True)
     return after, name.removeprefix(MADE)
 
 
@@ -324,6 +426,7 @@ def _completed(
     full: Info,
     changes: list[Change],
     policy: Policy,
+    opted_out: frozenset[str],
     *,
     allow_duplicates: bool,
 ) -> tuple[Info, str]:
@@ -342,6 +445,7 @@ def _completed(
             allow_duplicates=allow_duplicates,
         )
     labels = _labelled(full.labels, policy) if draft.operations else full.labels
+    labels = _with_opt_out(labels, full, opted_out, policy)
     fresh = [label for label in labels if label not in info.labels]
     if fresh:
         after = content.model_copy(update={"labels": labels})
@@ -393,6 +497,11 @@ def _one(value: str | None) -> pl.Series:
 
 def _labelled(labels: tuple[str, ...], policy: Policy) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*labels, policy.label])) if policy.label else labels
+
+
+def _with_opt_out(labels: tuple[str, ...], info: Info, opted_out: frozenset[str], policy: Policy) -> tuple[str, ...]:
+    """The labels with that of opt-outs, where the contact is to have it."""
+    return tuple(dict.fromkeys([*labels, policy.opt_out_label])) if _shows_opt_out(info, opted_out, policy) else labels
 
 
 def _with_clusters(tables: Records, matches: Matches) -> pl.DataFrame:

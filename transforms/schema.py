@@ -247,12 +247,15 @@ TOGETHER, APART = VERDICTS = ("together", "apart")
 """What people may say of records."""
 
 DECISIONS: Schema = {
-    # What people decided about records: `verdict` is together or apart, of all of them with each other. Where
-    # `identities` are given they tell which records are meant, else `records`, by their ids.
+    # What people decided about records: `verdict` is together or apart, of all of them with each other; a decision
+    # still to be made has none. Where `identities` are given they tell which records are meant, else `records`, by
+    # their ids.
+    # `site` is the site whose records are meant; a decision without it is about any site's.
     "kind": pl.String,
     "verdict": pl.String,
     "records": pl.List(pl.String),
     "identities": pl.List(pl.String),
+    "site": pl.String,
     "by": pl.String,
     "decided_at": pl.String,
     "note": pl.String,

@@ -8,11 +8,16 @@ from typing import Any
 
 import vobject
 
+from connectors.exports.limits import Limits
 from transforms.schema import ADDRESS_PARTS
 
 _TYPES = {"CELL": "MOBILE", "WORK": "WORK", "HOME": "HOME", "FAX": "FAX", "IPHONE": "MOBILE", "MAIN": "MAIN"}
 _PICTURES = re.compile(
     r"^(?:[\w-]+\.)?(?:PHOTO|LOGO|SOUND|KEY)[;:].*(?:\r?\n[ \t].*)*\r?\n?", re.IGNORECASE | re.MULTILINE
+)
+_TOO_LONG = (
+    "a card of more than {limits.card_characters:,} characters or {limits.card_lines:,} lines; "
+    "[limits] card_characters and card_lines allow that"
 )
 _NO_YEAR = re.compile(r"^--(\d\d)-?(\d\d)")
 Card = dict[str, Any]
@@ -23,12 +28,15 @@ def is_cards(text: str) -> bool:
     return text.lstrip("\ufeff \t\r\n")[:11].upper() == "BEGIN:VCARD"
 
 
-def cards(lines: Iterable[str]) -> Iterator[tuple[int, str, Card | str]]:
+def cards(lines: Iterable[str], limits: Limits) -> Iterator[tuple[int, str, Card | str]]:
     """Each card's line, its text without pictures, and its row's places, or why it cannot be one."""
     for line, raw in _apart(lines):
         plain = _PICTURES.sub("", raw)
         if not plain.rstrip().upper().endswith("END:VCARD"):
             yield line, plain, "a card that is not whole"
+            continue
+        if len(plain) > limits.card_characters or plain.count("\n") > limits.card_lines:
+            yield line, plain, _TOO_LONG.format(limits=limits)
             continue
         try:
             parsed = vobject.readOne(plain, allowQP=True)

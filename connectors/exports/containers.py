@@ -11,12 +11,10 @@ from pathlib import Path, PurePosixPath
 from tempfile import SpooledTemporaryFile
 from typing import IO, BinaryIO, NamedTuple, cast
 
-import fastexcel
-
+from connectors.exports.limits import Limits
+from connectors.exports.workbooks import sheets
 from transforms.errors import InputError
 
-LARGEST = 4 << 30
-"""Bytes that a packed file may unpack to in all."""
 DEEPEST = 3
 """How deep packed files may lie in one another."""
 _IN_MEMORY = 1 << 26
@@ -34,16 +32,16 @@ class Part(NamedTuple):
     sheet: list[list[str]] | None = None
 
 
-def parts(path: Path) -> Iterator[Part]:
+def parts(path: Path, limits: Limits) -> Iterator[Part]:
     """What is in a file, unpacked; each part's file is to be closed by whoever reads it.
 
     Raises:
         InputError: it is damaged, unpacks to too much, or is nothing that could hold contacts.
     """
-    return _unpacked(path.name, path.open("rb"), 0)
+    return _unpacked(path.name, path.open("rb"), 0, limits)
 
 
-def _unpacked(name: str, file: BinaryIO, depth: int) -> Iterator[Part]:
+def _unpacked(name: str, file: BinaryIO, depth: int, limits: Limits) -> Iterator[Part]:
     if depth > DEEPEST:
         raise InputError(f"{name} is packed more than {DEEPEST} times.")
     start = file.read(max(map(len, (_ZIP, _GZIP, _OLE, *_OTHER))))
@@ -56,31 +54,39 @@ def _unpacked(name: str, file: BinaryIO, depth: int) -> Iterator[Part]:
         return
     with file:
         if start.startswith(_GZIP):
-            yield from _unpacked(name.removesuffix(".gz"), _gunzipped(name, file), depth + 1)
+            yield from _unpacked(name.removesuffix(".gz"), _gunzipped(name, file, limits), depth + 1, limits)
         elif start.startswith(_ZIP) and not _is_workbook(file):
-            yield from _members(name, file, depth)
+            yield from _members(name, file, depth, limits)
         else:
-            yield from _sheets(name, file)
+            if start.startswith(_ZIP):
+                _check_size(name, file, limits)
+            yield from _sheets(name, file, limits)
 
 
-def _held(name: str, packed: gzip.GzipFile | IO[bytes]) -> BinaryIO:
+def _too_large(name: str, limits: Limits) -> InputError:
+    return InputError(
+        f"{name} unpacks to more than {limits.unpacked_mb:,} MB. If that is right, raise [limits] unpacked_mb."
+    )
+
+
+def _held(name: str, packed: gzip.GzipFile | IO[bytes], limits: Limits) -> BinaryIO:
     """What is unpacked, in memory or, when it is large, in a file that goes away with it."""
     held = SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115 - closed by who reads the part
     size = 0
     while block := packed.read(_BLOCK):
         size += len(block)
-        if size > LARGEST:
+        if size > limits.unpacked_mb << 20:
             held.close()
-            raise InputError(f"{name} unpacks to more than {LARGEST >> 30} GB.")
+            raise _too_large(name, limits)
         held.write(block)
     held.seek(0)
     return cast(BinaryIO, held)
 
 
-def _gunzipped(name: str, file: BinaryIO) -> BinaryIO:
+def _gunzipped(name: str, file: BinaryIO, limits: Limits) -> BinaryIO:
     try:
         with gzip.GzipFile(fileobj=file) as packed:
-            return _held(name, packed)
+            return _held(name, packed, limits)
     except (OSError, EOFError, zlib.error) as error:
         raise InputError(f"{name} is damaged: it cannot be unpacked.") from error
 
@@ -96,22 +102,41 @@ def _is_workbook(file: BinaryIO) -> bool:
     return "[Content_Types].xml" in names or "content.xml" in names
 
 
-def _members(name: str, file: BinaryIO, depth: int) -> Iterator[Part]:
+def _check_size(name: str, file: BinaryIO, limits: Limits) -> None:
+    """Refuses a workbook that unpacks to too much, or whose parts are not what they say they are."""
+    left = limits.unpacked_mb << 20
+    try:
+        with zipfile.ZipFile(file) as packed:
+            if sum(one.file_size for one in packed.infolist()) > left:
+                raise _too_large(name, limits)
+            for one in packed.infolist():
+                with packed.open(one) as member:
+                    while block := member.read(_BLOCK):
+                        left -= len(block)
+                        if left < 0:
+                            raise _too_large(name, limits)
+    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, RuntimeError, NotImplementedError, ValueError) as error:
+        raise InputError(f"{name} is damaged or locked with a password: it cannot be read as a workbook.") from error
+    finally:
+        file.seek(0)
+
+
+def _members(name: str, file: BinaryIO, depth: int, limits: Limits) -> Iterator[Part]:
     found = False
     try:
         with zipfile.ZipFile(file) as packed:
             inside = [one for one in packed.infolist() if _may_be_an_export(one)]
-            if sum(one.file_size for one in inside) > LARGEST:
-                raise InputError(f"{name} unpacks to more than {LARGEST >> 30} GB.")
+            if sum(one.file_size for one in inside) > limits.unpacked_mb << 20:
+                raise _too_large(name, limits)
             for one in inside:
                 with packed.open(one) as member:
-                    held = _held(name, member)
+                    held = _held(name, member, limits)
                 if held.read(16).startswith(_OTHER):
                     held.close()
                     continue
                 held.seek(0)
                 found = True
-                yield from _unpacked(f"{name}/{one.filename}", held, depth + 1)
+                yield from _unpacked(f"{name}/{one.filename}", held, depth + 1, limits)
     except (zipfile.BadZipFile, zlib.error, OSError, EOFError, RuntimeError, NotImplementedError, ValueError) as error:
         raise InputError(f"{name} is damaged or locked with a password: it cannot be unpacked.") from error
     if not found:
@@ -124,15 +149,9 @@ def _may_be_an_export(one: zipfile.ZipInfo) -> bool:
     return not one.is_dir() and not hidden and path.suffix.lower() in _EXPORTS
 
 
-def _sheets(name: str, file: BinaryIO) -> Iterator[Part]:
+def _sheets(name: str, file: BinaryIO, limits: Limits) -> Iterator[Part]:
     """The sheets of a workbook that have anything in them, every cell as text."""
-    try:
-        book = fastexcel.read_excel(file.read())
-        names = book.sheet_names
-        sheets = [book.load_sheet(one, header_row=None, skip_rows=0, dtypes="string").to_polars() for one in names]
-    except Exception as error:  # whatever the reader of workbooks raises, the file is the reason
-        raise InputError(f"{name} is damaged or locked with a password: it cannot be read as a workbook.") from error
-    filled = [(one, sheet) for one, sheet in zip(names, sheets, strict=True) if sheet.height]
+    filled = [(one, sheet) for one, sheet in sheets(name, file, limits) if sheet.height]
     if not filled:
         raise InputError(f"{name} is empty: there is nothing to import in it.")
     for one, sheet in filled:

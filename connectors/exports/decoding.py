@@ -13,6 +13,8 @@ from charset_normalizer import from_bytes
 from transforms.errors import InputError
 
 SAMPLE_BYTES = 1 << 18
+MOST_NULS = 0.01
+"""The share of zero bytes that a text may have; a stray one is taken out of its cell, and that is put on record."""
 _BLOCK = 1 << 20
 _MARKS = [
     (b"\xef\xbb\xbf", "utf-8-sig"),
@@ -69,7 +71,7 @@ def decoded(name: str, file: BinaryIO) -> Text:
     for mark, codec in _MARKS:
         if sample.startswith(mark):
             return Text(file, codec.removesuffix("-sig"), codec)
-    if b"\x00" in sample:
+    if sample.count(b"\x00") > MOST_NULS * len(sample):
         raise InputError(f"{name} is not a text table: export it again as CSV.")
     if _is_utf8(file):
         return Text(file, "utf-8", "utf-8")

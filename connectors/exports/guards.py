@@ -6,8 +6,12 @@ from pathlib import Path
 
 import polars as pl
 
+from connectors.private import replacing
+from connectors.visible import KEPT, visible
+
 _LIVE = r"^('*[=+\-@\t\r])"
 _GUARDED = r"^'('*[=+\-@\t\r])"
+_NOT_SHOWN = rf"[\p{{Cc}}\p{{Cf}}\p{{Zl}}\p{{Zp}}--[{KEPT}]]"
 _NUMBER = r"^[+-]?\d+(?:[.,]\d+)?$"
 
 
@@ -28,6 +32,22 @@ def unguarded(cells: pl.Series) -> pl.Series:
 
 
 def write_csv(table: pl.DataFrame, path: Path) -> None:
-    """CSV that spreadsheets open as it is: with a byte-order mark, and no cell taken for a formula."""
+    """CSV that spreadsheets open as it is: with a byte-order mark, and no cell and no header taken for a formula."""
     texts = [name for name, kind in table.schema.items() if kind == pl.String]
-    table.with_columns(guarded(pl.col(texts))).write_csv(path, include_bom=True)
+    headers = dict(
+        zip(table.columns, pl.Series(table.columns).to_frame().select(guarded(pl.first())).to_series(), strict=True)
+    )
+    table.with_columns(guarded(pl.col(texts))).rename(headers).write_csv(path, include_bom=True)
+
+
+def write_report_csv(table: pl.DataFrame, path: Path) -> None:
+    """`write_csv`, for people to read: whole or not at all, and with characters that are not shown as escapes."""
+    with replacing(path) as part:
+        write_csv(
+            table.with_columns(_visible(table[name]) for name in table.columns if table.schema[name] == pl.String), part
+        )
+
+
+def _visible(values: pl.Series) -> pl.Series:
+    odd = values.str.contains(_NOT_SHOWN).arg_true()
+    return values.scatter(odd, [visible(value) for value in values.gather(odd)]) if len(odd) else values

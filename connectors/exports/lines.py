@@ -20,7 +20,7 @@ import polars as pl
 CHUNK = 50_000
 """Lines that are held at once."""
 
-csv.field_size_limit(1 << 24)
+csv.field_size_limit((1 << 31) - 1)  # a long cell costs its own row, which is told by the reader
 
 
 class Line(NamedTuple):

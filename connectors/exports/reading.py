@@ -25,6 +25,7 @@ from connectors.exports.decoding import decoded
 from connectors.exports.formats import normalised
 from connectors.exports.guards import unguarded
 from connectors.exports.layout import Layout, how_many_known, layout, no_column
+from connectors.exports.limits import Limits
 from connectors.exports.lines import CHUNK, Line, Piece, pieces, rows
 from transforms.errors import InputError
 from transforms.schema import REJECTS, ROWS, conform, empty
@@ -71,6 +72,7 @@ class Wanted:
         identifiers: further columns that identify a person, by header.
         key_column: the column that holds the row's own id in its source, by header.
         by_content: whether the rows come in an order that depends on what they say alone, instead of the file's.
+        limits: how large what is read may be.
     """
 
     source: str
@@ -83,6 +85,7 @@ class Wanted:
     identifiers: Sequence[str] = ()
     key_column: str | None = None
     by_content: bool = False
+    limits: Limits = field(default_factory=Limits)
 
     @property
     def named(self) -> set[str]:
@@ -133,12 +136,15 @@ def read_file(path: Path, **wanted: Any) -> list[Reading]:  # noqa: ANN401 - as 
     how = Wanted(**wanted)
     readings: list[Reading] = []
     problems: list[tuple[str, InputError]] = []
-    for part in parts(path):
-        here = replace(how, first_row=how.first_row + sum(one.data_rows for one in readings))
-        try:
-            readings.append(_read_part(part, here))
-        except InputError as error:
-            problems.append((part.name, error))
+    try:
+        for part in parts(path, how.limits):
+            here = replace(how, first_row=how.first_row + sum(one.data_rows for one in readings))
+            try:
+                readings.append(_read_part(part, here))
+            except InputError as error:
+                problems.append((part.name, error))
+    except OSError as error:
+        raise InputError(f"{path.name} cannot be read: {error.strerror or error}.") from error
     if not readings or (problems and len(readings) + len(problems) == 1):
         raise problems[0][1]
     for reading in readings:
@@ -195,7 +201,7 @@ def _read_table(name: str, header: Line, several: Iterable[Piece], wanted: Wante
         return conform(lines.select("line", "row", "raw", **where, **places.expressions()), ROWS)
 
     def work(piece: Piece, row: int) -> _Table:
-        table = _table(piece, row, header, places, where, auto_saved=wanted.auto_saved)
+        table = _table(piece, row, header, places, where, wanted)
         return table if wanted.by_content else table._replace(rows=placed(table.rows))
 
     tables: list[_Table] = []
@@ -231,12 +237,17 @@ def _read_table(name: str, header: Line, several: Iterable[Piece], wanted: Wante
 
 
 def _table(
-    piece: Piece, row: int, header: Line, places: Layout, where: Mapping[str, pl.Expr], *, auto_saved: bool
+    piece: Piece, row: int, header: Line, places: Layout, where: Mapping[str, pl.Expr], wanted: Wanted
 ) -> _Table:
     """A piece's rows by their cells `0`, `1` …, the first of them being this `row` of its source."""
     lines = _together(piece, header)
     lines = lines.with_columns(pl.int_range(row, row + len(lines), dtype=pl.UInt32, eager=True).alias("row"))
-    if not auto_saved and (unasked := places.unasked()) is not None:
+    longest = wanted.limits.cell_characters
+    if (lines["raw"].str.len_bytes() > longest).any():
+        is_long = pl.any_horizontal(pl.col(str(at)).str.len_chars() > longest for at in range(len(header.cells)))
+        reason = f"a cell of more than {longest:,} characters; [limits] cell_characters allows that"
+        lines = lines.with_columns(reason=pl.coalesce("reason", pl.when(is_long).then(pl.lit(reason))))
+    if not wanted.auto_saved and (unasked := places.unasked()) is not None:
         lines = lines.with_columns(reason=pl.coalesce("reason", pl.when(unasked).then(pl.lit(_AUTO_SAVED))))
     rejects = lines.filter(pl.col("reason").is_not_null())
     if len(rejects):
@@ -307,7 +318,7 @@ def _first_filled(cells: pl.Series) -> str | None:
 def _read_cards(name: str, lines: Iterator[str], wanted: Wanted, encoding: str) -> Reading:
     found, rejects = list[dict[str, object]](), list[dict[str, object]]()
     row = wanted.first_row
-    for line, raw, places in cards(lines):
+    for line, raw, places in cards(lines, wanted.limits):
         if isinstance(places, str):
             rejects.append({"line": line, "row": row, "reason": places, "raw": raw})
         else:

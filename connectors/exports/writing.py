@@ -20,19 +20,20 @@ TABLE = (
 _TYPES = {"MOBILE": "CELL", "MAIN": "PREF", "UNTAGGED": ""}
 
 
-def write_contacts(contacts: Sequence[Contact], path: Path) -> None:
-    """Writes contacts, with labels and custom fields by name, as the file's suffix says.
+def write_contacts(contacts: Sequence[Contact], path: Path, suffix: str) -> None:
+    """Writes contacts, with labels and custom fields by name, in the format of a suffix.
 
     `.csv` is a table that spreadsheets open and Onefold reads again; `.parquet` has the lists as lists; `.vcf` is
     vCard 3.0.
 
-    Raises:
-        UsageError: the suffix is another one, or the folder is missing.
+    Args:
+        contacts: the contacts.
+        path: the file.
+        suffix: `.csv`, `.parquet` or `.vcf`.
     """
-    check_suffix(path)
-    if path.suffix == ".csv":
+    if suffix == ".csv":
         write_csv(_table(contacts), path)
-    elif path.suffix == ".parquet":
+    elif suffix == ".parquet":
         contact_rows(contacts, rank=0).select(TABLE).write_parquet(path)
     else:
         with path.open("w", encoding="utf-8", newline="") as cards:

@@ -43,6 +43,7 @@ from connectors.local.filters import (
     found_by,
     ordered,
 )
+from connectors.private import private_file
 from connectors.wire.shapes import ENTITY
 from connectors.wire.writing import contact_to_wire, formatted
 from transforms.errors import (
@@ -60,6 +61,8 @@ Named = TypeVar("Named", Label, ExtendedField)
 Event = dict[str, Any]
 
 VERSION = 2
+IDENTITY = "identity"
+"""The fact that tells one embedded site from another."""
 _INDEXES = {
     "contacts_created": "contacts (created, place)",
     "contacts_updated": "contacts (updated)",
@@ -114,12 +117,15 @@ class LocalSite:
         path: the file; made when `create` is given, else it must be there. `:memory:` is a site that is forgotten.
         create: whether a missing file is made.
         events: whether every change leaves an event in the outbox, for `events` and `delivered`.
+        identity: what a site that is made now is known by; a random one when it is not given.
 
     Raises:
         UsageError: the file is missing or is not an embedded site.
     """
 
-    def __init__(self, path: Path | str, *, create: bool = False, events: bool = False) -> None:
+    def __init__(
+        self, path: Path | str, *, create: bool = False, events: bool = False, identity: str | None = None
+    ) -> None:
         memory = str(path) == ":memory:"
         if not memory and not create and not Path(path).is_file():
             raise UsageError(
@@ -127,6 +133,7 @@ class LocalSite:
             )
         if not memory:
             Path(path).parent.mkdir(parents=True, exist_ok=True)
+            private_file(Path(path))
         self.path = None if memory else Path(path)
         """The file; None for a site that is forgotten."""
         self._events = events
@@ -144,6 +151,7 @@ class LocalSite:
             self._database.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
             if version == 0:
                 self._database.executescript(_TABLES)
+                self._identify(identity)
         except sqlite3.DatabaseError as error:
             self._database.close()
             raise UsageError(f"{path} is not an embedded site: {error}.") from error
@@ -226,6 +234,19 @@ class LocalSite:
     def facts(self) -> dict[str, str]:
         """What was noted."""
         return dict(self._database.execute("SELECT name, value FROM facts"))
+
+    @property
+    def identity(self) -> str:
+        """What the site is known by: other contents at the same path are another site."""
+        if IDENTITY not in (known := self.facts()):
+            known = {IDENTITY: self._identify(None)}
+        return known[IDENTITY]
+
+    def _identify(self, identity: str | None) -> str:
+        """Gives the site an identity where it has none; returns the one it has then."""
+        chosen = identity or uuid.uuid4().hex
+        self._database.execute("INSERT OR IGNORE INTO facts VALUES (?, ?)", (IDENTITY, chosen))
+        return self.facts()[IDENTITY]
 
     def newest(self) -> datetime | None:
         """When the youngest contact was created."""

@@ -13,7 +13,9 @@ import polars as pl
 from jinja2 import Environment
 from markupsafe import Markup
 
-from connectors.exports.guards import write_csv
+from connectors.exports.guards import write_report_csv
+from connectors.private import replacing
+from connectors.visible import visible
 
 Waterfall = tuple[str, str, Sequence[tuple[str, str, float, float]]]
 """How likely two records are one person, what else they could be, and the steps to it: name, what it says, from, to."""
@@ -34,6 +36,7 @@ def write_report(
     rejects: pl.DataFrame,
     records: pl.DataFrame,
     waterfalls: Mapping[str, Waterfall],
+    site: str,
 ) -> None:
     """Writes `report.html`, `audit.csv`, `audit.parquet`, `losses.csv` and `rejects.csv` into the run's folder.
 
@@ -47,37 +50,58 @@ def write_report(
         rejects: `REJECTS`.
         records: `RECORDS`, for counting by source.
         waterfalls: the evidence an operation rests on, by operation.
+        site: the site, for people.
     """
-    audit.write_parquet(folder / "audit.parquet")
+    with replacing(folder / "audit.parquet") as part:
+        audit.write_parquet(part)
     for name, table in (("audit", audit), ("losses", losses), ("rejects", rejects)):
-        write_csv(table, folder / f"{name}.csv")
+        write_report_csv(table, folder / f"{name}.csv")
     here = resources.files(__package__)
     style = (here / "report.css").read_text("utf-8")
-    page = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(
+    page = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, finalize=_shown).from_string(
         (here / "report.html.jinja").read_text("utf-8")
     )
-    held = audit.filter(pl.col("outcome").is_in(["review", "blocked", "held", "stale", "failed"]))
+    held, operations = by_urgency(audit)
+    is_done = facts["state"] == "applied"
+    tiles = [
+        (summary[done] if is_done else planned[kind], words, later)
+        for done, kind, words, later in (
+            ("created", "create", "created", "to create"),
+            ("merged", "merge", "merged away", "to merge away"),
+            ("updated", "update", "updated", "to update"),
+            ("labelled", "label", "labelled", "to label"),
+        )
+    ]
     html = page.render(
         style=Markup(style),
         style_hash=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
         facts=facts,
         summary=summary,
-        planned=planned,
+        site=site,
+        tiles=tiles,
+        opt_outs=facts["opt_outs"],
         most=MOST_ROWS,
         held=_rows(held),
-        operations=_rows(audit.join(held, on="operation", how="anti", maintain_order="left")),
+        held_count=len(held),
+        operations=_rows(operations),
+        operation_count=len(operations),
         losses=_rows(losses),
         lost_fields=losses["field"].value_counts(sort=True).head(8).rows(),
         rejects=_rows(rejects),
         reject_count=len(rejects),
         sources=records.group_by("source", maintain_order=True).len().rows(),
-        opted_out=int(records["opted_out"].sum()),
-        audit_count=len(audit),
         loss_count=len(losses),
         waterfalls={operation: _drawn(*told) for operation, told in waterfalls.items()},
         width=WIDTH,
     )
-    (folder / "report.html").write_text(html, "utf-8")
+    with replacing(folder / "report.html") as part:
+        part.write_text(html, "utf-8")
+
+
+def by_urgency(audit: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The operations that wait for a person, and the others, each in the plan's order."""
+    waits = pl.col("outcome").is_in(["review", "blocked", "held", "stale", "failed"])
+    return audit.filter(waits), audit.filter(~waits)
 
 
 def _drawn(likely: str, instead: str, steps: Sequence[tuple[str, str, float, float]]) -> dict[str, Any]:
@@ -97,6 +121,11 @@ def _drawn(likely: str, instead: str, steps: Sequence[tuple[str, str, float, flo
         for name, what, start, to in steps
     ]
     return {"likely": likely, "instead": instead, "bars": bars, "zero": round(-low * scale, 1)}
+
+
+def _shown(value: object) -> object:
+    """What the page shows of a value: characters that are not shown stand there as escapes."""
+    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def _rows(frame: pl.DataFrame) -> list[dict[str, Any]]:
