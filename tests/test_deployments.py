@@ -47,7 +47,8 @@ def prefect(project: Path, tmp_path: Path) -> Iterator[Prefect]:
     clean = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
     environment = {
         **clean, "PREFECT_HOME": str(tmp_path / "prefect"), "PREFECT_API_URL": api,
-        "PREFECT_SERVER_ANALYTICS_ENABLED": "false", "NO_COLOR": "1", "COLUMNS": "200",
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false", "PREFECT_WORKER_QUERY_SECONDS": "1",
+        "NO_COLOR": "1", "COLUMNS": "200",
     }  # fmt: skip
 
     def run(*arguments: str, code: int = 0) -> str:
@@ -67,7 +68,7 @@ def prefect(project: Path, tmp_path: Path) -> Iterator[Prefect]:
         try:
             _wait_for(f"{api}/health")
             run("work-pool", "create", "default", "--type", "process")
-            worker = [*PREFECT, "worker", "start", "--pool", "default", "--query-interval-seconds", "1"]
+            worker = [*PREFECT, "worker", "start", "--pool", "default"]
             started.append(subprocess.Popen(worker, cwd=project, env=environment, stdout=log, stderr=log))
             yield run
         finally:

@@ -13,12 +13,14 @@ from fastapi import APIRouter, Depends, FastAPI, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi_offline import FastAPIOffline
+from pydantic_core import PydanticSerializationError
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from connectors.contacts import Contact, ExtendedField, Label, Page, Sort
 from connectors.local import LocalSite
+from connectors.server.bounds import Bounded
 from connectors.server.chaos import Chaos, Disturbance
 from connectors.server.webhooks import Webhook, deliver
 from connectors.wire.errors import error_to_wire
@@ -118,8 +120,11 @@ def make_app(
     app.add_exception_handler(SiteError, _refused)
     app.add_exception_handler(RequestValidationError, _malformed)
     app.add_exception_handler(HTTPException, _no_such_path)
+    for kind in (OverflowError, UnicodeError, RecursionError, PydanticSerializationError):
+        app.add_exception_handler(kind, _beyond)
     app.add_middleware(_Stamped, site=site)
     app.add_middleware(_Disturbed, disturbance=disturbance)
+    app.add_middleware(Bounded)
     return app
 
 
@@ -180,6 +185,12 @@ async def _malformed(_: Request, error: Exception) -> JSONResponse:
     ]
     places = ", ".join(f"{one.field}: {one.description}" for one in violations)
     refusal = Refused("INVALID_ARGUMENT", f"The request is not valid: {places}.", violations=violations)
+    return JSONResponse(error_to_wire(refusal), 400)
+
+
+async def _beyond(_: Request, error: Exception) -> JSONResponse:
+    """What no field can hold: numbers of more than 64 bits, halves of characters, dates beyond the calendar."""
+    refusal = Refused("INVALID_ARGUMENT", f"The request holds a value that no field can hold ({type(error).__name__}).")
     return JSONResponse(error_to_wire(refusal), 400)
 
 

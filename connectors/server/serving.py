@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 import uvicorn
 from fastapi import FastAPI
 
+from connectors.server.bounds import CONNECTIONS, BoundedProtocol
 from transforms.errors import UsageError
 
 
@@ -52,7 +53,15 @@ async def running(
         raise UsageError(f"Nothing can be served at {host}:{port}: {error.strerror or error}.") from error
     logging.getLogger("uvicorn.error").addFilter(_broken_off_on_purpose)
     server = uvicorn.Server(
-        uvicorn.Config(app, log_config=None, access_log=False, lifespan="on", timeout_graceful_shutdown=3)
+        uvicorn.Config(
+            app,
+            http=BoundedProtocol,
+            log_config=None,
+            access_log=False,
+            lifespan="on",
+            limit_concurrency=CONNECTIONS,
+            timeout_graceful_shutdown=3,
+        )
     )
     place = f"[{host}]" if ":" in host else host
     serving = asyncio.create_task(server.serve(sockets=[listening]))

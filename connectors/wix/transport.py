@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import random
 import re
@@ -16,7 +15,7 @@ from typing import NamedTuple, TypeVar
 
 import httpx
 import stamina
-from pydantic import SecretStr, ValidationError
+from pydantic import SecretStr
 
 from connectors.wire.errors import error_from_wire
 from connectors.wire.shapes import AUTHORIZATION, CONSISTENT, REQUEST_ID, SITE_ID, Request, Wire
@@ -182,7 +181,7 @@ class Transport:
         if response.status_code == httpx.codes.OK:
             try:
                 return answer.model_validate(response.json())
-            except (json.JSONDecodeError, UnicodeDecodeError, ValidationError) as error:
+            except (ValueError, RecursionError) as error:  # no JSON, another shape, or what Python does not take
                 raise self._foreign(response, repeatable) from error
         refusal = self._error(response, repeatable)
         if isinstance(refusal, TooManyCalls):
@@ -193,7 +192,7 @@ class Transport:
         status, name = response.status_code, response.headers.get(REQUEST_ID)
         try:
             body = response.json()
-        except (json.JSONDecodeError, UnicodeDecodeError):
+        except (ValueError, RecursionError):
             body = None
         wait = _seconds(response.headers.get("Retry-After"))
         if status == httpx.codes.UNAUTHORIZED:
