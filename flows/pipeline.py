@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import polars as pl
 
@@ -54,6 +54,7 @@ from transforms.records import Records, to_records
 from transforms.schema import CONTACTS, FINGERPRINTS, REJECTS, ROWS, SITE, Info, conform, empty
 from transforms.survivorship import fingerprint
 
+P = ParamSpec("P")
 T = TypeVar("T")
 PASSES = 6
 """How often a plan is tried on its own outcome before it is taken as it is."""
@@ -96,6 +97,8 @@ def plan_run(
 
 def _planned(settings: Settings, run: Run, stage: Stage, despite_unfinished: bool) -> dict[str, Any]:
     began = time.monotonic()
+    seconds: dict[str, float] = {}
+    stage = _timed(stage, seconds)
     unfinished = unfinished_runs(settings)
     for one in unfinished:
         if one.run is not None and one.begun.state == RUNNING and not despite_unfinished:
@@ -151,10 +154,24 @@ def _planned(settings: Settings, run: Run, stage: Stage, despite_unfinished: boo
         calls=calls(planned.operations, options),
         minutes=minutes(planned.operations, settings, options),
         over_budget=budget_problem(counts(planned.operations)["merge"], len(contacts), settings.apply),
+        stages=seconds,
         plan_seconds=round(time.monotonic() - began, 3),
     )
     run.seal()
     return stage("report", report, run)
+
+
+def _timed(stage: Stage, seconds: dict[str, float]) -> Stage:
+    """A stage runner that notes how many seconds each stage took."""
+
+    def run(title: str, work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        began = time.monotonic()
+        try:
+            return stage(title, work, *args, **kwargs)
+        finally:
+            seconds[title] = round(time.monotonic() - began, 3)
+
+    return run
 
 
 def apply_run(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import astuple, dataclass, field
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import polars as pl
 
 from transforms.clustering import components, pairs_frame, short_id
+from transforms.contents import contents, info_json, unplaced
 from transforms.matching import AUTO, REVIEW, Matches
 from transforms.names import company_keys
 from transforms.records import Records
@@ -17,10 +18,7 @@ from transforms.schema import (
     CONTACTS,
     LOSSES,
     PLAN,
-    Address,
-    Email,
     Info,
-    Phone,
     conform,
 )
 from transforms.survivorship import (
@@ -52,8 +50,11 @@ OPT_OUT_LOST = (
 )
 TWO_MEMBERS = "both are members of the site, and it never merges those"
 
+LEFT_BEFORE = "an earlier run left this to a person, and nothing has changed since"
+NOBODY_ELSE = "no other record is like it"
+
 Row = dict[str, Any]
-Told = tuple[str, list[str]]
+Reason = tuple[str, list[str]]
 """A reason in words, and the two records it is about."""
 
 
@@ -115,6 +116,7 @@ class _Draft:
     """One cluster's part of the plan while it is being made."""
 
     cluster: str
+    place: int
     records: list[str]
     evidence: str
     link: list[str]
@@ -151,8 +153,12 @@ def plan(
     policy: Policy,
     *,
     decided: Mapping[str, bool] = NOTHING,
+    folded: Folded | None = None,
 ) -> Plan:
     """The operations that leave one contact for each person.
+
+    A row that is nobody else's becomes a contact in columns, and a contact that is nobody else's is left as it is; only
+    where several records are one person are they folded, one person after the other.
 
     Args:
         tables: the records.
@@ -161,13 +167,15 @@ def plan(
         policy: what decides.
         decided: records about which nothing has changed since an earlier run dealt with them, and whether it left them
             to a person. A person all of whose records are such is not dealt with again.
+        folded: people who were folded before, under the same policy and for the same contacts; added to.
 
     Returns:
         The plan; a cluster in which nothing is to be done has no operation in it.
     """
-    infos = {row[0]: Info.model_validate_json(row[1]) for row in contacts.iter_rows()}
+    folded = folded if folded is not None else {}
     people = _with_clusters(tables, matches)
-    given = _given(tables, policy)
+    said = contents(tables, opt_out_label=policy.opt_out_label)
+    opted_out = _opted_out(people, policy)
     doubts = _doubts(matches, people, policy)
     evidence = _evidence(matches, people)
     contradicted = _birth_conflicts(matches, people)
@@ -176,15 +184,34 @@ def plan(
     for cluster, record in people.select("cluster", "record").iter_rows():
         if record in matches.verdicts.contested:
             contested.setdefault(cluster, matches.verdicts.contested[record])
-    reach = _reach(people)
-    opted_out = _opted_out(people, policy)
+    people = people.with_columns(is_shared=_is_shared(people))
+    is_alone = pl.len().over("cluster") == 1
+    is_new = (
+        is_alone & pl.col("contact_id").is_null() & pl.col("record").is_in(said.filter("is_plain")["record"].implode())
+    )
+    is_as_it_is = is_alone & pl.col("contact_id").is_not_null() & ~_reaches(pl.col("reach"), opted_out)
+    kinds = people.select(new=is_new, rest=~is_new & ~is_as_it_is)
+    lost = unplaced(tables)
+    new = people.filter(kinds["new"]).select("record", "record_id", "cluster", "place", "reach", "is_shared")
+    made = _new_contacts(
+        new.join(said, on="record", how="left", maintain_order="left"),
+        lost, doubts, contested, decided, opted_out, policy,
+    )  # fmt: skip
+    rest = people.filter(kinds["rest"])
+    wanted = rest["contact_id"].drop_nulls()
+    infos = {
+        contact: Info.model_validate_json(text)
+        for contact, text in contacts.filter(pl.col("contact_id").is_in(wanted.implode())).iter_rows()
+    }
+    known = _Known(_given(rest, said, lost), infos, _company_keys(rest, infos), opted_out, policy)
     drafts: list[_Draft] = []
-    outcome = dict(infos)
-    for cluster, group in _clusters(people):
+    changed: dict[str, Info] = {}
+    gone: set[str] = set()
+    for cluster, group in _clusters(rest):
         existing = sorted((row for row in group if row["contact_id"]), key=lambda row: _tie_breaks(row, policy))
         rows = [row for row in group if not row["contact_id"]]
-        told, link = decided_by.get(cluster) or evidence.get(cluster, ("", []))
-        draft = _Draft(cluster, [row["record_id"] for row in group], told, link)
+        reason, link = decided_by.get(cluster) or evidence.get(cluster, ("", []))
+        draft = _Draft(cluster, group[0]["place"], [row["record_id"] for row in group], reason, link)
         if cluster in contradicted and (len(existing) > 1 or rows):
             draft.state, draft.reason = "review", "birth dates of its records differ"
         doubt = doubts.get(cluster)
@@ -202,32 +229,157 @@ def plan(
         before = [decided.get(row["record_id"]) for row in group]
         settled = None not in before
         if settled and any(before) and draft.state == "auto":
-            draft.state, draft.reason = "review", "an earlier run left this to a person, and nothing has changed since"
+            draft.state, draft.reason = "review", LEFT_BEFORE
         if draft.state == "auto" and not draft.evidence:
-            draft.evidence = "no other record is like it"
-        after, operation = _operate(draft, existing, rows, given, infos, policy, reach, opted_out)
+            draft.evidence = NOBODY_ELSE
+        allowed = any(row["is_shared"] for row in group)
+        key = (cluster, draft.state, draft.reason, draft.evidence, tuple(draft.link), allowed)
+        if key in folded:
+            draft, after, operation = folded[key]
+            draft = replace(draft, place=group[0]["place"], operations=list(draft.operations))
+        else:
+            after, operation = _operate(draft, existing, rows, known, allowed=allowed)
+            folded[key] = replace(draft, operations=list(draft.operations)), after, operation
         drafts.append(draft)
         if draft.state == "auto" and not settled:
-            outcome[operation] = after
-            for row in existing[1:]:
-                del outcome[row["contact_id"]]
+            changed[operation] = after
+            gone.update(row["contact_id"] for row in existing[1:])
             continue
         if settled and draft.state == "auto":
             draft.operations.clear()
         for row in existing:  # what waits does not keep an opt-out from being seen
             contact, info = row["contact_id"], infos[row["contact_id"]]
-            if _shows_opt_out(info, opted_out, policy) and policy.opt_out_label not in info.labels:
+            if _shows_opt_out(info, known) and policy.opt_out_label not in info.labels:
                 drafts.append(_opt_out_draft(row, info, policy))
-                labels = (*info.labels, policy.opt_out_label)
-                outcome[contact] = info.model_copy(update={"labels": labels})
-    operations = [row for draft in drafts for row in draft.operations] + _held_pairs(matches, people, policy)
-    left = pl.DataFrame(
-        {"contact_id": list(outcome), "info": [info.to_json() for info in outcome.values()]},
-        schema=dict(CONTACTS),
+                changed[contact] = info.model_copy(update={"labels": (*info.labels, policy.opt_out_label)})
+    operations = pl.concat([made.operations, _as_operations(drafts)]).sort("place", maintain_order=True).drop("place")
+    held = pl.DataFrame(_held_pairs(matches, people, policy), schema=dict(PLAN))
+    operations = pl.concat([operations, conform(held, PLAN)])
+    outcome = _outcome(contacts, made.outcome, changed, gone)
+    losses = _ledger(drafts, tables, made.losses)
+    return Plan(operations, losses, outcome, _count_opt_outs(people, operations, outcome, policy))
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What folding people rests on.
+
+    Attributes:
+        given: what each export row says.
+        infos: the site's contacts as they are.
+        company_keys: folded company names by the names as they stand.
+        opted_out: addresses that somebody opted out with.
+        policy: what decides.
+    """
+
+    given: Mapping[int, Given]
+    infos: Mapping[str, Info]
+    company_keys: Mapping[str, str | None]
+    opted_out: frozenset[str]
+    policy: Policy
+
+
+class _Made(NamedTuple):
+    """The operations (`PLAN` and `place`), losses and outcome (`CONTACTS`) of rows that are nobody else's."""
+
+    operations: pl.DataFrame
+    losses: pl.DataFrame
+    outcome: pl.DataFrame
+
+
+def _new_contacts(
+    rows: pl.DataFrame,
+    lost: pl.DataFrame,
+    doubts: Mapping[str, Reason],
+    contested: Mapping[str, str],
+    decided: Mapping[str, bool],
+    opted_out: frozenset[str],
+    policy: Policy,
+) -> _Made:
+    """A contact for each row that is nobody else's, in columns.
+
+    Args:
+        rows: the rows with their `contents`, `cluster`, `place`, `reach` and `is_shared`.
+        lost: `unplaced` values of all rows.
+        doubts, contested, decided, opted_out, policy: as in `plan`.
+    """
+    doubtful = pl.DataFrame(
+        [(cluster, reason, link) for cluster, (reason, link) in doubts.items()],
+        schema={"cluster": pl.String, "doubt": pl.String, "link": pl.List(pl.String)},
+        orient="row",
     )
-    frame = pl.DataFrame(operations, infer_schema_length=None) if operations else pl.DataFrame(schema=dict(PLAN))
-    planned = conform(frame, PLAN)
-    return Plan(planned, _ledger(drafts, tables), left, _count_opt_outs(people, planned, outcome.values(), policy))
+    against = pl.DataFrame(list(contested.items()), schema={"cluster": pl.String, "contested": pl.String}, orient="row")
+    before = pl.DataFrame(list(decided.items()), schema={"record_id": pl.String, "is_left": pl.Boolean}, orient="row")
+    for frame, key in ((doubtful, "cluster"), (against, "cluster"), (before, "record_id")):
+        rows = rows.join(frame, on=key, how="left", maintain_order="left")
+    own = pl.lit([policy.label] if policy.label else [], dtype=pl.List(pl.String))
+    opt_out = pl.lit([policy.opt_out_label], dtype=pl.List(pl.String))
+    rows = rows.with_columns(
+        labels=pl.concat_list(
+            "labels",
+            own,
+            pl.when(_reaches(pl.col("reach"), opted_out)).then(opt_out).otherwise(pl.lit([], dtype=pl.List(pl.String))),
+        ).list.unique(maintain_order=True),
+        reason=pl.coalesce("contested", "doubt", pl.when("is_left").then(pl.lit(LEFT_BEFORE)), pl.lit("")),
+        link=pl.col("link").fill_null([]),
+        is_settled=pl.col("is_left").is_not_null(),
+    )
+    is_auto = pl.col("reason") == ""
+    named = rows.select("cluster", step=pl.lit("0"), kind=pl.lit("create"), records="record_id")
+    operations = rows.select(
+        "record",
+        "place",
+        "cluster",
+        "reason",
+        "labels",
+        "changes",
+        "link",
+        "is_settled",
+        step=pl.lit(0, dtype=pl.UInt32),
+        kind=pl.lit("create"),
+        state=pl.when(is_auto).then(pl.lit("auto")).otherwise(pl.lit("review")),
+        sources=pl.lit([], dtype=pl.List(pl.String)),
+        records=pl.concat_list("record_id"),
+        allow_duplicates="is_shared",
+        needs=pl.lit("{}"),
+        after=info_json(pl.col("labels"), primary=True),
+        evidence=pl.when(is_auto).then(pl.lit(NOBODY_ELSE)).otherwise(pl.lit("")),
+        operation=pl.Series([short_id(*one) for one in named.iter_rows()], dtype=pl.String),
+    )
+    automatic = operations.filter(pl.col("state") == "auto")
+    outcome = automatic.filter(~pl.col("is_settled")).select(contact_id="operation", info="after")
+    losses = automatic.select("cluster", "record", "place").join(lost, on="record", maintain_order="left")
+    dealt_with = (pl.col("state") == "auto") & pl.col("is_settled")
+    return _Made(_with_place(operations.filter(~dealt_with)), losses, outcome)
+
+
+def _with_place(operations: pl.DataFrame) -> pl.DataFrame:
+    """Operations as `PLAN`, with their `place` before it."""
+    return pl.concat([operations.select(pl.col("place").cast(pl.UInt32)), conform(operations, PLAN)], how="horizontal")
+
+
+def _as_operations(drafts: Sequence[_Draft]) -> pl.DataFrame:
+    rows = [{"place": draft.place, **row} for draft in drafts for row in draft.operations]
+    return _with_place(pl.DataFrame(rows, schema={"place": pl.UInt32, **PLAN}))
+
+
+def _outcome(
+    contacts: pl.DataFrame, created: pl.DataFrame, changed: Mapping[str, Info], gone: Collection[str]
+) -> pl.DataFrame:
+    """The contacts as a plan leaves them: `CONTACTS`."""
+    new = pl.DataFrame(
+        {"contact_id": list(changed), "info": [info.to_json() for info in changed.values()]}, schema=dict(CONTACTS)
+    )
+    stays = contacts.filter(~pl.col("contact_id").is_in(list(gone)))
+    stays = stays.update(new, on="contact_id") if len(stays) else stays
+    return pl.concat([stays, created, new.join(stays, on="contact_id", how="anti", maintain_order="left")])
+
+
+def _reaches(reach: pl.Expr, addresses: frozenset[str]) -> pl.Expr:
+    """Whether one of a record's e-mails and phones is among these."""
+    if not addresses:
+        return pl.lit(value=False)
+    return reach.list.eval(pl.element().is_in(sorted(addresses))).list.any()
 
 
 def _opted_out(people: pl.DataFrame, policy: Policy) -> frozenset[str]:
@@ -243,19 +395,18 @@ def _addresses(reach: Sequence[str]) -> list[str]:
     return [value for value in reach if "@" in value] or list(reach)
 
 
-def _shows_opt_out(info: Info, opted_out: frozenset[str], policy: Policy) -> bool:
+def _shows_opt_out(info: Info, known: _Known) -> bool:
     """Whether a contact is to have the label of opt-outs: it has an address that somebody opted out with."""
-    if not opted_out or not policy.opt_out_label:
+    if not known.opted_out:
         return False
-    emails = (one.email.lower() in opted_out for one in info.emails)
-    return any(emails) or any((one.e164 or one.phone) in opted_out for one in info.phones)
+    emails = (one.email.lower() in known.opted_out for one in info.emails)
+    return any(emails) or any((one.e164 or one.phone) in known.opted_out for one in info.phones)
 
 
 def _opt_out_draft(row: Row, info: Info, policy: Policy) -> _Draft:
     """The label of an opt-out on a contact of which nothing else is done, as a person's own: it waits for nothing."""
-    draft = _Draft(
-        short_id("opt-out", row["contact_id"]), [row["record_id"]], "somebody with its address opted out", []
-    )
+    cluster = short_id("opt-out", row["contact_id"])
+    draft = _Draft(cluster, row["place"], [row["record_id"]], "somebody with its address opted out", [])
     draft.add(
         "label",
         target=row["contact_id"],
@@ -269,34 +420,30 @@ def _opt_out_draft(row: Row, info: Info, policy: Policy) -> _Draft:
     return draft
 
 
-def _count_opt_outs(people: pl.DataFrame, operations: pl.DataFrame, left: Iterable[Info], policy: Policy) -> OptOuts:
+def _count_opt_outs(people: pl.DataFrame, operations: pl.DataFrame, outcome: pl.DataFrame, policy: Policy) -> OptOuts:
     """What becomes of the opt-outs, counted on the plan and the contacts it leaves."""
     rows = people.filter(pl.col("contact_id").is_null(), "opted_out")
     wanted = {value for values in rows["reach"] for value in _addresses(values)}
     shown: dict[str, bool] = {}
-    for info in left if wanted else ():
-        for value in (*(one.email.lower() for one in info.emails), *(one.e164 or one.phone for one in info.phones)):
-            if value in wanted:
-                shown[value] = shown.get(value, True) and policy.opt_out_label in info.labels
+    if wanted:
+        may_show = pl.col("info").str.contains_any(sorted(wanted), ascii_case_insensitive=True)
+        for info in map(Info.model_validate_json, outcome.filter(may_show)["info"]):
+            for value in (*(one.email.lower() for one in info.emails), *(one.e164 or one.phone for one in info.phones)):
+                if value in wanted:
+                    shown[value] = shown.get(value, True) and policy.opt_out_label in info.labels
     states = [[shown.get(value) for value in _addresses(values)] for values in rows["reach"]]
+    contacts = people.drop_nulls("contact_id").select("contact_id", "opted_out", "subscribed")
     merges = operations.filter(pl.col("state") == "auto", pl.col("kind") == "merge").select("target", "sources")
-    status = {
-        contact: (out, on)
-        for contact, out, on in people.drop_nulls("contact_id")
-        .select("contact_id", "opted_out", "subscribed")
-        .iter_rows()
-    }
-    again = sum(
-        status[source][0] and status[target][1]
-        for target, sources in merges.iter_rows()
-        for source in sources
-        if source in status and target in status
+    again = (
+        merges.explode("sources")
+        .join(contacts.filter("opted_out"), left_on="sources", right_on="contact_id", how="semi")
+        .join(contacts.filter("subscribed"), left_on="target", right_on="contact_id", how="semi")
     )
     return OptOuts(
         rows=len(rows),
         shown=sum(bool(one) and all(one) for one in states),
         waiting=sum(None in one or not one for one in states),
-        subscribed_again=int(again),
+        subscribed_again=len(again),
     )
 
 
@@ -310,66 +457,79 @@ def _too_many(contacts: list[Info]) -> str | None:
     return None
 
 
-def _ledger(drafts: list[_Draft], tables: Records) -> pl.DataFrame:
-    """The losses of all drafts that will be applied, with the file and line each value comes from."""
-    rows = [(draft.cluster, *astuple(loss)) for draft in drafts if draft.state == "auto" for loss in draft.losses]
+def _ledger(drafts: list[_Draft], tables: Records, unplaced_values: pl.DataFrame) -> pl.DataFrame:
+    """The losses of all people who will be applied, with the file and line each value comes from.
+
+    Args:
+        drafts: the people who were folded.
+        tables: the records.
+        unplaced_values: what rows that are nobody else's hold without a place: `cluster`, `record`, `place`, `field`,
+            `value`, `reason`.
+    """
+    rows = [
+        (draft.place, draft.cluster, loss.record_id, loss.field, loss.value, loss.kept, loss.reason)
+        for draft in drafts
+        if draft.state == "auto"
+        for loss in draft.losses
+    ]
     columns = ["cluster", "record_id", "field", "value", "kept", "reason"]
-    losses = pl.DataFrame(rows, schema=dict.fromkeys(columns, pl.String), orient="row")
+    losses = pl.DataFrame(rows, schema={"place": pl.UInt32, **dict.fromkeys(columns, pl.String)}, orient="row")
+    where = tables.records.select("record", "record_id", "file", "line")
+    new = unplaced_values.join(where, on="record", how="left", maintain_order="left")
     losses = losses.with_columns(pl.col("field").replace(IN_WORDS))
-    where = tables.records.select("record_id", "file", "line")
-    return conform(losses.join(where, on="record_id", how="left", maintain_order="left"), LOSSES)
+    losses = losses.join(where, on="record_id", how="left", maintain_order="left")
+    both = pl.concat([_placed_losses(losses), _placed_losses(new)]).sort("place", maintain_order=True)
+    return both.drop("place")
+
+
+def _placed_losses(losses: pl.DataFrame) -> pl.DataFrame:
+    return pl.concat([losses.select(pl.col("place").cast(pl.UInt32)), conform(losses, LOSSES)], how="horizontal")
 
 
 def _operate(
     draft: _Draft,
     existing: list[Row],
     rows: list[Row],
-    given: dict[int, Given],
-    infos: dict[str, Info],
-    policy: Policy,
-    reach: dict[str, set[str]],
-    opted_out: frozenset[str],
+    known: _Known,
+    *,
+    allowed: bool,
 ) -> tuple[Info, str]:
     """Writes one cluster's operations; returns the contact's content afterwards, and its id."""
-    allowed = any(len(reach[value]) > 1 for row in (*existing, *rows) for value in row["reach"])
-    if not existing and (policy.import_as == "fold" or len(rows) == 1):
-        info, changes = _folded(draft, Info(), rows, given, frozenset())
-        info, more = _preferred(draft, info, [given[row["record"]] for row in rows], policy)
+    if not existing and (known.policy.import_as == "fold" or len(rows) == 1):
+        info, changes = _folded(draft, Info(), rows, known, frozenset())
+        info, more = _preferred(draft, info, [known.given[row["record"]] for row in rows], known.policy)
         changes += more
-        labels = _with_opt_out(_labelled(info.labels, policy), info, opted_out, policy)
+        labels = _with_opt_out(_labelled(info.labels, known.policy), info, known)
         info = info.model_copy(update={"labels": labels})
         return info, _created(draft, info, changes, allow_duplicates=allowed)
-    if policy.import_as == "merge" and rows:
-        return _imported(draft, existing, rows, given, infos, policy, opted_out)
+    if known.policy.import_as == "merge" and rows:
+        return _imported(draft, existing, rows, known)
     target, *others = [row["contact_id"] for row in existing]
-    info = _chained(draft, target, others, infos)
+    info = _chained(draft, target, others, known.infos)
     for row in existing[1:]:
-        draft.losses += merge_losses(row["record_id"], infos[row["contact_id"]], info)
-    full, changes = _folded(draft, info, rows, given, policy.overwrite)
-    contacts = [Given(row["record_id"], row["source"], infos[row["contact_id"]]) for row in existing]
+        draft.losses += merge_losses(row["record_id"], known.infos[row["contact_id"]], info)
+    full, changes = _folded(draft, info, rows, known, known.policy.overwrite)
+    contacts = [Given(row["record_id"], row["source"], known.infos[row["contact_id"]]) for row in existing]
     everyone = sorted([*existing, *rows], key=lambda row: row["source_rank"])
-    own = {one.record_id: one for one in [*contacts, *(given[row["record"]] for row in rows)]}
-    full, more = _preferred(draft, full, [own[row["record_id"]] for row in everyone], policy)
-    return _completed(draft, target, info, full, [*changes, *more], policy, opted_out, allow_duplicates=allowed)
+    own = {one.record_id: one for one in [*contacts, *(known.given[row["record"]] for row in rows)]}
+    full, more = _preferred(draft, full, [own[row["record_id"]] for row in everyone], known.policy)
+    return _completed(draft, target, info, full, [*changes, *more], known, allow_duplicates=allowed)
 
 
 def _imported(
     draft: _Draft,
     existing: list[Row],
     rows: list[Row],
-    given: dict[int, Given],
-    infos: dict[str, Info],
-    policy: Policy,
-    opted_out: frozenset[str],
+    known: _Known,
 ) -> tuple[Info, str]:
     """As `_operate`, but each row becomes a contact of its own that is merged, so that the trail is on the site.
 
     A contact that a step before creates goes by `MADE` and the step's operation.
     """
-    contents = {row["contact_id"]: infos[row["contact_id"]] for row in existing}
+    contents = {row["contact_id"]: known.infos[row["contact_id"]] for row in existing}
     people = [(row, row["contact_id"]) for row in existing]
     for row in rows:
-        content, changes = _folded(draft, Info(), [row], given, frozenset())
+        content, changes = _folded(draft, Info(), [row], known, frozenset())
         name = MADE + _created(draft, content, changes, allow_duplicates=True)
         contents[name] = content
         people.append((row, name))
@@ -380,8 +540,8 @@ def _imported(
         draft.losses += merge_losses(row["record_id"], contents[name], info)
     ranked = sorted(people, key=lambda one: one[0]["source_rank"])
     records = [Given(row["record_id"], row["source"], contents[name]) for row, name in ranked]
-    full, changes = _preferred(draft, info, records, policy)
-    after, name = _completed(draft, target, info, full, changes, policy, opted_out, allow_duplicates=True)
+    full, changes = _preferred(draft, info, records, known.policy)
+    after, name = _completed(draft, target, info, full, changes, known, allow_duplicates=True)
     return after, name.removeprefix(MADE)
 
 
@@ -425,8 +585,7 @@ def _completed(
     info: Info,
     full: Info,
     changes: list[Change],
-    policy: Policy,
-    opted_out: frozenset[str],
+    known: _Known,
     *,
     allow_duplicates: bool,
 ) -> tuple[Info, str]:
@@ -444,8 +603,8 @@ def _completed(
             labels=[],
             allow_duplicates=allow_duplicates,
         )
-    labels = _labelled(full.labels, policy) if draft.operations else full.labels
-    labels = _with_opt_out(labels, full, opted_out, policy)
+    labels = _labelled(full.labels, known.policy) if draft.operations else full.labels
+    labels = _with_opt_out(labels, full, known)
     fresh = [label for label in labels if label not in info.labels]
     if fresh:
         after = content.model_copy(update={"labels": labels})
@@ -464,14 +623,16 @@ def _completed(
 
 
 def _folded(
-    draft: _Draft, info: Info, rows: list[Row], given: dict[int, Given], overwrite: frozenset[str]
+    draft: _Draft, info: Info, rows: list[Row], known: _Known, overwrite: frozenset[str]
 ) -> tuple[Info, list[Change]]:
     """The content with each row folded in, the most trusted first; what is lost goes to the draft's ledger."""
     changes: list[Change] = []
     overwritten: set[str] = set()
-    company = company_keys(_one(info.company))[0]
+    company = known.company_keys.get(info.company or "")
     for row in rows:
-        info, made, lost = fold(info, given[row["record"]], overwrite=overwrite - overwritten, company_key=company)
+        info, made, lost = fold(
+            info, known.given[row["record"]], overwrite=overwrite - overwritten, company_key=company
+        )
         overwritten |= {change.field for change in made}
         if any(change.field == "company" for change in made):
             company = row["company_key"]
@@ -491,17 +652,15 @@ def _preferred(draft: _Draft, info: Info, records: list[Given], policy: Policy) 
     return info, changes
 
 
-def _one(value: str | None) -> pl.Series:
-    return pl.Series([value], dtype=pl.String)
-
-
 def _labelled(labels: tuple[str, ...], policy: Policy) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*labels, policy.label])) if policy.label else labels
 
 
-def _with_opt_out(labels: tuple[str, ...], info: Info, opted_out: frozenset[str], policy: Policy) -> tuple[str, ...]:
+def _with_opt_out(labels: tuple[str, ...], info: Info, known: _Known) -> tuple[str, ...]:
     """The labels with that of opt-outs, where the contact is to have it."""
-    return tuple(dict.fromkeys([*labels, policy.opt_out_label])) if _shows_opt_out(info, opted_out, policy) else labels
+    if not _shows_opt_out(info, known):
+        return labels
+    return tuple(dict.fromkeys([*labels, known.policy.opt_out_label]))
 
 
 def _with_clusters(tables: Records, matches: Matches) -> pl.DataFrame:
@@ -520,23 +679,22 @@ def _with_clusters(tables: Records, matches: Matches) -> pl.DataFrame:
     joined = joined.join(values, on="record", how="left", maintain_order="left").with_columns(
         pl.col("reach").fill_null([])
     )
+    places = joined.select(pl.struct("source_rank", "row", "record").rank("ordinal")).to_series()
+    joined = joined.with_columns(place=(places - 1).cast(pl.UInt32))
     return joined.with_columns(complete=pl.sum_horizontal(*filled) + pl.col("reach").list.len().cast(pl.Int32))
 
 
-def _reach(people: pl.DataFrame) -> dict[str, set[str]]:
-    """The clusters that have each e-mail and phone: where there are several, duplicates are wanted."""
-    clusters: dict[str, set[str]] = {}
-    for cluster, values in people.select("cluster", "reach").iter_rows():
-        for value in values:
-            clusters.setdefault(value, set()).add(cluster)
-    return clusters
+def _is_shared(people: pl.DataFrame) -> pl.Series:
+    """Whether a record has an e-mail or phone that another person's record has, too: duplicates are wanted then."""
+    values = people.select("record", "cluster", value="reach").explode("value").drop_nulls("value")
+    shared = values.filter(pl.col("cluster").n_unique().over("value") > 1)
+    return people.select(pl.col("record").is_in(shared["record"].unique().implode())).to_series()
 
 
 def _clusters(people: pl.DataFrame) -> Iterator[tuple[str, list[Row]]]:
     """Each cluster with its records, the most trusted first; clusters in order of their first record."""
-    ordered = people.sort("source_rank", "row", "record")
     groups: dict[str, list[Row]] = {}
-    for row in ordered.iter_rows(named=True):
+    for row in people.select(_FOLDED_BY).sort("place").iter_rows(named=True):
         groups.setdefault(row["cluster"], []).append(row)
     yield from groups.items()
 
@@ -556,7 +714,7 @@ def _tie_breaks(row: Row, policy: Policy) -> tuple[object, ...]:
     return tuple(orders[name] for name in (*policy.target, "id"))
 
 
-def _evidence(matches: Matches, people: pl.DataFrame) -> dict[str, Told]:
+def _evidence(matches: Matches, people: pl.DataFrame) -> dict[str, Reason]:
     """For each cluster, why it is one: the weakest of the best links of its records, and whom that links."""
     inner = _beside(matches.pairs.drop_nulls("why"), people.select("record", "record_id", "cluster"))
     inner = inner.filter(pl.col("cluster") == pl.col("cluster_other"))
@@ -596,10 +754,10 @@ def _beside(pairs: pl.DataFrame, owner: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _decided_by(matches: Matches, people: pl.DataFrame) -> dict[str, Told]:
+def _decided_by(matches: Matches, people: pl.DataFrame) -> dict[str, Reason]:
     """Clusters in which records were said to be one person, with who said so of whom."""
     cluster, names = people["cluster"], people["record_id"]
-    told: dict[str, Told] = {}
+    told: dict[str, Reason] = {}
     for left, right in sorted(matches.verdicts.together & set(matches.verdicts.told)):
         if cluster[left] == cluster[right]:
             link = [names[left], names[right]]
@@ -608,15 +766,14 @@ def _decided_by(matches: Matches, people: pl.DataFrame) -> dict[str, Told]:
     return told
 
 
-def _doubts(matches: Matches, people: pl.DataFrame, policy: Policy) -> dict[str, Told]:
+def _doubts(matches: Matches, people: pl.DataFrame, policy: Policy) -> dict[str, Reason]:
     """Clusters without a contact that may be one person with another cluster: why that is in doubt, and who is alike.
 
     Of two such clusters without a contact, only the less trusted one waits.
     """
-    ordered = people.sort("source_rank", "row", "record").with_row_index("place")
-    first = ordered.group_by("cluster").agg(new=pl.col("contact_id").is_null().all(), place=pl.col("place").min())
+    first = people.group_by("cluster").agg(new=pl.col("contact_id").is_null().all(), place=pl.col("place").min())
     place = {cluster: (new, number) for cluster, new, number in first.iter_rows()}
-    doubts: dict[str, Told] = {}
+    doubts: dict[str, Reason] = {}
     for pair in _outer(matches, people, policy).iter_rows(named=True):
         one, two = pair["cluster"], pair["cluster_other"]
         later, other = (two, pair["record_id"]) if place[one] < place[two] else (one, pair["record_id_other"])
@@ -662,103 +819,40 @@ def _held_pairs(matches: Matches, people: pl.DataFrame, policy: Policy) -> list[
     return held
 
 
-def _given(tables: Records, policy: Policy) -> dict[int, Given]:
-    """What each export's record says, as the content of a contact."""
-    rows = tables.records.filter(pl.col("contact_id").is_null())
-    emails = _by_record(tables.emails)
-    phones = _by_record(tables.phones)
-    addresses = _by_record(tables.addresses)
-    labels = _by_record(tables.labels)
-    extras = _by_record(tables.extras)
-    given: dict[int, Given] = {}
-    for row in rows.iter_rows(named=True):
-        record = row["record"]
-        unplaced = [("e-mail", one["given"], one["problem"]) for one in emails.get(record, ()) if one["problem"]]
-        unplaced += [("phone", one["given"], one["problem"]) for one in phones.get(record, ()) if one["problem"]]
-        unplaced += [
-            (one["name"], one["value"], "the column is not imported")
-            for one in extras.get(record, ())
-            if not one["kept"]
-        ]
-        if row["birthday"] and not row["birthdate"]:
-            unplaced.append(("birth date", row["birthday"], "the site takes no birthday without a year"))
-        if row["nickname"] and row["first"]:
-            unplaced.append(("nickname", row["nickname"], "the site has no place for it"))
-        places = []
-        for one in addresses.get(record, ()):
-            region = one["region"]
-            if region and not (one["country"] and region.startswith(f"{one['country']}-")):
-                unplaced.append(("region", region, "not a region the site knows"))
-                region = None
-            places.append(
-                Address(
-                    tag=_tag(one["tag"], _ADDRESS_TAGS),
-                    line=one["street"],
-                    line2=one["street2"],
-                    city=one["city"],
-                    subdivision=region,
-                    postal_code=one["postal_code"],
-                    country=one["country"],
-                )
-            )
-        names = [one["label"] for one in labels.get(record, ())]
-        if row["opted_out"] and policy.opt_out_label:
-            names.append(policy.opt_out_label)
-        given[record] = Given(
-            record_id=row["record_id"],
-            source=row["source"],
-            company_key=row["company_key"],
-            unplaced=tuple(unplaced),
-            info=Info(
-                first=row["first"] or row["nickname"],
-                last=_with_suffix(row["last"], row["suffix"]),
-                emails=tuple(
-                    Email(email=one["email"], tag=_tag(one["tag"], _EMAIL_TAGS))
-                    for one in emails.get(record, ())
-                    if one["email"]
-                ),
-                phones=tuple(
-                    Phone(
-                        phone=one["phone"],
-                        tag=_tag(one["tag"], _PHONE_TAGS),
-                        country_code=one["country"],
-                        e164=one["e164"],
-                    )
-                    for one in phones.get(record, ())
-                    if one["phone"]
-                ),
-                addresses=tuple(one for one in places if any(one.content())),
-                company=row["company"],
-                job_title=row["job_title"],
-                birthdate=row["birthdate"].isoformat() if row["birthdate"] else None,
-                locale=row["locale"],
-                labels=tuple(names),
-                extended={one["name"]: one["value"] for one in extras.get(record, ()) if one["kept"]},
-            ),
-        )
-    return given
+_FOLDED_BY = (
+    "record", "record_id", "cluster", "place", "source", "source_rank", "row", "contact_id", "is_member", "created",
+    "updated", "opted_out", "subscribed", "company", "company_key", "complete", "reach", "is_shared",
+)  # fmt: skip
+"""What folding a person needs to know of each record."""
 
 
-def _with_suffix(last: str | None, suffix: str | None) -> str | None:
-    """The last name with its suffix behind it, where that stands in a column of its own."""
-    if not last or not suffix or last.casefold().rstrip(".").endswith(suffix.casefold().rstrip(".")):
-        return last
-    return f"{last} {suffix}"
+def _company_keys(rows: pl.DataFrame, infos: Mapping[str, Info]) -> dict[str, str | None]:
+    """The folded name of each company that rows or contacts name."""
+    companies = pl.concat([rows["company"], pl.Series([one.company for one in infos.values()], dtype=pl.String)])
+    different = companies.drop_nulls().unique()
+    return dict(zip(different, company_keys(different), strict=True))
 
 
-_EMAIL_TAGS = frozenset({"MAIN", "HOME", "WORK"})
-_PHONE_TAGS = _EMAIL_TAGS | {"MOBILE", "FAX"}
-_ADDRESS_TAGS = frozenset({"HOME", "WORK", "BILLING", "SHIPPING"})
+def _given(rows: pl.DataFrame, said: pl.DataFrame, lost: pl.DataFrame) -> dict[int, Given]:
+    """What each of these export rows says, as the content of a contact.
+
+    Args:
+        rows: records.
+        said: the `contents` of all rows.
+        lost: `unplaced` values of all rows.
+    """
+    wanted = rows.filter(pl.col("contact_id").is_null()).select("record", "record_id", "source", "company_key")
+    texts = said.join(wanted, on="record", how="semi").select("record", info=info_json(pl.col("labels"), primary=False))
+    values: dict[int, list[tuple[str, str, str]]] = {}
+    for record, *value in lost.join(wanted, on="record", how="semi").iter_rows():
+        values.setdefault(record, []).append((value[0], value[1], value[2]))
+    return {
+        record: Given(record_id, source, Info.model_validate_json(text), company_key, tuple(values.get(record, ())))
+        for record, record_id, source, company_key, text in wanted.join(
+            texts, on="record", maintain_order="left"
+        ).iter_rows()
+    }
 
 
-def _tag(given: str | None, known: frozenset[str]) -> str:
-    """The site's tag for what an export calls it (`* Work` → WORK), else UNTAGGED."""
-    tag = (given or "").strip("* ").upper()
-    return tag if tag in known else "UNTAGGED"
-
-
-def _by_record(frame: pl.DataFrame) -> dict[int, list[Row]]:
-    groups: dict[int, list[Row]] = {}
-    for row in frame.iter_rows(named=True):
-        groups.setdefault(row["record"], []).append(row)
-    return groups
+Folded = dict[tuple[object, ...], tuple[_Draft, Info, str]]
+"""People who were folded, by all that decides how: their draft, the content they end with, and its contact."""
