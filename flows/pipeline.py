@@ -6,7 +6,7 @@ import asyncio
 import difflib
 import time
 import uuid
-from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
@@ -48,10 +48,10 @@ from transforms.audit import audit, tally
 from transforms.clustering import short_id
 from transforms.decisions import NONE, Verdicts, differing, identities, meant, of_site, resolved
 from transforms.errors import Busy, InputError, NotFound, OnefoldError, RunError, UsageError
-from transforms.matching import Matches, match
-from transforms.planning import MADE, Plan, Policy, plan
-from transforms.records import Records, to_records
-from transforms.schema import CONTACTS, FINGERPRINTS, REJECTS, ROWS, SITE, Info, conform, empty
+from transforms.matching import Matches, match, match_changed, regrouped
+from transforms.planning import MADE, Folded, Plan, Policy, plan
+from transforms.records import Records, chosen, to_records, together
+from transforms.schema import CONTACTS, FINGERPRINTS, RECORDS, REJECTS, ROWS, SITE, Info, conform, empty
 from transforms.survivorship import fingerprint
 
 P = ParamSpec("P")
@@ -119,9 +119,7 @@ def _planned(settings: Settings, run: Run, stage: Stage, despite_unfinished: boo
     named = identities(tables.records, exports.rows)
     verdicts = stage("follow the decisions", resolved, decisions, named, _placed(settings))
     decided = stage("recall", recall, run, settings, tables, exports.rows, contacts, verdicts)
-    matches, planned = stage(
-        "match and plan", settle, tables, contacts, exports.rows, decided, known, decisions, verdicts, settings, policy
-    )
+    matches, planned = stage("match and plan", settle, tables, contacts, decided, known, verdicts, settings, policy)
     stage("save", save, run, tables, exports.rejects, named, contacts, decisions, matches, planned)
     options = apply_options(settings)
     run.note(
@@ -427,10 +425,8 @@ def normalise(rows: Sequence[pl.DataFrame], settings: Settings) -> Records:
 def settle(
     tables: Records,
     contacts: Sequence[Contact],
-    exported: pl.DataFrame,
     decided: Mapping[str, str],
     known: Mapping[str, str],
-    decisions: pl.DataFrame,
     verdicts: Verdicts,
     settings: Settings,
     policy: Policy,
@@ -443,11 +439,9 @@ def settle(
     Args:
         tables: the records.
         contacts: the site's contacts.
-        exported: the exports' rows.
         decided: records about which nothing has changed since an earlier run, with the contact each went to.
         known: records that carry the id of a contact of this site, with that contact.
-        decisions: `DECISIONS`.
-        verdicts: what they mean for these records.
+        verdicts: what people decided about these records.
         settings: all settings.
         policy: what decides.
     """
@@ -456,67 +450,140 @@ def settle(
     told = {(index[name], index[owner]) for name, owner in owners.items() if name != owner and owner in index}
     site = _infos(contacts)
     left_to_people = {name: contact == HELD for name, contact in decided.items()}
+    auto, review = policy.auto, policy.review
+    matches = match(tables, auto=auto, review=review, told=sorted(told), verdicts=verdicts)
+    outlook = Outlook(tables, contacts, settings, policy)
+    folded: Folded = {}
     for _ in range(PASSES):
-        matches = match(tables, auto=policy.auto, review=policy.review, told=sorted(told), verdicts=verdicts)
-        planned = plan(tables, matches, site, policy, decided=left_to_people)
-        links = _merged_next(matches, planned, contacts, exported, decisions, settings, policy)
+        planned = plan(tables, matches, site, policy, decided=left_to_people, folded=folded)
+        links = outlook.merged_next(matches, planned)
         if links <= told:
             break
         told |= links
+        matches = regrouped(matches, tables, auto=auto, told=sorted(told))
     return matches, planned
 
 
-def _merged_next(
-    matches: Matches,
-    planned: Plan,
-    contacts: Sequence[Contact],
-    exported: pl.DataFrame,
-    decisions: pl.DataFrame,
-    settings: Settings,
-    policy: Policy,
-) -> set[tuple[int, int]]:
-    """Pairs of records whose contacts a next run would merge, when the site is as this plan leaves it."""
-    if planned.operations.filter(pl.col("state") == "auto").is_empty():
-        return set()
-    known = {one.id: one for one in contacts}
-    long_ago = datetime(2000, 1, 1, tzinfo=UTC)
-    after = [
-        known[name].model_copy(update={"info": info})
-        if name in known
-        else Contact(id=name, revision=1, created=long_ago, updated=long_ago, info=info)
-        for name, info in ((name, Info.model_validate_json(text)) for name, text in planned.outcome.iter_rows())
-    ]
-    again = normalise([_site_rows(settings, after), exported], settings)
-    verdicts = NONE
-    if len(decisions):
-        went = _went_to(matches.clusters, planned.operations)
-        named = identities(again.records, exported)
-        placed = named.join(went, on="record_id").select("identity", "contact")
-        verdicts = resolved(decisions, named, dict(placed.iter_rows()))
-    found = match(again, auto=policy.auto, review=policy.review, verdicts=verdicts)
-    merges = plan(again, found, _infos(after), replace(policy, import_as="fold")).operations.filter(
-        pl.col("state") == "auto", pl.col("kind") == "merge"
-    )
-    members = dict(matches.clusters.group_by("cluster", maintain_order=True).agg("record").iter_rows())
-    cluster_of = dict(matches.clusters.select("record_id", "cluster").iter_rows())
-    created = dict(planned.operations.filter(pl.col("kind") == "create").select("operation", "cluster").iter_rows())
-    links: set[tuple[int, int]] = set()
-    for target, sources in merges.select("target", "sources").iter_rows():
-        names = [created.get(one) or cluster_of[f"{SITE}:{one}"] for one in (target, *sources)]
-        firsts = sorted(members[name][0] for name in names)
-        links |= {(firsts[0], other) for other in firsts[1:]}
-    return links
+class Outlook:
+    """What a next run would merge of the contacts that a plan leaves.
 
+    Only contacts into which several records were folded are compared anew, with each other and with all others: they
+    know more than any of their parts.
 
-def _went_to(clusters: pl.DataFrame, operations: pl.DataFrame) -> pl.DataFrame:
-    """The contact each record goes to under a plan, as an identity: `record_id`, `contact`.
-
-    A contact that is still to be created goes by the id of its operation.
+    Args:
+        tables: the records.
+        contacts: the site's contacts.
+        settings: all settings.
+        policy: what decides.
     """
-    auto = operations.filter(pl.col("state") == "auto").group_by("cluster", maintain_order=True).last()
+
+    def __init__(self, tables: Records, contacts: Sequence[Contact], settings: Settings, policy: Policy) -> None:
+        self._tables = tables
+        self._contacts = {one.id: one for one in contacts}
+        self._settings = settings
+        self._policy = replace(policy, import_as="fold")
+        self._normalised: dict[str, Records] = {}
+        """The contacts that were folded, normalised once: by the cluster whose they are, several in one table."""
+
+    def merged_next(self, matches: Matches, planned: Plan) -> set[tuple[int, int]]:
+        """Pairs of records whose contacts a next run would merge, when the site is as this plan leaves it."""
+        auto = planned.operations.filter(pl.col("state") == "auto")
+        went = _went_to_contacts(auto)
+        several = auto.filter(pl.col("records").list.len() > 1, pl.col("kind") != "label").select("cluster").unique()
+        folded = went.join(several, on="cluster", how="semi")
+        changed = folded.filter(~pl.col("cluster").is_in(list(self._normalised)))
+        if changed.is_empty():
+            return set()
+        infos = planned.outcome.join(changed, left_on="contact_id", right_on="contact", maintain_order="right")
+        fresh = self._fresh(infos)
+        self._normalised |= dict.fromkeys(changed["cluster"], fresh)
+        still = {f"{SITE}:{contact}" for contact in folded["contact"]}
+        parts = [chosen(one, one.records["record_id"].is_in(list(still))) for one in self._parts()]
+        again = together([self._others(auto, folded, planned.outcome), *parts], self._tables.date_orders)
+        names = again.records["record_id"]
+        is_changed = names.is_in([f"{SITE}:{contact}" for contact in changed["contact"]])
+        found = match_changed(
+            again, matches.model, is_changed, auto=self._policy.auto, verdicts=_between(matches, went, names)
+        )
+        merges = plan(again, found, planned.outcome, self._policy).operations.filter(
+            pl.col("state") == "auto", pl.col("kind") == "merge"
+        )
+        members = dict(
+            matches.clusters.group_by("cluster", maintain_order=True).agg(pl.col("record").first()).iter_rows()
+        )
+        cluster_of = dict(matches.clusters.select("record_id", "cluster").iter_rows())
+        created = dict(auto.filter(pl.col("kind") == "create").select("operation", "cluster").iter_rows())
+        links: set[tuple[int, int]] = set()
+        for target, sources in merges.select("target", "sources").iter_rows():
+            clusters = [created.get(one) or cluster_of[f"{SITE}:{one}"] for one in (target, *sources)]
+            firsts = sorted({members[name] for name in clusters})
+            links |= {(firsts[0], other) for other in firsts[1:]}
+        return links
+
+    def _parts(self) -> list[Records]:
+        return list({id(one): one for one in self._normalised.values()}.values())
+
+    def _fresh(self, infos: pl.DataFrame) -> Records:
+        """Contacts as a plan leaves them (`contact_id`, `info`), normalised."""
+        long_ago = datetime(2000, 1, 1, tzinfo=UTC)
+        after = []
+        for name, text in infos.select("contact_id", "info").iter_rows():
+            info, known = Info.model_validate_json(text), self._contacts.get(name)
+            if known is not None:
+                after.append(known.model_copy(update={"info": info}))
+            else:
+                after.append(Contact(id=name, revision=1, created=long_ago, updated=long_ago, info=info))
+        return normalise([_site_rows(self._settings, after)], self._settings)
+
+    def _others(self, auto: pl.DataFrame, folded: pl.DataFrame, outcome: pl.DataFrame) -> Records:
+        """The records of all other contacts: those that are as they were, and those made of one row alone."""
+        records = self._tables.records
+        alone = auto.filter(pl.col("kind") == "create", pl.col("records").list.len() == 1).select(
+            record_id=pl.col("records").list.first(), made="operation"
+        )
+        left = outcome.filter(~pl.col("contact_id").is_in(folded["contact"].implode()))["contact_id"]
+        stays = records.join(alone, on="record_id", how="left", maintain_order="left")
+        contact = pl.coalesce("contact_id", "made")
+        wanted = stays.select(contact.is_in(left.implode()).fill_null(value=False)).to_series()
+        others = chosen(replace(self._tables, records=stays.with_columns(contact_id=contact)), wanted)
+        nothing = pl.lit(None, dtype=pl.String)
+        made = pl.col("made").is_not_null()
+        as_contacts = others.records.with_columns(
+            record_id=pl.format(f"{SITE}:{{}}", "contact_id"),
+            source=pl.lit(SITE),
+            source_key=nothing,
+            merged_ids=nothing,
+            is_member=pl.col("is_member").fill_null(value=False),
+            opted_out=pl.col("opted_out") & ~made,
+            subscribed=pl.col("subscribed") & ~made,
+        )
+        return replace(others, records=conform(as_contacts, RECORDS))
+
+
+def _between(matches: Matches, went: pl.DataFrame, names: pl.Series) -> Verdicts:
+    """What people decided about records, of the contacts they go to (`names` of their records, in order)."""
+    if not matches.verdicts.apart and not matches.verdicts.together:
+        return NONE
+    place = {name: number for number, name in enumerate(names)}
+    contact_of = {cluster: f"{SITE}:{contact}" for cluster, contact in went.iter_rows()}
+    clusters, own = matches.clusters["cluster"], matches.clusters["record_id"]
+
+    def contacts(pairs: Iterable[tuple[int, int]]) -> frozenset[tuple[int, int]]:
+        found = set()
+        for pair in pairs:
+            ends = [place.get(contact_of.get(clusters[one], own[one])) for one in pair]
+            if None not in ends and ends[0] != ends[1]:
+                found.add((min(ends), max(ends)))  # type: ignore[type-var] # none of them is None
+        return frozenset(found)  # type: ignore[arg-type]
+
+    return Verdicts(together=contacts(matches.verdicts.together), apart=contacts(matches.verdicts.apart))
+
+
+def _went_to_contacts(auto: pl.DataFrame) -> pl.DataFrame:
+    """The contact each cluster goes to under a plan: `cluster`, `contact`; one still to be created by its operation."""
+    last = auto.group_by("cluster", maintain_order=True).last()
     target = pl.when(pl.col("kind") == "create").then("operation").otherwise(pl.col("target").str.strip_prefix(MADE))
-    contacts = auto.select("cluster", contact=pl.concat_str(pl.lit(f"{SITE}:"), target))
-    return clusters.join(contacts, on="cluster").select("record_id", "contact")
+    return last.select("cluster", contact=target)
 
 
 def _placed(settings: Settings) -> dict[str, str]:

@@ -93,11 +93,28 @@ def match(
     if len(inner):
         further = in_pieces(lambda some: weigh(compare(some, prepared), model, fully=explain), inner, most=AT_ONCE // 4)
         pairs = pl.concat([pairs, *further]).sort("left", "right")
+    matches = Matches(explained(pairs, model, least=review if explain else 2.0), pairs.head(0), model, verdicts)
+    return regrouped(matches, tables, auto=auto, told=told, named=explain)
+
+
+def regrouped(
+    matches: Matches, tables: Records, *, auto: float = AUTO, told: Iterable[tuple[int, int]] = (), named: bool = True
+) -> Matches:
+    """The same scored pairs, with the clusters that they and what is known make.
+
+    Args:
+        matches: scored pairs and verdicts.
+        tables: the records.
+        auto: the probability from which two records are joined.
+        told: pairs of records known to be one person, besides those their source has merged itself.
+        named: whether clusters get names.
+    """
     known = [*told, *told_by_sources(tables.records)]
+    verdicts = matches.verdicts
 
     def clustered(verdicts: Verdicts) -> pl.DataFrame:
         decided, apart = sorted(verdicts.together), sorted(verdicts.apart)
-        return cluster(pairs, tables, auto=auto, decided=decided, told=known, apart=apart, named=explain)
+        return cluster(matches.pairs, tables, auto=auto, decided=decided, told=known, apart=apart, named=named)
 
     clusters = clustered(verdicts)
     if verdicts.together:
@@ -105,7 +122,31 @@ def match(
         if torn:
             verdicts = verdicts.without(torn)
             clusters = clustered(verdicts)
-    return Matches(explained(pairs, model, least=review if explain else 2.0), clusters, model, verdicts)
+    return replace(matches, clusters=clusters, verdicts=verdicts)
+
+
+def match_changed(
+    tables: Records, model: Model, changed: pl.Series, *, auto: float = AUTO, verdicts: Verdicts = NONE
+) -> Matches:
+    """Finds the records that are one person with one that has changed, by what was learned before.
+
+    Args:
+        tables: the records.
+        model: what was learned of records like these.
+        changed: whether each record has changed since others were compared with it.
+        auto: the probability from which two records are joined.
+        verdicts: what people decided about the records.
+
+    Returns:
+        The matches; pairs neither of whose records has changed are not among them.
+    """
+    values = compared_values(tables)
+    prepared = prepare(tables, values, commonness(tables, values))
+    candidates = candidate_pairs(shared_keys(tables, values), records=len(tables.records))
+    candidates = candidates.filter(changed.gather(candidates["left"]) | changed.gather(candidates["right"]))
+    pairs, _ = weighed(candidates, prepared, model, fully=False)
+    pairs = pairs.with_columns(why=pl.lit(None, dtype=pl.String))
+    return regrouped(Matches(pairs, pairs.head(0), model, verdicts), tables, auto=auto, named=False)
 
 
 def weighed(
@@ -241,5 +282,5 @@ def explained(pairs: pl.DataFrame, model: Model, *, least: float) -> pl.DataFram
     likely = (pairs["probability"] >= least).arg_true()
     why = pl.Series("why", [None], dtype=pl.String).new_from_index(0, len(pairs))
     if len(likely):
-        why = why.scatter(likely, [reasons(pair, model.fields) for pair in pairs[likely].iter_rows(named=True)])
+        why = why.scatter(likely, reasons(pairs[likely], model.fields))
     return pairs.with_columns(why)

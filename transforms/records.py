@@ -109,6 +109,24 @@ def together(parts: Iterable[Records], orders: pl.DataFrame) -> Records:
     return Records(**{name: pl.concat(tables.pop(name)) for name in list(tables)})
 
 
+def chosen(tables: Records, wanted: pl.Series) -> Records:
+    """Some of the records with all that belongs to them, numbered anew in their order.
+
+    Args:
+        tables: the records.
+        wanted: for each record whether it is chosen.
+    """
+    number = pl.select(pl.when(wanted).then(wanted.cast(pl.UInt32).cum_sum() - 1)).to_series()
+    return Records(
+        **{
+            name: table.with_columns(record=number.gather(table["record"])).drop_nulls("record")
+            if "record" in table.columns
+            else table
+            for name, table in tables.tables().items()
+        }
+    )
+
+
 def _piece(rows: pl.DataFrame, orders: pl.DataFrame, keep: Collection[str], everyone: bool) -> Records:
     given = rows.with_row_index("record")
     rows = given.with_columns(cleaned(pl.col(name)) for name in _SINGLE)

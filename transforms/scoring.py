@@ -314,19 +314,30 @@ def level_words(field: str) -> tuple[str, ...]:
     return LEVELS.get(field, IDENTIFIER_LEVELS)
 
 
-def reasons(pair: Mapping[str, object], model_fields: tuple[str, ...]) -> str:
-    """One pair's evidence in plain words: what agrees, then what speaks against it."""
-    agree: list[tuple[float, str]] = []
-    differ: list[tuple[float, str]] = []
-    for field in model_fields:
-        level = int(str(pair[f"level_{field}"]))
-        bits = float(str(pair[f"bits_{field}"]))
-        if level == 0 or abs(bits) < 0.5:
-            continue
-        word = level_words(field)[level]
-        if field not in LEVELS:
-            word = f"{word} of {field}"
-        (agree if bits > 0 else differ).append((abs(bits), word))
-    told = ", ".join(word for _, word in sorted(agree, key=lambda one: -one[0])) or "nothing telling agrees"
-    against = ", ".join(word for _, word in sorted(differ, key=lambda one: -one[0]))
-    return f"{told}; but {against}" if against else told
+def reasons(pairs: pl.DataFrame, model_fields: tuple[str, ...]) -> pl.Series:
+    """Each pair's evidence in plain words: what agrees, the strongest first, then what speaks against it."""
+    told = [_told_of(pairs, field).with_columns(order=pl.lit(at)) for at, field in enumerate(model_fields)]
+    words = pl.concat(told).sort("pair", pl.col("bits").abs() * -1, "order")
+    sides = words.group_by("pair", maintain_order=True).agg(
+        agree=pl.col("word").filter(pl.col("bits") > 0).str.join(", "),
+        differ=pl.col("word").filter(pl.col("bits") < 0).str.join(", "),
+    )
+    every = pl.DataFrame({"pair": pl.int_range(len(pairs), dtype=pl.UInt32, eager=True)})
+    both = every.join(sides, on="pair", how="left", maintain_order="left").with_columns(
+        agree=pl.when(pl.col("agree").fill_null("") == "").then(pl.lit("nothing telling agrees")).otherwise("agree"),
+        differ=pl.col("differ").fill_null(""),
+    )
+    against = pl.when(pl.col("differ") != "").then(pl.format("; but {}", "differ")).otherwise(pl.lit(""))
+    return both.select(pl.concat_str("agree", against)).to_series()
+
+
+def _told_of(pairs: pl.DataFrame, field: str) -> pl.DataFrame:
+    """What one field says of the pairs it says something of: `pair`, `bits`, `word`."""
+    words = [word if field in LEVELS else f"{word} of {field}" for word in level_words(field)]
+    level, bits = pl.col(f"level_{field}"), pl.col(f"bits_{field}")
+    return (
+        pairs.select(level, bits)
+        .with_row_index("pair")
+        .filter(level != 0, bits.abs() >= 0.5)
+        .select("pair", bits=bits.cast(pl.Float64), word=pl.lit(pl.Series(words)).gather(level))
+    )
