@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import difflib
+import gc
 import time
 import uuid
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
@@ -450,17 +451,33 @@ def settle(
     told = {(index[name], index[owner]) for name, owner in owners.items() if name != owner and owner in index}
     site = _infos(contacts)
     left_to_people = {name: contact == HELD for name, contact in decided.items()}
-    auto, review = policy.auto, policy.review
-    matches = match(tables, auto=auto, review=review, told=sorted(told), verdicts=verdicts)
+    matches = match(tables, auto=policy.auto, review=policy.review, told=sorted(told), verdicts=verdicts)
     outlook = Outlook(tables, contacts, settings, policy)
-    folded: Folded = {}
+    folded = Folded()
+    gc.disable()  # hundreds of thousands of small objects, none of them in a circle
+    try:
+        return _settled(matches, told, outlook, folded, left_to_people, tables, site, policy)
+    finally:
+        gc.enable()
+
+
+def _settled(
+    matches: Matches,
+    told: set[tuple[int, int]],
+    outlook: Outlook,
+    folded: Folded,
+    left_to_people: Mapping[str, bool],
+    tables: Records,
+    site: pl.DataFrame,
+    policy: Policy,
+) -> tuple[Matches, Plan]:
     for _ in range(PASSES):
         planned = plan(tables, matches, site, policy, decided=left_to_people, folded=folded)
         links = outlook.merged_next(matches, planned)
         if links <= told:
             break
         told |= links
-        matches = regrouped(matches, tables, auto=auto, told=sorted(told))
+        matches = regrouped(matches, tables, auto=policy.auto, told=sorted(told))
     return matches, planned
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import polars as pl
 
 from transforms.planning import MADE
-from transforms.schema import AUDIT, Info, conform
-from transforms.survivorship import differences
+from transforms.schema import AUDIT, Address, Info, conform
+from transforms.survivorship import IN_WORDS, differences
 
 NOT_APPLIED = "planned"
 
@@ -28,35 +28,113 @@ def audit(plan: pl.DataFrame, journal: pl.DataFrame) -> pl.DataFrame:
         suffix="_now",
         maintain_order="left",
     )
-    rows = []
-    for row in joined.iter_rows(named=True):
-        auto = row["state"] == "auto"
-        before = Info.model_validate_json(row["before"]) if row["before"] else Info()
-        after = Info.model_validate_json(row["after"]) if row["after"] else before
-        changed = differences(before, after)
-        rows.append(
-            {
-                "operation": row["operation"],
-                "cluster": row["cluster"],
-                "what": _what(row["kind"], row["sources"]) if auto else f"held: {row['kind']}",
-                "why": row["evidence"] if auto else "; ".join(one for one in (row["reason"], row["evidence"]) if one),
-                "records": "; ".join(row["records"] or []),
-                "contact": row["contact"] or row["target"],
-                "before": "\n".join(f"{name}: {one}" for name, (one, _) in changed.items() if one),
-                "after": "\n".join(f"{name}: {two}" for name, (_, two) in changed.items() if two),
-                "outcome": (row["state_now"] or NOT_APPLIED) if auto else row["state"],
-                "detail": row["detail"] or "\n".join(row["changes"] or []),
-                "at": row["closed"],
-            }
-        )
-    frame = pl.DataFrame(rows, schema=dict(AUDIT)) if rows else pl.DataFrame(schema=dict(AUDIT))
-    return conform(frame, AUDIT)
+    changed = _changed(joined["before"], joined["after"])
+    is_auto = pl.col("state") == "auto"
+    changes = pl.col("changes").fill_null([]).list.join("\n")
+    several = pl.col("sources").list.len().fill_null(0)
+    contacts = pl.when(several == 1).then(pl.lit("contact")).otherwise(pl.lit("contacts"))
+    what = (
+        pl.when(pl.col("kind") == "merge")
+        .then(pl.format("merge {} {} into one", several, contacts))
+        .otherwise(pl.format("{} a contact", "kind"))
+    )
+    held = pl.concat_str(
+        *(pl.when(pl.col(name) != "").then(pl.col(name)) for name in ("reason", "evidence")),
+        separator="; ",
+        ignore_nulls=True,
+    )
+    rows = joined.select(
+        "operation",
+        "cluster",
+        what=pl.when(is_auto).then(what).otherwise(pl.format("held: {}", "kind")),
+        why=pl.when(is_auto).then("evidence").otherwise(held),
+        records=pl.col("records").fill_null([]).list.join("; "),
+        contact=pl.coalesce("contact", "target"),
+        before=changed["before"],
+        after=changed["after"],
+        outcome=pl.when(is_auto).then(pl.col("state_now").fill_null(NOT_APPLIED)).otherwise("state"),
+        detail=pl.coalesce(pl.when(pl.col("detail") != "").then("detail"), changes),
+        at="closed",
+    )
+    return conform(rows, AUDIT)
 
 
-def _what(kind: str, sources: list[str] | None) -> str:
-    if kind == "merge":
-        return f"merge {len(sources or [])} contact{'s' if len(sources or []) != 1 else ''} into one"
-    return f"{kind} a contact"
+_SINGLE = ("first", "last", "company", "job_title", "birthdate", "locale")
+_INFO = pl.Struct(
+    {
+        **dict.fromkeys(_SINGLE, pl.String),
+        "emails": pl.List(pl.Struct({"email": pl.String, "tag": pl.String, "primary": pl.Boolean})),
+        "phones": pl.List(
+            pl.Struct(
+                {
+                    **dict.fromkeys(("phone", "tag", "country_code", "e164"), pl.String),
+                    "primary": pl.Boolean,
+                }
+            )
+        ),
+        "addresses": pl.List(pl.Struct(dict.fromkeys(Address.model_fields, pl.String))),
+        "labels": pl.List(pl.String),
+    }
+)
+"""A content without custom fields, as columns."""
+
+
+def _changed(before: pl.Series, after: pl.Series) -> pl.DataFrame:
+    """The fields in which contents (JSON) differ, in words, a line each: `before`, `after`.
+
+    Contents with custom fields, whose names are anybody's, are compared one by one, all others in columns.
+    """
+    both = pl.DataFrame({"before": before, "after": after}).with_row_index("place")
+    both = both.with_columns(pl.col("before").fill_null("{}"), after=pl.coalesce("after", "before", pl.lit("{}")))
+    named = both["before"].str.contains('"extended":', literal=True) | both["after"].str.contains(
+        '"extended":', literal=True
+    )
+    single = [_changed_of(*one) for one in both.filter(named).select("before", "after").iter_rows()]
+    one_by_one = pl.DataFrame(single, schema={"before": pl.String, "after": pl.String}, orient="row")
+    plain = both.filter(~named)
+    contents = plain.select(pl.col("before", "after").str.json_decode(_INFO))
+    texts = contents.select(
+        pl.concat_str(
+            [
+                pl.when(pl.col("before").struct[name].ne_missing(pl.col("after").struct[name])).then(
+                    _line(name, pl.col(side).struct[name])
+                )
+                for name in _INFO.to_schema()
+            ],
+            separator="\n",
+            ignore_nulls=True,
+        ).alias(side)
+        for side in ("before", "after")
+    )
+    parts = ((plain, texts), (both.filter(named), one_by_one))
+    found = [pl.concat([rows.select("place"), told], how="horizontal") for rows, told in parts]
+    return pl.concat(found).sort("place").drop("place")
+
+
+def _line(name: str, value: pl.Expr) -> pl.Expr:
+    """`field: value`, null where there is no value."""
+    if name in _SINGLE:
+        text = value
+    elif name == "labels":
+        text = value.list.join("; ")
+    elif name == "addresses":
+        parts = [
+            pl.element().struct[part] for part in ("line", "line2", "postal_code", "city", "subdivision", "country")
+        ]
+        filled = [pl.when(part != "").then(part) for part in parts]
+        text = value.list.eval(pl.concat_str(filled, separator=", ", ignore_nulls=True)).list.join("; ")
+    else:
+        text = value.list.eval(pl.element().struct[name.removesuffix("s")]).list.join("; ")
+    return pl.when(text != "").then(pl.format("{}: {}", pl.lit(IN_WORDS.get(name, name)), text))
+
+
+def _changed_of(before: str, after: str) -> tuple[str, str]:
+    """What two contents differ in, in words."""
+    changed = differences(Info.model_validate_json(before), Info.model_validate_json(after))
+    return (
+        "\n".join(f"{name}: {one}" for name, (one, _) in changed.items() if one),
+        "\n".join(f"{name}: {two}" for name, (_, two) in changed.items() if two),
+    )
 
 
 def tally(plan: pl.DataFrame, journal: pl.DataFrame) -> dict[str, int]:

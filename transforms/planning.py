@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+import numpy as np
 import polars as pl
 
 from transforms.clustering import components, pairs_frame, short_id
@@ -19,7 +20,9 @@ from transforms.schema import (
     LOSSES,
     PLAN,
     Info,
+    Schema,
     conform,
+    empty,
 )
 from transforms.survivorship import (
     IN_WORDS,
@@ -172,92 +175,178 @@ def plan(
     Returns:
         The plan; a cluster in which nothing is to be done has no operation in it.
     """
-    folded = folded if folded is not None else {}
+    folded = folded if folded is not None else Folded()
     people = _with_clusters(tables, matches)
-    said = contents(tables, opt_out_label=policy.opt_out_label)
+    if folded.said is None or folded.lost is None:
+        folded.said, folded.lost = contents(tables, opt_out_label=policy.opt_out_label), unplaced(tables)
     opted_out = _opted_out(people, policy)
-    doubts = _doubts(matches, people, policy)
-    evidence = _evidence(matches, people)
-    contradicted = _birth_conflicts(matches, people)
-    decided_by = _decided_by(matches, people)
     contested: dict[str, str] = {}
-    for cluster, record in people.select("cluster", "record").iter_rows():
+    for cluster, record in people.select("cluster", "record").iter_rows() if matches.verdicts.contested else ():
         if record in matches.verdicts.contested:
             contested.setdefault(cluster, matches.verdicts.contested[record])
+    doubts = _doubts(matches, people, policy)
     people = people.with_columns(is_shared=_is_shared(people))
     is_alone = pl.len().over("cluster") == 1
-    is_new = (
-        is_alone & pl.col("contact_id").is_null() & pl.col("record").is_in(said.filter("is_plain")["record"].implode())
-    )
+    plain = pl.col("record").is_in(folded.said.filter("is_plain")["record"].implode())
+    is_new = is_alone & pl.col("contact_id").is_null() & plain
     is_as_it_is = is_alone & pl.col("contact_id").is_not_null() & ~_reaches(pl.col("reach"), opted_out)
     kinds = people.select(new=is_new, rest=~is_new & ~is_as_it_is)
-    lost = unplaced(tables)
     new = people.filter(kinds["new"]).select("record", "record_id", "cluster", "place", "reach", "is_shared")
     made = _new_contacts(
-        new.join(said, on="record", how="left", maintain_order="left"),
-        lost, doubts, contested, decided, opted_out, policy,
+        new.join(folded.said, on="record", how="left", maintain_order="left"),
+        folded.lost, doubts, contested, decided, opted_out, policy,
     )  # fmt: skip
-    rest = people.filter(kinds["rest"])
-    wanted = rest["contact_id"].drop_nulls()
-    infos = {
-        contact: Info.model_validate_json(text)
-        for contact, text in contacts.filter(pl.col("contact_id").is_in(wanted.implode())).iter_rows()
-    }
-    known = _Known(_given(rest, said, lost), infos, _company_keys(rest, infos), opted_out, policy)
-    drafts: list[_Draft] = []
-    changed: dict[str, Info] = {}
-    gone: set[str] = set()
-    for cluster, group in _clusters(rest):
-        existing = sorted((row for row in group if row["contact_id"]), key=lambda row: _tie_breaks(row, policy))
-        rows = [row for row in group if not row["contact_id"]]
-        reason, link = decided_by.get(cluster) or evidence.get(cluster, ("", []))
-        draft = _Draft(cluster, group[0]["place"], [row["record_id"] for row in group], reason, link)
-        if cluster in contradicted and (len(existing) > 1 or rows):
-            draft.state, draft.reason = "review", "birth dates of its records differ"
-        doubt = doubts.get(cluster)
-        if doubt and not existing:
-            draft.state, (draft.reason, draft.link) = "review", doubt
-        if cluster in contested:
-            draft.state, draft.reason = "review", contested[cluster]
-        written_to = next((row for row in existing if infos[row["contact_id"]].emails), None)
-        if written_to is not None and written_to["subscribed"] and any(row["opted_out"] for row in existing):
-            draft.state, draft.reason = "review", OPT_OUT_LOST
-        if (too_many := _too_many([infos[row["contact_id"]] for row in existing])) is not None:
-            draft.state, draft.reason = "review", too_many
-        if sum(row["is_member"] for row in existing) > 1:
-            draft.state, draft.reason = "blocked", TWO_MEMBERS
-        before = [decided.get(row["record_id"]) for row in group]
-        settled = None not in before
-        if settled and any(before) and draft.state == "auto":
-            draft.state, draft.reason = "review", LEFT_BEFORE
-        if draft.state == "auto" and not draft.evidence:
-            draft.evidence = NOBODY_ELSE
-        allowed = any(row["is_shared"] for row in group)
-        key = (cluster, draft.state, draft.reason, draft.evidence, tuple(draft.link), allowed)
-        if key in folded:
-            draft, after, operation = folded[key]
-            draft = replace(draft, place=group[0]["place"], operations=list(draft.operations))
-        else:
-            after, operation = _operate(draft, existing, rows, known, allowed=allowed)
-            folded[key] = replace(draft, operations=list(draft.operations)), after, operation
-        drafts.append(draft)
-        if draft.state == "auto" and not settled:
-            changed[operation] = after
-            gone.update(row["contact_id"] for row in existing[1:])
-            continue
-        if settled and draft.state == "auto":
-            draft.operations.clear()
-        for row in existing:  # what waits does not keep an opt-out from being seen
-            contact, info = row["contact_id"], infos[row["contact_id"]]
-            if _shows_opt_out(info, known) and policy.opt_out_label not in info.labels:
-                drafts.append(_opt_out_draft(row, info, policy))
-                changed[contact] = info.model_copy(update={"labels": (*info.labels, policy.opt_out_label)})
-    operations = pl.concat([made.operations, _as_operations(drafts)]).sort("place", maintain_order=True).drop("place")
+    told = _Told(
+        doubts,
+        _evidence(matches, people) | _decided_by(matches, people),
+        _birth_conflicts(matches, people),
+        contested,
+        decided,
+    )
+    dealt_with = folded.deal_with(people.filter(kinds["rest"]), told, contacts, opted_out, policy)
+    numbers = pl.Series([person.number for person in dealt_with], dtype=pl.UInt32).implode()
+    operations = folded.operations.filter(pl.col("person").is_in(numbers)).drop("person")
+    operations = pl.concat([made.operations, operations]).sort("place", maintain_order=True).drop("place")
     held = pl.DataFrame(_held_pairs(matches, people, policy), schema=dict(PLAN))
     operations = pl.concat([operations, conform(held, PLAN)])
-    outcome = _outcome(contacts, made.outcome, changed, gone)
-    losses = _ledger(drafts, tables, made.losses)
+    outcome = _outcome(contacts, made.outcome, dealt_with)
+    losses = _ledger(folded.losses.filter(pl.col("person").is_in(numbers)), tables, made.losses)
     return Plan(operations, losses, outcome, _count_opt_outs(people, operations, outcome, policy))
+
+
+class _Told(NamedTuple):
+    """What is told of clusters beside their records: doubts, evidence, contradictions, and what is decided already."""
+
+    doubts: Mapping[str, Reason]
+    evidence: Mapping[str, Reason]
+    contradicted: Collection[str]
+    contested: Mapping[str, str]
+    decided: Mapping[str, bool]
+
+    def of(self, cluster: str) -> tuple[object, ...]:
+        """All of it about one cluster, as a key."""
+        doubt, link = self.doubts.get(cluster, ("", []))
+        evidence, weakest = self.evidence.get(cluster, ("", []))
+        contested, differ = self.contested.get(cluster), cluster in self.contradicted
+        return cluster, doubt, tuple(link), evidence, tuple(weakest), differ, contested
+
+
+@dataclass(frozen=True)
+class _Person:
+    """What became of a cluster of several records: the contacts it leaves changed (as JSON), and those that are gone.
+
+    `number` is that of its operations and losses.
+    """
+
+    number: int
+    changed: Mapping[str, str]
+    gone: Sequence[str]
+
+
+_NUMBERED: Schema = {"person": pl.UInt32, "place": pl.UInt32}
+_LOST: Schema = dict.fromkeys(("cluster", "record_id", "field", "value", "kept", "reason"), pl.String)
+
+
+@dataclass
+class Folded:
+    """People who were dealt with one by one, so that the next plan of the same records does not do it again.
+
+    Attributes:
+        people: by all that decides about them.
+        operations: `PLAN` of them, with `person` and `place`.
+        losses: what is lost of them, with `person` and `place`.
+        said, lost: the rows' `contents` and `unplaced` values.
+    """
+
+    people: dict[tuple[object, ...], _Person] = field(default_factory=dict)
+    operations: pl.DataFrame = field(default_factory=lambda: empty({**_NUMBERED, **PLAN}))
+    losses: pl.DataFrame = field(default_factory=lambda: empty({**_NUMBERED, **_LOST}))
+    said: pl.DataFrame | None = None
+    lost: pl.DataFrame | None = None
+
+    def deal_with(
+        self, rows: pl.DataFrame, told: _Told, contacts: pl.DataFrame, opted_out: frozenset[str], policy: Policy
+    ) -> list[_Person]:
+        """The people whose records these are, each dealt with once.
+
+        Args:
+            rows: records with `cluster`, `place`, `reach`, `is_shared`.
+            told: what is told of their clusters.
+            contacts: `CONTACTS`.
+            opted_out: addresses that somebody opted out with.
+            policy: what decides.
+        """
+        clusters = rows.group_by("cluster").agg(shared=pl.col("is_shared").any())
+        keys = {cluster: (*told.of(cluster), shared) for cluster, shared in clusters.iter_rows()}
+        fresh = [cluster for cluster, key in keys.items() if key not in self.people]
+        if fresh:
+            wanted = rows.filter(pl.col("cluster").is_in(fresh))
+            assert self.said is not None
+            assert self.lost is not None
+            texts = contacts.join(wanted.select("contact_id"), on="contact_id", how="semi")
+            known = _Known(
+                _given(wanted, self.said, self.lost),
+                _Infos(dict(texts.iter_rows())),
+                _CompanyKeys(wanted.select("company", "company_key").drop_nulls("company").unique().iter_rows()),
+                opted_out,
+                policy,
+            )
+            drafts: list[tuple[int, _Draft]] = []
+            for cluster, group in _clusters(wanted):
+                number = len(self.people)
+                made, changed, gone = _dealt_with(cluster, group, told, known)
+                drafts += [(number, draft) for draft in made]
+                after = {contact: info.to_json() for contact, info in changed.items()}
+                self.people[keys[cluster]] = _Person(number, after, gone)
+            self.operations = pl.concat([self.operations, _as_operations(drafts)])
+            self.losses = pl.concat([self.losses, _as_losses(drafts)])
+        return [self.people[key] for key in keys.values()]
+
+
+def _dealt_with(
+    cluster: str, group: list[Row], told: _Told, known: _Known
+) -> tuple[list[_Draft], dict[str, Info], list[str]]:
+    """What is to be done with the records of one person; the contacts that are changed by it; those that are gone."""
+    policy = known.policy
+    existing = sorted((row for row in group if row["contact_id"]), key=lambda row: _tie_breaks(row, policy))
+    rows = [row for row in group if not row["contact_id"]]
+    evidence, link = told.evidence.get(cluster, ("", []))
+    draft = _Draft(cluster, group[0]["place"], [row["record_id"] for row in group], evidence, link)
+    if cluster in told.contradicted and (len(existing) > 1 or rows):
+        draft.state, draft.reason = "review", "birth dates of its records differ"
+    if cluster in told.doubts and not existing:
+        draft.state, (draft.reason, draft.link) = "review", told.doubts[cluster]
+    if cluster in told.contested:
+        draft.state, draft.reason = "review", told.contested[cluster]
+    if any(row["opted_out"] for row in existing):
+        written_to = next((row for row in existing if known.infos[row["contact_id"]].emails), None)
+        if written_to is not None and written_to["subscribed"]:
+            draft.state, draft.reason = "review", OPT_OUT_LOST
+    if len(existing) > 1:
+        too_many = _too_many([known.infos[row["contact_id"]] for row in existing])
+        if too_many is not None:
+            draft.state, draft.reason = "review", too_many
+    if sum(row["is_member"] for row in existing) > 1:
+        draft.state, draft.reason = "blocked", TWO_MEMBERS
+    before = [told.decided.get(row["record_id"]) for row in group]
+    settled = None not in before
+    if settled and any(before) and draft.state == "auto":
+        draft.state, draft.reason = "review", LEFT_BEFORE
+    if draft.state == "auto" and not draft.evidence:
+        draft.evidence = NOBODY_ELSE
+    allowed = any(row["is_shared"] for row in group)
+    after, operation = _operate(draft, existing, rows, known, allowed=allowed)
+    if draft.state == "auto" and not settled:
+        return [draft], {operation: after}, [row["contact_id"] for row in existing[1:]]
+    if draft.state == "auto":
+        draft.operations.clear()
+    drafts, changed = [draft], {}
+    for row in existing:  # what waits does not keep an opt-out from being seen
+        contact, info = row["contact_id"], known.infos[row["contact_id"]]
+        if _shows_opt_out(info, known) and policy.opt_out_label not in info.labels:
+            drafts.append(_opt_out_draft(row, info, policy))
+            changed[contact] = info.model_copy(update={"labels": (*info.labels, policy.opt_out_label)})
+    return drafts, changed, []
 
 
 @dataclass(frozen=True)
@@ -272,9 +361,9 @@ class _Known:
         policy: what decides.
     """
 
-    given: Mapping[int, Given]
-    infos: Mapping[str, Info]
-    company_keys: Mapping[str, str | None]
+    given: _Given
+    infos: _Infos
+    company_keys: _CompanyKeys
     opted_out: frozenset[str]
     policy: Policy
 
@@ -358,19 +447,50 @@ def _with_place(operations: pl.DataFrame) -> pl.DataFrame:
     return pl.concat([operations.select(pl.col("place").cast(pl.UInt32)), conform(operations, PLAN)], how="horizontal")
 
 
-def _as_operations(drafts: Sequence[_Draft]) -> pl.DataFrame:
-    rows = [{"place": draft.place, **row} for draft in drafts for row in draft.operations]
-    return _with_place(pl.DataFrame(rows, schema={"place": pl.UInt32, **PLAN}))
+def _as_operations(drafts: Sequence[tuple[int, _Draft]]) -> pl.DataFrame:
+    """The operations of people, by their number: `person`, `place`, `PLAN`."""
+    rows = [row for _, draft in drafts for row in draft.operations]
+    numbers = [(number, draft.place) for number, draft in drafts for _ in draft.operations]
+    columns = {
+        name: _lists([row.get(name) or [] for row in rows])
+        if kind == pl.List(pl.String)
+        else pl.Series(name, [row.get(name) for row in rows], dtype=kind)
+        for name, kind in PLAN.items()
+    }
+    numbered = pl.DataFrame(numbers, schema=dict(_NUMBERED), orient="row")
+    return pl.concat([numbered, pl.DataFrame(columns)], how="horizontal")
 
 
-def _outcome(
-    contacts: pl.DataFrame, created: pl.DataFrame, changed: Mapping[str, Info], gone: Collection[str]
-) -> pl.DataFrame:
-    """The contacts as a plan leaves them: `CONTACTS`."""
-    new = pl.DataFrame(
-        {"contact_id": list(changed), "info": [info.to_json() for info in changed.values()]}, schema=dict(CONTACTS)
+def _as_losses(drafts: Sequence[tuple[int, _Draft]]) -> pl.DataFrame:
+    """What is lost of people who will be applied, by their number: `person`, `place`, and the loss."""
+    rows = [
+        (number, draft.place, draft.cluster, loss.record_id, loss.field, loss.value, loss.kept, loss.reason)
+        for number, draft in drafts
+        if draft.state == "auto"
+        for loss in draft.losses
+    ]
+    return pl.DataFrame(rows, schema={**_NUMBERED, **_LOST}, orient="row")
+
+
+def _lists(values: Sequence[Sequence[str]]) -> pl.Series:
+    """Lists of texts as a series: their items at once, which is quicker than list by list."""
+    lengths = np.fromiter(map(len, values), dtype=np.uint32, count=len(values))
+    flat = pl.DataFrame(
+        {
+            "row": np.repeat(np.arange(len(values), dtype=np.uint32), lengths),
+            "item": pl.Series([item for one in values for item in one], dtype=pl.String),
+        }
     )
-    stays = contacts.filter(~pl.col("contact_id").is_in(list(gone)))
+    grouped = flat.group_by("row", maintain_order=True).agg("item")
+    rows = pl.DataFrame({"row": np.arange(len(values), dtype=np.uint32)})
+    return rows.join(grouped, on="row", how="left", maintain_order="left")["item"].fill_null([])
+
+
+def _outcome(contacts: pl.DataFrame, created: pl.DataFrame, people: Sequence[_Person]) -> pl.DataFrame:
+    """The contacts as a plan leaves them: `CONTACTS`."""
+    changed = {contact: info for person in people for contact, info in person.changed.items()}
+    new = pl.DataFrame({"contact_id": list(changed), "info": list(changed.values())}, schema=dict(CONTACTS))
+    stays = contacts.filter(~pl.col("contact_id").is_in([contact for person in people for contact in person.gone]))
     stays = stays.update(new, on="contact_id") if len(stays) else stays
     return pl.concat([stays, created, new.join(stays, on="contact_id", how="anti", maintain_order="left")])
 
@@ -457,23 +577,15 @@ def _too_many(contacts: list[Info]) -> str | None:
     return None
 
 
-def _ledger(drafts: list[_Draft], tables: Records, unplaced_values: pl.DataFrame) -> pl.DataFrame:
+def _ledger(losses: pl.DataFrame, tables: Records, unplaced_values: pl.DataFrame) -> pl.DataFrame:
     """The losses of all people who will be applied, with the file and line each value comes from.
 
     Args:
-        drafts: the people who were folded.
+        losses: of the people who were folded, with their `place`.
         tables: the records.
         unplaced_values: what rows that are nobody else's hold without a place: `cluster`, `record`, `place`, `field`,
             `value`, `reason`.
     """
-    rows = [
-        (draft.place, draft.cluster, loss.record_id, loss.field, loss.value, loss.kept, loss.reason)
-        for draft in drafts
-        if draft.state == "auto"
-        for loss in draft.losses
-    ]
-    columns = ["cluster", "record_id", "field", "value", "kept", "reason"]
-    losses = pl.DataFrame(rows, schema={"place": pl.UInt32, **dict.fromkeys(columns, pl.String)}, orient="row")
     where = tables.records.select("record", "record_id", "file", "line")
     new = unplaced_values.join(where, on="record", how="left", maintain_order="left")
     losses = losses.with_columns(pl.col("field").replace(IN_WORDS))
@@ -628,7 +740,7 @@ def _folded(
     """The content with each row folded in, the most trusted first; what is lost goes to the draft's ledger."""
     changes: list[Change] = []
     overwritten: set[str] = set()
-    company = known.company_keys.get(info.company or "")
+    company = known.company_keys[info.company] if info.company else None
     for row in rows:
         info, made, lost = fold(
             info, known.given[row["record"]], overwrite=overwrite - overwritten, company_key=company
@@ -826,14 +938,7 @@ _FOLDED_BY = (
 """What folding a person needs to know of each record."""
 
 
-def _company_keys(rows: pl.DataFrame, infos: Mapping[str, Info]) -> dict[str, str | None]:
-    """The folded name of each company that rows or contacts name."""
-    companies = pl.concat([rows["company"], pl.Series([one.company for one in infos.values()], dtype=pl.String)])
-    different = companies.drop_nulls().unique()
-    return dict(zip(different, company_keys(different), strict=True))
-
-
-def _given(rows: pl.DataFrame, said: pl.DataFrame, lost: pl.DataFrame) -> dict[int, Given]:
+def _given(rows: pl.DataFrame, said: pl.DataFrame, lost: pl.DataFrame) -> _Given:
     """What each of these export rows says, as the content of a contact.
 
     Args:
@@ -843,16 +948,46 @@ def _given(rows: pl.DataFrame, said: pl.DataFrame, lost: pl.DataFrame) -> dict[i
     """
     wanted = rows.filter(pl.col("contact_id").is_null()).select("record", "record_id", "source", "company_key")
     texts = said.join(wanted, on="record", how="semi").select("record", info=info_json(pl.col("labels"), primary=False))
+    texts = wanted.join(texts, on="record", maintain_order="left")
     values: dict[int, list[tuple[str, str, str]]] = {}
-    for record, *value in lost.join(wanted, on="record", how="semi").iter_rows():
-        values.setdefault(record, []).append((value[0], value[1], value[2]))
-    return {
-        record: Given(record_id, source, Info.model_validate_json(text), company_key, tuple(values.get(record, ())))
-        for record, record_id, source, company_key, text in wanted.join(
-            texts, on="record", maintain_order="left"
-        ).iter_rows()
-    }
+    for record, field_name, value, reason in lost.join(wanted, on="record", how="semi").iter_rows():
+        values.setdefault(record, []).append((field_name, value, reason))
+    return _Given({record: tuple(rest) for record, *rest in texts.iter_rows()}, values)
 
 
-Folded = dict[tuple[object, ...], tuple[_Draft, Info, str]]
-"""People who were folded, by all that decides how: their draft, the content they end with, and its contact."""
+class _Given:
+    """What export rows say, made of its text when it is asked for: most people were folded before."""
+
+    def __init__(
+        self, texts: Mapping[int, tuple[str, ...]], unplaced_values: Mapping[int, list[tuple[str, str, str]]]
+    ) -> None:
+        self._texts = texts
+        self._unplaced = unplaced_values
+
+    def __getitem__(self, record: int) -> Given:
+        record_id, source, company_key, text = self._texts[record]
+        unplaced_values = tuple(self._unplaced.get(record, ()))
+        return Given(record_id, source, Info.model_validate_json(text), company_key, unplaced_values)
+
+
+class _Infos(Mapping[str, Info]):
+    """The site's contacts, each made of its text when it is asked for."""
+
+    def __init__(self, texts: Mapping[str, str]) -> None:
+        self._texts = texts
+
+    def __getitem__(self, contact: str) -> Info:
+        return Info.model_validate_json(self._texts[contact])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._texts)
+
+    def __len__(self) -> int:
+        return len(self._texts)
+
+
+class _CompanyKeys(dict[str, str | None]):
+    """The folded name of each company, found when it is first asked for."""
+
+    def __missing__(self, company: str) -> str | None:
+        return self.setdefault(company, company_keys(pl.Series([company]))[0])
