@@ -8,6 +8,7 @@ the operations of a cluster one after the other. Labels are put on in bulk, at t
 from __future__ import annotations
 
 import json
+import re
 import time
 import uuid
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
@@ -114,6 +115,18 @@ class Options:
         return self.stopped() or (self.until is not None and datetime.now(UTC) >= self.until)
 
 
+Reach = tuple[str, str, str]
+"""How a contact is found again: the kind of value, the value, and what must agree beside it."""
+_EMAIL, _PHONE, _NAME = "email", "phone", "name"
+
+
+def _reached(info: Info) -> list[Reach]:
+    """How a contact is found again: by its e-mails and phones; by its names where it has neither."""
+    reach = [(_EMAIL, one.email.lower(), "") for one in info.emails]
+    reach += [(_PHONE, re.sub(r"[^0-9+]", "", one.phone), "") for one in info.phones]
+    return reach or [(_NAME, (info.last or "").casefold(), (info.first or "").casefold())]
+
+
 async def apply_plan(
     plan: pl.DataFrame,
     site: ContactsSite,
@@ -181,6 +194,8 @@ class _Work:
     contacts: dict[str, Contact] = field(default_factory=dict)
     outcomes: list[Outcome] = field(default_factory=list)
     to_label: list[Row] = field(default_factory=list)
+    newcomers: set[Reach] = field(default_factory=set)
+    looked_at: datetime | None = None
     seen: int = 0
     tried: int = 0
     wrong: int = 0
@@ -312,7 +327,8 @@ class _Work:
 
         The site refuses no create that may be a duplicate, and none without an e-mail and a phone.
         """
-        seen = self.options.seen
+        if self.options.seen is None:
+            return list(clusters)
         creates = {
             one["operation"]: Info.model_validate_json(one["after"])
             for steps in clusters
@@ -320,36 +336,26 @@ class _Work:
             if one["kind"] == "create" and self.states.get(one["operation"]) != DONE
         }
         loose = {one["operation"] for steps in clusters for one in steps if one["allow_duplicates"]}
-        creates = {name: one for name, one in creates.items() if name in loose or not (one.emails or one.phones)}
-        if seen is None or not creates:
-            return list(clusters)
-        since = {"createdDate": {"$gte": (seen.at - CLOCKS_APART).isoformat(timespec="milliseconds")}}
-        newcomers: set[Reach] = set()
-        for field_name, kind in (
-            ("info.emails.email", "email"),
-            ("info.phones.phone", "phone"),
-            ("info.name.last", "name"),
-        ):
-            wanted = sorted({value for one in creates.values() for what, value, _ in _reached(one) if what == kind})
-            for some in _parts(wanted, MAX_PAGE // 10):
-                page = await self.site.query({**since, field_name: {"$in": list(some)}}, limit=MAX_PAGE)
-                newcomers |= {
-                    reach
-                    for contact in page.items
-                    if contact.id not in seen.contacts
-                    and contact.id not in self.made.values()
-                    and self.names.unmarked(contact) is contact
-                    for reach in _reached(contact.info)
-                }
+        reach = {name: set(_reached(one)) for name, one in creates.items()}
+        reach = {name: ways for name, ways in reach.items() if name in loose or _NAME in {kind for kind, *_ in ways}}
+        if reach:
+            await self._look_for_newcomers(self.options.seen)
         ready = []
         for steps in clusters:
-            if any(
-                newcomers & set(_reached(creates[one["operation"]])) for one in steps if one["operation"] in creates
-            ):
+            if any(self.newcomers & reach.get(one["operation"], set()) for one in steps):
                 self._not_done([one for one in steps if self.states.get(one["operation"]) != DONE], STALE, APPEARED)
             else:
                 ready.append(steps)
         return ready
+
+    async def _look_for_newcomers(self, seen: SiteAsRead) -> None:
+        """Reads the contacts that were created since it was looked last, and notes how others' ones are found again."""
+        since = self.looked_at or seen.at - CLOCKS_APART
+        own = set(self.made.values())
+        async for contact in self.site.scan(created_since=since - timedelta(seconds=self.site.lag)):
+            self.looked_at = max(since, contact.created)
+            if contact.id not in seen.contacts and contact.id not in own and self.names.unmarked(contact) is contact:
+                self.newcomers |= set(_reached(contact.info))
 
     def _intend(self, clusters: Sequence[Steps]) -> None:
         """Writes that the operations of these clusters are about to be done, and what their contacts are now."""
@@ -778,18 +784,6 @@ async def side_by_side(work: Callable[[Any], Awaitable[object]], items: Iterable
                 group.start_soon(worker)
     except BaseExceptionGroup as errors:
         raise _first(errors) from None
-
-
-Reach = tuple[str, str, str]
-"""How somebody is found again: the kind of value (`email`, `phone`, `name`), the value as it is asked for, and what
-must agree beside it."""
-
-
-def _reached(info: Info) -> list[Reach]:
-    """How a contact is found again: by its e-mails and phones; by its names where it has neither."""
-    reach = [("email", one.email.lower(), "") for one in info.emails]
-    reach += [("phone", one.phone, "") for one in info.phones]
-    return reach or [("name", info.last or "", (info.first or "").casefold())]
 
 
 def _touched(operations: Iterable[Row]) -> list[str]:
