@@ -26,7 +26,7 @@ def locked(path: Path, what: str) -> FileLock:
     Raises:
         Busy: another process holds it.
     """
-    lock = FileLock(path, blocking=False)
+    lock = FileLock(path, blocking=False, mode=0o600)
     try:
         lock.acquire()
     except Timeout as error:
@@ -49,7 +49,7 @@ def held(path: Path, what: str, *, by: str, wait: bool = False) -> Iterator[None
     """
     private_folder(path.parent)
     holder = path.with_name(f"{path.name}.holder")
-    lock = FileLock(path)
+    lock = FileLock(path, mode=0o600)
     try:
         lock.acquire(timeout=-1 if wait else 0)
     except Timeout as error:

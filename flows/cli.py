@@ -473,8 +473,12 @@ def site_load(
     if not is_missing(site) and site.startswith("local:"):
         raise UsageError(f"{site.removeprefix('local:')} is there already. Choose another file or remove it first.")
     contacts, labels, fields = read_contacts(file)
-    with embedded(site, create=True) as made:
+    path = Path(site.removeprefix("local:"))
+    part = path.with_name(f"{path.name}.part")
+    part.unlink(missing_ok=True)
+    with embedded(f"local:{part}", create=True) as made:  # it takes its place when it is whole
         count = made.load(contacts, labels, fields)
+    part.rename(path)
     _answer(f"{site} has {count} contacts.")
 
 
