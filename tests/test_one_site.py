@@ -218,7 +218,8 @@ async def test_apply_keeps_the_budget_of_the_plan(site: LocalSite, site_path: Pa
     summary = await asyncio.to_thread(apply_run, run, loose, over_budget=True)
 
     assert summary["merged"] == 8
-    assert any(name.startswith("Onefold operation") for one in contacts_of(site_path) for name in one.extended)
+    left = await asyncio.to_thread(contacts_of, site_path)
+    assert any(name.startswith("Onefold operation") for one in left for name in one.extended)
 
 
 def test_the_key_is_not_part_of_the_run(
@@ -235,7 +236,7 @@ def test_the_key_is_not_part_of_the_run(
 
 @pytest.mark.parametrize("command", [("apply", "--yes"), ("rehearse",), ("undo", "--yes")])
 def test_the_key_goes_to_no_address_that_only_the_run_names(
-    onefold: Onefold, crm: Path, served: Callable[..., str], tmp_path: Path, command: tuple[str, ...]
+    onefold: Onefold, crm: Path, served: Callable[..., str], command: tuple[str, ...]
 ) -> None:
     url = served()
     key = {"WIX_API_KEY": "hunter2", "WIX_SITE_ID": "s"}
@@ -398,7 +399,10 @@ def test_a_part_that_was_applied_on_purpose_is_not_finished_by_itself(
 
 
 def test_a_killed_load_leaves_no_site_and_can_be_repeated(onefold: Onefold, tmp_path: Path) -> None:
-    code = "import connectors.local.site as s, os; s.LocalSite.load = lambda *a: os.kill(os.getpid(), 9)\nfrom flows.cli import main; main()"
+    code = (
+        "import connectors.local.site as s, os; s.LocalSite.load = lambda *a: os.kill(os.getpid(), 9)\n"
+        "from flows.cli import main; main()"
+    )
     killed = subprocess.run(
         [sys.executable, "-c", code, "site", "load", str(SAMPLES / "site.jsonl"), "--site", "local:s.db"],
         cwd=tmp_path, capture_output=True, check=False,
@@ -422,10 +426,7 @@ def test_what_holds_personal_data_is_for_its_owner_alone(onefold: Onefold, crm: 
     onefold("match", crm, "--out", "o.csv", "--index", "index")
 
     folders = [run.folder, tmp_path / "index"]
-    files = [
-        path
-        for path in (*run.folder.iterdir(), tmp_path / "s.db", tmp_path / "kept" / "decisions.csv", tmp_path / "o.csv")
-    ]
+    files = [*run.folder.iterdir(), tmp_path / "s.db", tmp_path / "kept" / "decisions.csv", tmp_path / "o.csv"]
     files += [path for path in (tmp_path / "index").rglob("*") if path.is_file()]
     assert {oct(path.stat().st_mode & 0o777) for path in folders} == {"0o700"}
     assert {path.name: oct(path.stat().st_mode & 0o777) for path in files if path.stat().st_mode & 0o077} == {}
