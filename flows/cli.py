@@ -871,6 +871,16 @@ class _Shown:
             progress.update(task, completed=count)
 
 
+def _of_the_system(error: Exception) -> str | None:
+    """What the system says no to, a full disk for example, where a library has it in an error of its own."""
+    import sqlite3
+
+    if isinstance(error, sqlite3.OperationalError):
+        return str(error)
+    text, mark, _ = str(error).partition(" (os error ")
+    return text.rpartition(": ")[2] if mark else None
+
+
 def main() -> None:
     """The entry point: every error a user may see is one sentence, with its exit code."""
     os.umask(0o077)  # what is written holds personal data
@@ -882,6 +892,11 @@ def main() -> None:
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         _say(f"onefold: {where}{error.strerror or error}. What was done before is on record.")
+        sys.exit(1)
+    except Exception as error:
+        if (sentence := _of_the_system(error)) is None:
+            raise
+        _say(f"onefold: {sentence}. What was done before is on record.")
         sys.exit(1)
     except KeyboardInterrupt:
         _say("onefold: stopped. What was done is on record; the same command goes on.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +80,8 @@ def match_file(
     not_honoured: list[str] = []
     if index is None:
         verdicts = _verdicts(decisions, numbers.select(row_id)) if decisions is not None else NONE
+        named_so = tables.records.with_columns(record_id=numbers.select(row_id).to_series())
+        tables = replace(tables, records=named_so)
         matches = stage("match", match, tables, verdicts=verdicts, explain=False)
         clusters, pairs = matches.clusters["cluster"].cast(pl.UInt32), len(matches.pairs)
         not_honoured = sorted(set(matches.verdicts.contested.values()))

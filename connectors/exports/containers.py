@@ -85,7 +85,7 @@ def _held(name: str, packed: gzip.GzipFile | IO[bytes], limits: Limits) -> Binar
 
 def _gunzipped(name: str, file: BinaryIO, limits: Limits) -> BinaryIO:
     try:
-        with gzip.GzipFile(fileobj=file) as packed:
+        with gzip.GzipFile(fileobj=file, mode="rb") as packed:
             return _held(name, packed, limits)
     except (OSError, EOFError, zlib.error) as error:
         raise InputError(f"{name} is damaged: it cannot be unpacked.") from error

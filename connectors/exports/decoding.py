@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import io
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import BinaryIO, NamedTuple
 
 from charset_normalizer import from_bytes
@@ -13,8 +13,8 @@ from charset_normalizer import from_bytes
 from transforms.errors import InputError
 
 SAMPLE_BYTES = 1 << 18
-MOST_NULS = 0.01
-"""The share of zero bytes that a text may have; a stray one is taken out of its cell, and that is put on record."""
+STRAY_NULS = 16
+"""Zero bytes that a text may have, or one in a hundred: each is taken out of its cell, and that is put on record."""
 _BLOCK = 1 << 20
 _MARKS = [
     (b"\xef\xbb\xbf", "utf-8-sig"),
@@ -51,7 +51,8 @@ class Text(NamedTuple):
         try:
             yield text
         finally:
-            text.detach()
+            with suppress(ValueError):  # the file was closed before its last reader ended
+                text.detach()
 
 
 def decoded(name: str, file: BinaryIO) -> Text:
@@ -71,7 +72,7 @@ def decoded(name: str, file: BinaryIO) -> Text:
     for mark, codec in _MARKS:
         if sample.startswith(mark):
             return Text(file, codec.removesuffix("-sig"), codec)
-    if sample.count(b"\x00") > MOST_NULS * len(sample):
+    if _is_binary(sample):
         raise InputError(f"{name} is not a text table: export it again as CSV.")
     if _is_utf8(file):
         return Text(file, "utf-8", "utf-8")
@@ -80,6 +81,12 @@ def decoded(name: str, file: BinaryIO) -> Text:
     if encoding == "utf_8" or _reads_alike(file, encoding, "cp1252"):
         encoding = "cp1252"
     return Text(file, encoding, encoding)
+
+
+def _is_binary(sample: bytes) -> bool:
+    """Whether zero bytes are more than strays, or every few bytes, as in text of two bytes a character."""
+    nuls = sample.count(b"\x00")
+    return nuls > max(STRAY_NULS, len(sample) / 100) or nuls * 4 > len(sample)
 
 
 def _blocks(file: BinaryIO) -> Iterator[bytes]:

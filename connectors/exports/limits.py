@@ -17,7 +17,7 @@ class Limits:
         card_lines: lines of a vCard, without its pictures.
     """
 
-    unpacked_mb: int = 4096
+    unpacked_mb: int = 2048
     workbook_memory_mb: int = 4096
     cell_characters: int = 32_767
     card_characters: int = 1_000_000
