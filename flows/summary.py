@@ -36,13 +36,15 @@ def plan_summary(run: Run) -> str:
             f"  # label  {planned['label']:>7,} contacts",
             f"  = same   {facts['site_contacts'] - planned['touched']:>7,} contacts",
         ]
-    decisions = facts.get("decisions", {})
-    if decisions.get("read"):
-        nobody = decisions["of_nobody_here"]
-        lines.append(
-            f"  decisions {decisions['read']:>6,} honoured"
-            + (f"; {nobody:,} are about records not here" if nobody else "")
-        )
+    decisions = facts["decisions"]
+    left_out = {
+        "of_nobody_here": "about records not here",
+        "of_another_site": "of another site",
+        "undecided": "undecided",
+    }
+    if decisions["read"] or any(decisions[name] for name in left_out):
+        others = "".join(f"; {decisions[name]:,} {words}" for name, words in left_out.items() if decisions[name])
+        lines.append(f"  decisions {decisions['read']:>6,} honoured{others}   {decisions['file']}")
     lines.append("")
     if planned["review"] or planned["blocked"]:
         lines.append(

@@ -227,3 +227,101 @@ def test_the_duplicates_of_a_file_honour_decisions_by_its_ids(onefold: Callable[
 
     assert done.code == 0
     assert pl.read_csv(people.parent / "out.csv")["cluster_id"].to_list() == [1, 2, 2]
+
+
+# --- after the plan, against strong evidence, and of another site ---
+
+
+def test_who_is_set_apart_after_the_plan_is_not_merged(onefold: Callable[..., Ended], people: Path) -> None:
+    people.write_text(HEADER + BOB + BOB_AGAIN + ELSE)
+    onefold("plan", people, "--site", "local:s.db", "--run", "one")
+    onefold("decide", "one", "apart", "people:1", "people:2")
+
+    done = onefold("apply", "one", "--yes", "--json")
+
+    assert (done.code, done.json["created"], done.json["held"]) == (3, 1, 1)
+    audit = table(people.parent / "one", "audit")
+    assert audit.filter(outcome="held")["detail"].item().endswith("after the plan was made; plan again")
+    onefold("plan", people, "--site", "local:s.db", "--run", "two")
+    again = onefold("apply", "two", "--yes", "--json")
+    assert (again.json["created"], again.json["held"]) == (2, 0)
+
+
+def test_a_decision_taken_back_after_the_plan_holds_its_people_too(onefold: Callable[..., Ended], people: Path) -> None:
+    people.write_text(HEADER + BOB + ELSE + OTHER)
+    decided = people.parent / "decisions.csv"
+    decided.write_text("verdict,records\ntogether,people:1;people:2\n")
+    onefold("plan", people, "--site", "local:s.db", "--run", "one")
+    decided.write_text("verdict,records\n")
+
+    done = onefold("apply", "one", "--yes", "--json")
+
+    assert (done.json["created"], done.json["held"]) == (1, 1)
+
+
+def test_a_decision_that_would_tear_others_apart_holds_them_all_and_names_who_would_leave(
+    onefold: Callable[..., Ended], people: Path
+) -> None:
+    father = "John,Albright,john@postbox.example,617-555-0111,Maple & Main,1950-01-02\n"
+    son = "Peter,Whitaker,peter@quickmail.example,617-555-0111,Quartz,1985-03-04\n"
+    again = "Peter,Whitaker,peter@quickmail.example,617-555-0111,,1985-03-04\n"
+    people.write_text(
+        HEADER.replace("Company", "Company,Date of birth") + father + son + again + "Zoe,Lark,z@kite.example,,,\n"
+    )
+    (people.parent / "decisions.csv").write_text("verdict,records\ntogether,people:1;people:2\n")
+
+    done = onefold("migrate", people, "--site", "local:s.db", "--run", "one", "--yes", "--json")
+
+    plan = table(people.parent / "one", "plan")
+    held = plan.filter(pl.col("state") == "review")
+    assert (done.json["created"], set(held["records"].explode())) == (1, {"people:1", "people:2", "people:3"})
+    assert all("people:1 and people:2 are one person, but then people:3 would leave" in why for why in held["reason"])
+    (people.parent / "decisions.csv").write_text(
+        "verdict,records\ntogether,people:1;people:2\napart,people:3;people:1\napart,people:3;people:2\n"
+    )
+    meant = onefold("migrate", people, "--site", "local:s.db", "--run", "two", "--yes", "--json")
+    assert (meant.json["created"], meant.json["held"]) == (2, 0)  # whoever says so of everybody is believed
+
+
+def test_a_decision_belongs_to_its_site(onefold: Callable[..., Ended], people: Path) -> None:
+    people.write_text(HEADER + BOB + BOB_AGAIN)
+    onefold("migrate", people, "--site", "local:one.db", "--run", "one", "--yes")
+    onefold("decide", "one", "apart", "people:1", "people:2")
+
+    own = onefold("plan", people, "--site", "local:one.db", "--run", "own")
+    other = onefold("plan", people, "--site", "local:other.db", "--run", "other")
+
+    assert table(people.parent / "own", "clusters")["cluster"].n_unique() == 2
+    assert table(people.parent / "other", "clusters")["cluster"].n_unique() == 1
+    file = str(people.parent / "decisions.csv")
+    assert ("decisions      1 honoured" in own.out, file in own.out) == (True, True)
+    assert ("1 of another site" in other.out, file in other.out) == (True, True)
+
+
+def test_a_decision_about_a_site_still_to_be_made_is_honoured_when_it_is_made(
+    onefold: Callable[..., Ended], people: Path
+) -> None:
+    people.write_text(HEADER + BOB + BOB_AGAIN)
+    onefold("plan", people, "--site", "local:new.db", "--run", "one")
+    onefold("decide", "one", "apart", "people:1", "people:2")
+
+    first = onefold("migrate", people, "--site", "local:new.db", "--run", "two", "--yes", "--json")
+    second = onefold("migrate", people, "--site", "local:new.db", "--run", "three", "--yes", "--json")
+
+    assert (first.json["created"], second.json["created"], second.json["merged"]) == (2, 0, 0)
+
+
+@pytest.mark.parametrize("verdict", ["", "  ", "undecided"])
+def test_a_blank_verdict_is_undecided_and_stays_in_the_file(
+    onefold: Callable[..., Ended], people: Path, verdict: str
+) -> None:
+    people.write_text(HEADER + BOB + BOB_AGAIN + ELSE)
+    decided = people.parent / "decisions.csv"
+    decided.write_text(f"verdict,records,note\n{verdict},people:1;people:2,ask Kim\n")
+
+    planned = onefold("plan", people, "--site", "local:s.db", "--run", "one")
+    onefold("decide", "one", "apart", "people:1", "people:3")
+
+    assert (planned.code, "1 undecided" in planned.out) == (0, True)
+    assert "ask Kim" in decided.read_text("utf-8-sig")
+    assert onefold("plan", people, "--site", "local:s.db", "--run", "two").code == 0

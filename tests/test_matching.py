@@ -335,3 +335,45 @@ def test_short_ids_are_short_and_stable() -> None:
     assert short_id("site:1", "hubspot:7") == short_id("site:1", "hubspot:7")
     assert short_id("a", "b") != short_id("ab")
     assert len(short_id("a")) == 12
+
+
+# --- ids of a source ---
+
+
+@pytest.mark.parametrize(
+    ("header", "rows"),
+    [
+        ("Customer ID,Email", ["0,anna@kite.example", "0,bert@rook.example"]),
+        ("Customer ID,First Name,Email", ["guest,,anna@kite.example", "guest,,bert@rook.example"]),
+        ("Customer ID,Last Name,Email", ["4711,Lee,anna@kite.example", "4711,Lee,bert@rook.example"]),
+        ("Customer ID,First Name,Last Name", ["7,John,Whitaker Sr", "7,John,Whitaker Jr", "7,John,Whitaker"]),
+        ("Customer ID,First Name,Middle Name,Last Name", ["7,John,Albert,Whitaker", "7,John,Bernard,Whitaker"]),
+        ("Customer ID,First Name,Last Name,Date of birth", ["7,Ann,Lee,1950-01-02", "7,Ann,Lee,1980-03-04"]),
+        (
+            "Customer ID,First Name,Last Name,Email",
+            ["guest,Ann,Lee,a@kite.example", "guest,Ann,Lee,b@rook.example", "guest,Bo,Li,c@kite.example",
+             "guest,Cy,Do,d@rook.example"],
+        ),
+    ],
+)  # fmt: skip
+def test_an_id_joins_nobody_whose_names_do_not_agree(joined: Joined, header: str, rows: list[str]) -> None:
+    assert joined("\n".join([header, *rows])) == []
+
+
+def test_the_rows_of_one_person_under_one_id_are_one(joined: Joined) -> None:
+    text = """Customer ID,First Name,Middle Name,Last Name,Email
+              7,Ann,,Lee,a@kite.example
+              7,Ann,M,Lee,b@rook.example
+              7,ANN,Maria,Lee,
+              8,Bo,,Li,c@kite.example"""
+
+    assert joined(text) == [[1, 2, 3]]
+
+
+def test_an_id_that_a_source_took_in_counts_only_when_it_means_one_person(joined: Joined) -> None:
+    text = """Record ID,First Name,Last Name,Merged IDs
+              1,Ann,Lee,2
+              2,Bo,Li,
+              2,Cy,Do,"""
+
+    assert joined(text) == []

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import polars as pl
 import pytest
 from conftest import info
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
 
 from connectors.contacts import Contact, Member, contact_rows
 from connectors.exports.reading import read_export
+from transforms.contents import contents, unplaced
+from transforms.decisions import Verdicts
 from transforms.matching import match
-from transforms.planning import Plan, Policy, plan
+from transforms.planning import Folded, Plan, Policy, plan
 from transforms.records import to_records
 from transforms.schema import CONTACTS, Email, Info
 
@@ -285,3 +292,96 @@ def test_an_empty_value_and_an_unnamed_source_never_win(planned: Planned) -> Non
     for order in (("shop", "crm"), ("elsewhere",)):
         created = after(planned([], crm, shop, policy=Policy(precedence={"company": order})), "create")
         assert (created.company, created.job_title) == ("Bluefin Analytics", "Director")
+
+
+# --- opt-outs ---
+
+
+OPT_OUTS = "First Name,Last Name,Email,Phone,Unsubscribed\n"
+
+
+def test_an_opt_out_is_seen_on_every_contact_with_its_address(tmp_path: Path) -> None:
+    there = [
+        contact("couple", info("Bea", "Kite", email="OFFICE@kite.example")),
+        contact("other", info("Cy", "Rook", email="cy@rook.example")),
+        contact("shown", info("Di", "Kite", email="office@kite.example", labels=("Opted out",))),
+    ]
+    rows = "Ann,Kite,office@kite.example,,yes\nEd,Kite,office@kite.example,,no\n,,,+1 212 555 0147,yes\n"
+    path = tmp_path / "crm.csv"
+    path.write_text(OPT_OUTS + rows, "utf-8")
+    frames = [contact_rows(there, rank=0, region="US"), read_export(path, source="crm", rank=1, region="US").rows]
+    tables = to_records(pl.concat(frames))
+    infos = pl.DataFrame([(one.id, one.info.to_json()) for one in there], schema=dict(CONTACTS), orient="row")
+
+    made = plan(tables, match(tables), infos, Policy(opt_out_label="Opted out"))
+
+    labelled = made.operations.filter(pl.col("labels").list.contains("Opted out"), pl.col("state") == "auto")
+    assert sorted(labelled["target"].drop_nulls()) == ["couple"]
+    created = {Info.model_validate_json(after).first: Info.model_validate_json(after).labels for after in
+               labelled.filter(pl.col("kind") == "create")["after"]}  # fmt: skip
+    assert created == {"Ann": ("Opted out",), "Ed": ("Opted out",), None: ("Opted out",)}
+    assert made.opt_outs == (2, 2, 0, 0)
+    outcome = dict(made.outcome.iter_rows())
+    assert Info.model_validate_json(outcome["couple"]).labels == ("Opted out",)
+    assert Info.model_validate_json(outcome["other"]).labels == ()
+
+
+def test_the_opt_out_of_a_row_that_waits_is_seen_at_once_and_counted(tmp_path: Path) -> None:
+    there = [contact("bea", info("Bea", "Kite", email="office@kite.example"))]
+    rows = (
+        "Ann,Kite,ann@kite.example,212-555-0147,yes\nAnnie,Kite,office@kite.example,212-555-0147,yes\n"
+        "Zed,Rook,zed@rook.example,,yes\n"
+    )
+    path = tmp_path / "crm.csv"
+    path.write_text(OPT_OUTS + rows, "utf-8")
+    frames = [contact_rows(there, rank=0, region="US"), read_export(path, source="crm", rank=1, region="US").rows]
+    tables = to_records(pl.concat(frames))
+    infos = pl.DataFrame([(one.id, one.info.to_json()) for one in there], schema=dict(CONTACTS), orient="row")
+    matches = match(tables)
+    torn = dict.fromkeys(
+        tables.records.filter(pl.col("first").is_in(["Ann", "Annie"]))["record"], "somebody is to look"
+    )
+    held = replace(matches, verdicts=replace(matches.verdicts, contested=torn))
+
+    made = plan(tables, held, infos, Policy(opt_out_label="Opted out"))
+
+    label = made.operations.filter(pl.col("kind") == "label").row(0, named=True)
+    assert (label["state"], label["target"], label["labels"]) == ("auto", "bea", ["Opted out"])
+    assert (made.opt_outs.rows, made.opt_outs.shown, made.opt_outs.waiting) == (3, 2, 1)
+
+
+# --- in columns as one by one ---
+
+
+CELLS = st.text(alphabet=st.sampled_from("aB ü\"\\'\t,;é中"), max_size=6)
+PHONES = st.sampled_from(["", "212-555-0147", "+44 20 7946 0958", "12", "call me", "212-555-0147; 212-555-0148"])
+MAILS = st.sampled_from(["", "a@kite.example", "A@KITE.example", "no mail", "a@kite.example; b@rook.example"])
+
+
+@given(st.lists(st.tuples(CELLS, CELLS, MAILS, PHONES, CELLS, CELLS, CELLS, CELLS), min_size=1, max_size=5))
+@hypothesis_settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_row_planned_in_columns_is_what_folding_it_alone_gives(tmp_path: Path, rows: list[tuple[str, ...]]) -> None:
+    path = tmp_path / "crm.csv"
+    with path.open("w", encoding="utf-8", newline="") as file:
+        table = csv.writer(file)
+        header = ("First Name", "Last Name", "Email", "Work Phone", "Company", "Job title", "Street", "Tags")
+        table.writerow((*header, "Nickname", "Shoe size", "Birthday", "Unsubscribed"))
+        for number, row in enumerate(rows):
+            table.writerow(
+                (row[0] or f"N{number}", *row[1:], row[1], row[2], "1980-02-03", "yes" if number % 2 else "")
+            )
+    tables = to_records(read_export(path, source="crm", rank=0, region="US").rows, keep=["Shoe size"])
+    policy = Policy(label="run", opt_out_label="Opted out")
+    said, lost = contents(tables, opt_out_label=policy.opt_out_label), unplaced(tables)
+    alone = replace(
+        match(tables), clusters=tables.records.select("record", "record_id", cluster="record_id"), verdicts=Verdicts()
+    )
+    nobody = pl.DataFrame(schema=dict(CONTACTS))
+
+    in_columns = plan(tables, alone, nobody, policy)
+    folded = Folded(said=said.with_columns(is_plain=pl.lit(value=False)), lost=lost)
+    one_by_one = plan(tables, alone, nobody, policy, folded=folded)
+
+    assert in_columns.operations.equals(one_by_one.operations)
+    assert in_columns.losses.sort(pl.all()).equals(one_by_one.losses.sort(pl.all()))
+    assert in_columns.outcome.sort("contact_id").equals(one_by_one.outcome.sort("contact_id"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from fastapi import FastAPI, Request, Response
 
 from connectors.local import LocalSite
-from connectors.server import Webhook, make_app, running
+from connectors.server import Webhook, bounds, make_app, running, serving
 from transforms.schema import Info
 
 HEADERS = {"Authorization": "a-key", "wix-site-id": "a-site"}
@@ -281,3 +281,99 @@ def test_serving_what_cannot_be_served_is_one_sentence(onefold: Callable[..., En
         assert done.code == 2
         assert words in done.err
         assert len(done.err.splitlines()) == 1
+
+
+# --- what no field can hold, and how much may be asked ---
+
+
+HUGE = 2**70
+MALFORMED = [
+    ("POST", CONTACTS, '{"info":{"name":{"first":"\\ud800"}}}'),
+    ("POST", CONTACTS, '{"info":{"emails":{"items":[{"email":"\\udfff@kite.example"}]}}}'),
+    ("POST", CONTACTS, '{"info":{"birthdate":"0000-00-00"}}'),
+    ("POST", CONTACTS, b"\xff\xfe\x00"),
+    ("POST", f"{CONTACTS}/query", {"query": {"paging": {"limit": HUGE}}}),
+    ("POST", f"{CONTACTS}/query", {"query": {"paging": {"offset": HUGE}}}),
+    ("POST", f"{CONTACTS}/query", {"query": {"filter": {"createdDate": {"$gt": "0001-01-01T00:00:00+23:59"}}}}),
+    ("POST", f"{CONTACTS}/query", {"query": {"filter": {"createdDate": {"$gt": "9999-12-31T23:59:59-23:59"}}}}),
+    ("POST", f"{CONTACTS}/query", {"query": {"filter": {"createdDate": {"$gt": HUGE}}}}),
+    ("POST", f"{CONTACTS}/query", {"query": {"filter": {"info.name.first": HUGE}}}),
+    ("POST", f"{CONTACTS}/query", '{"query":{"filter":' + '{"$not":' * 900 + "{}" + "}" * 900 + "}}"),
+    ("POST", f"{CONTACTS}/query", "[" * 100_000),
+    ("PATCH", f"{CONTACTS}/abc", {"revision": HUGE, "info": {}}),
+    ("POST", f"{CONTACTS}/abc/merge", {"targetContactRevision": HUGE, "sourceContactIds": ["x"]}),
+    ("GET", f"{CONTACTS}?paging.limit={'9' * 6_000}", None),
+    ("GET", f"{CONTACTS}?paging.offset={'9' * 40}", None),
+    ("POST", "/contacts/v4/labels", '{"displayName":"\\ud800"}'),
+    ("POST", "/contacts/v4/labels/query", {"query": {"paging": {"limit": HUGE, "offset": -HUGE}}}),
+    ("POST", "/contacts/v4/extended-fields", '{"displayName":"\\udfff","dataType":"TEXT"}'),
+    ("POST", "/contacts/v4/bulk/contacts/delete", {"search": "\ud800"}),
+]
+
+
+@pytest.fixture
+async def bounded(site: LocalSite) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the server as it runs, with its bounds."""
+    async with (
+        running(make_app(site)) as (url, _),
+        httpx.AsyncClient(base_url=url, headers=HEADERS, trust_env=False, timeout=60) as client,
+    ):
+        yield client
+
+
+async def test_a_request_that_no_field_can_hold_is_malformed_and_no_failure(bounded: httpx.AsyncClient) -> None:
+    for method, path, body in MALFORMED:
+        content = body if isinstance(body, str | bytes) or body is None else json.dumps(body)
+        answer = await bounded.request(method, path, content=content, headers={"Content-Type": "application/json"})
+        assert 400 <= answer.status_code < 500, (method, path, body, answer.status_code)
+        assert isinstance(answer.json()["message"], str)
+
+
+async def test_a_body_beyond_the_bound_is_refused(bounded: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bounds, "BODY_BYTES", 10_000)
+
+    async def chunks() -> AsyncIterator[bytes]:
+        for _ in range(20):
+            yield b"x" * 1_000
+
+    announced = await bounded.post(CONTACTS, content=b"x" * 20_000)
+    unannounced = await bounded.post(CONTACTS, content=chunks())
+
+    assert (announced.status_code, unannounced.status_code) == (413, 413)
+    assert (await bounded.get(CONTACTS)).status_code == 200
+
+
+async def test_a_request_that_does_not_arrive_is_not_waited_for(
+    bounded: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bounds, "HEADER_SECONDS", 0.3)
+    monkeypatch.setattr(bounds, "BODY_SECONDS", 0.3)
+    host, port = bounded.base_url.host, bounded.base_url.port
+    for begun, ending in (
+        (b"", b""),
+        (b"GET /contacts HTTP/1.1\r\nHost: x\r\nX-Slow: ", b""),
+        (b"POST /contacts/v4/contacts HTTP/1.1\r\nHost: x\r\nContent-Length: 50\r\n\r\n{", b"HTTP/1.1 408"),
+    ):
+        async with await anyio.connect_tcp(host, port or 80) as stream:
+            if begun:
+                await stream.send(begun)
+            received = b""
+            with anyio.fail_after(10), suppress(anyio.EndOfStream):
+                while True:
+                    received += await stream.receive()
+        assert received.startswith(ending)
+    assert (await bounded.get(CONTACTS)).status_code == 200
+
+
+async def test_no_more_connections_are_open_than_the_bound(site: LocalSite, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serving, "CONNECTIONS", 3)
+    async with running(make_app(site)) as (url, _):
+        host, port = httpx.URL(url).host, httpx.URL(url).port
+        held = [await anyio.connect_tcp(host, port or 80) for _ in range(4)]
+        async with httpx.AsyncClient(base_url=url, headers=HEADERS, trust_env=False) as client:
+            refused = await client.get(CONTACTS)
+        for stream in held:
+            await stream.aclose()
+        await anyio.sleep(0.1)
+        async with httpx.AsyncClient(base_url=url, headers=HEADERS, trust_env=False) as client:
+            assert (refused.status_code, (await client.get(CONTACTS)).status_code) == (503, 200)

@@ -447,3 +447,16 @@ async def test_the_key_never_leaves_this_machine_in_the_open(onefold: Callable[.
         assert done.code == 2
         assert len(done.err.splitlines()) == 1
         assert "secret" not in done.err.replace(KEY, "")
+
+
+@pytest.mark.parametrize("status", [200, 400, 409])
+@pytest.mark.parametrize(
+    "body", ["[" * 200_000, '{"contact": ' + "9" * 5_000 + "}", "{", "\x00", '"text"', '{"contact": NaN}']
+)
+async def test_an_odd_answer_is_one_sentence(status: int, body: str) -> None:
+    client, _ = site(*[httpx.Response(status, text=body)] * 10)
+
+    with pytest.raises(SiteError) as raised:
+        await client.get("ada")
+    assert "\n" not in str(raised.value)
+    assert len(str(raised.value)) < 300

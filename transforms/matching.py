@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from transforms.blocking import RULES, candidate_pairs, shared_keys
-from transforms.clustering import cluster, components, identifies, missing_pairs
+from transforms.clustering import cluster, components, identifies, missing_pairs, pairs_frame
 from transforms.comparison import compare, compare_names
 from transforms.decisions import NONE, Verdicts
 from transforms.preparation import Prepared, prepare
@@ -89,7 +89,9 @@ def match(
     model, seen, likely = learn(candidates, prepared, decided)
     gists = hopeless_gists(seen, likely) if len(candidates) > len(seen) else None
     pairs, hopeless = weighed(candidates, prepared, model, decided, gists, fully=explain)
-    inner = inner_pairs(pairs, hopeless, components(pairs.filter(pl.col("probability") >= auto), count))
+    likely = pairs.filter(pl.col("probability") >= auto).select("left", "right")
+    would_be = components(pl.concat([likely, pairs_frame(sorted(verdicts.together))]), count)
+    inner = inner_pairs(pairs, hopeless, would_be)
     if len(inner):
         further = in_pieces(lambda some: weigh(compare(some, prepared), model, fully=explain), inner, most=AT_ONCE // 4)
         pairs = pl.concat([pairs, *further]).sort("left", "right")

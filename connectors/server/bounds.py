@@ -15,6 +15,8 @@ from transforms.errors import Refused
 
 BODY_BYTES = 8 << 20
 """Of a request, at most."""
+DRAINED = 8
+"""How many times the largest body is read and thrown away before a client that sends on is cut off."""
 BODY_SECONDS = 30.0
 """How long a request's body may take to arrive."""
 HEADER_SECONDS = 10.0
@@ -41,6 +43,7 @@ class Bounded:
         try:
             body = await self._body(scope, receive)
         except _TooLarge:
+            await self._drain(receive)
             await self._refuse(413, f"The request is larger than {BODY_BYTES:,} bytes.", scope, receive, send)
             return
         except TimeoutError:
@@ -70,6 +73,16 @@ class Bounded:
                     raise _TooLarge
                 if not message.get("more_body", False):
                     return bytes(body)
+
+    async def _drain(self, receive: Receive) -> None:
+        """Reads on for a while, so that a client that is still sending gets to read the answer."""
+        read = 0
+        with anyio.move_on_after(BODY_SECONDS):
+            while read < DRAINED * BODY_BYTES:
+                message = await receive()
+                read += len(message.get("body", b""))
+                if message["type"] != "http.request" or not message.get("more_body", False):
+                    return
 
     async def _refuse(self, status: int, why: str, scope: Scope, receive: Receive, send: Send) -> None:
         answer = JSONResponse(error_to_wire(Refused("INVALID_ARGUMENT", why)), status, {"Connection": "close"})
