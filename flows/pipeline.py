@@ -147,6 +147,7 @@ def _planned(settings: Settings, run: Run, stage: Stage, despite_unfinished: boo
             "undecided": every["verdict"].null_count(),
             "of_another_site": len(every) - len(decisions),
             "of_nobody_here": verdicts.missing,
+            "contradicting": contradicting(decisions, named, matches.verdicts),
         },
         model=asdict(matches.model),
         opt_outs=planned.opt_outs._asdict(),
@@ -247,6 +248,12 @@ def stricter(planned: ApplySettings, now: ApplySettings) -> ApplySettings:
     limits = {name: (getattr(planned, name), getattr(now, name)) for name in names}
     closer = {name: new for name, (old, new) in limits.items() if new is not None and (old is None or new < old)}
     return planned.model_copy(update=closer)
+
+
+def contradicting(decisions: pl.DataFrame, named: pl.DataFrame, verdicts: Verdicts) -> int:
+    """How many decisions are not honoured, because they contradict others or strong evidence."""
+    made = decisions.drop_nulls("verdict") if verdicts.contested else decisions.head(0)
+    return sum(not verdicts.contested.keys().isdisjoint(meant(one, named)) for one in made.iter_slices(1))
 
 
 def apply_options(settings: Settings) -> Options:

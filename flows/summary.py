@@ -38,13 +38,15 @@ def plan_summary(run: Run) -> str:
         ]
     decisions = facts["decisions"]
     left_out = {
+        "contradicting": "not, because they contradict others or strong evidence",
         "of_nobody_here": "about records not here",
         "of_another_site": "of another site",
         "undecided": "undecided",
     }
     if decisions["read"] or any(decisions[name] for name in left_out):
+        honoured = decisions["read"] - decisions["contradicting"]
         others = "".join(f"; {decisions[name]:,} {words}" for name, words in left_out.items() if decisions[name])
-        lines.append(f"  decisions {decisions['read']:>6,} honoured{others}   {decisions['file']}")
+        lines.append(f"  decisions {honoured:>6,} honoured{others}   {decisions['file']}")
     lines.append("")
     if planned["review"] or planned["blocked"]:
         lines.append(

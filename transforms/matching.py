@@ -86,8 +86,8 @@ def match(
             "left", "right", rules=pl.lit(0, dtype=pl.UInt32)
         )
         candidates = pl.concat([candidates, beside]).sort("left", "right")
-    model, seen, likely = learn(candidates, prepared, decided)
-    gists = hopeless_gists(seen, likely) if len(candidates) > len(seen) else None
+    model, seen, chances = learn(candidates, prepared, decided)
+    gists = hopeless_gists(seen, chances) if len(candidates) > len(seen) else None
     pairs, hopeless = weighed(candidates, prepared, model, decided, gists, fully=explain)
     likely = pairs.filter(pl.col("probability") >= auto).select("left", "right")
     would_be = components(pl.concat([likely, pairs_frame(sorted(verdicts.together))]), count)
@@ -258,10 +258,11 @@ def torn_by_decisions(honoured: pl.DataFrame, by_evidence: pl.DataFrame, verdict
             if not any((min(record, one), max(record, one)) in verdicts.apart for one in together)
         }
         if leaving:
-            said = sorted(together & set(decided))
+            said = sorted(names[one] for one in together & set(decided))
+            left = sorted(names[one] for one in leaving)
             reason = (
-                f"a person said that {' and '.join(names[one] for one in said)} are one person, but then "
-                f"{', '.join(names[one] for one in sorted(leaving))} would leave, whom strong evidence joins with them"
+                f"a person said that {' and '.join(said)} are one person, but then {', '.join(left)} would leave, whom "
+                "strong evidence joins with them"
             )
             mates = {*now.gather(sorted(leaving)), cluster_now}
             torn |= dict.fromkeys(beside.filter(pl.col("now").is_in(list(mates)))["record"], reason)
