@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import difflib
-import gc
 import time
 import uuid
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
@@ -17,7 +16,7 @@ from typing import Any, ParamSpec, TypeVar
 
 import polars as pl
 
-from connectors.contacts import Contact, ContactsSite, contact_rows, named_contacts
+from connectors.contacts import Contact, ContactsSite, named_contacts
 from connectors.decisions import read_decisions
 from connectors.exports.formats import normalised
 from connectors.exports.limits import Limits
@@ -30,6 +29,7 @@ from flows.applying import Names, Options, SiteAsRead, apply_plan, marker_of
 from flows.explaining import explained_links
 from flows.forecast import calls, minutes
 from flows.forecast import over_budget as budget_problem
+from flows.inputs import infos_of, normalise, site_rows_of
 from flows.right_site import (
     JOURNAL as JOURNAL_FILE,
 )
@@ -43,22 +43,21 @@ from flows.right_site import (
 )
 from flows.runs import Run
 from flows.settings import ApplySettings, Settings, SourceSettings
+from flows.settling import settle
 from flows.sites import identity_of, is_missing, memory_of, opened, shown_site, site_names
 from flows.stages import Stage, directly
 from transforms.audit import audit, tally
 from transforms.clustering import short_id
-from transforms.decisions import NONE, Verdicts, differing, identities, meant, of_site, resolved
+from transforms.decisions import Verdicts, differing, identities, meant, of_site, resolved
 from transforms.errors import Busy, InputError, NotFound, OnefoldError, RunError, UsageError
-from transforms.matching import Matches, match, match_changed, regrouped
-from transforms.planning import MADE, Folded, Plan, Policy, plan
-from transforms.records import Records, chosen, to_records, together
-from transforms.schema import CONTACTS, FINGERPRINTS, RECORDS, REJECTS, ROWS, SITE, Info, conform, empty
+from transforms.matching import Matches
+from transforms.planning import MADE, Plan
+from transforms.records import Records
+from transforms.schema import FINGERPRINTS, REJECTS, ROWS, SITE, Info, conform, empty
 from transforms.survivorship import fingerprint
 
 P = ParamSpec("P")
 T = TypeVar("T")
-PASSES = 6
-"""How often a plan is tried on its own outcome before it is taken as it is."""
 UNDO_JOURNAL = "undo.db"
 """The journal of an undo, beside the run's own."""
 SUFFIXES = (".csv", ".tsv", ".txt", ".vcf", ".xlsx", ".xls", ".xlsb", ".ods", ".gz", ".zip")
@@ -110,8 +109,8 @@ def _planned(settings: Settings, run: Run, stage: Stage, despite_unfinished: boo
     planned_at = datetime.now(UTC)
     contacts = stage("read the site", read_site, settings)
     exports = stage("read the exports", read_exports, settings)
-    rows = [_site_rows(settings, contacts), exports.rows]
-    tables = stage("normalise", normalise, rows, settings)
+    site_rows = site_rows_of(settings, contacts)
+    tables = stage("normalise", normalise, [site_rows, exports.rows], settings)
     known = stage("follow what the site has merged", redirected, settings, contacts, exports)
     policy = settings.policy_for(run.name)
     every = stage("read the decisions", read_decisions, settings.decisions)
@@ -120,7 +119,9 @@ def _planned(settings: Settings, run: Run, stage: Stage, despite_unfinished: boo
     named = identities(tables.records, exports.rows)
     verdicts = stage("follow the decisions", resolved, decisions, named, _placed(settings))
     decided = stage("recall", recall, run, settings, tables, exports.rows, contacts, verdicts)
-    matches, planned = stage("match and plan", settle, tables, contacts, decided, known, verdicts, settings, policy)
+    matches, planned = stage(
+        "match and plan", settle, tables, contacts, site_rows, decided, known, verdicts, settings, policy
+    )
     stage("save", save, run, tables, exports.rejects, named, contacts, decisions, matches, planned)
     options = apply_options(settings)
     run.note(
@@ -318,12 +319,6 @@ def waited(work: Coroutine[Any, Any, T]) -> T:
         return thread.submit(asyncio.run, work).result()
 
 
-def _site_rows(settings: Settings, contacts: Sequence[Contact]) -> pl.DataFrame:
-    ranked = settings.ranked()
-    rank = next(index for index, one in enumerate(ranked) if one.name == SITE)
-    return contact_rows(contacts, rank=rank, region=ranked[rank].region)
-
-
 def read_exports(settings: Settings) -> Exports:
     """The rows of all export files. A file that cannot be read is rejected whole and stops no other.
 
@@ -418,196 +413,6 @@ def _files(pattern: str) -> list[Path]:
     else:
         raise UsageError(f"There is no export file at {pattern}.")
     return found
-
-
-def normalise(rows: Sequence[pl.DataFrame], settings: Settings) -> Records:
-    """All rows as records, the most trusted source first, in each by what they say.
-
-    So the order of a file's rows makes no difference to who is found to be one person.
-    """
-    said = pl.coalesce("raw", "contact_id")
-    together = pl.concat(rows).sort("source_rank", said.hash(seed=0), said, "row")
-    return to_records(together, keep=settings.policy.extended_fields)
-
-
-def settle(
-    tables: Records,
-    contacts: Sequence[Contact],
-    decided: Mapping[str, str],
-    known: Mapping[str, str],
-    verdicts: Verdicts,
-    settings: Settings,
-    policy: Policy,
-) -> tuple[Matches, Plan]:
-    """Matches and plans until no contacts are left that the next run would merge.
-
-    A merged contact knows more than any of its parts, so a next run could find more than this one. The plan is
-    therefore tried on its own outcome: what would be merged there is merged now.
-
-    Args:
-        tables: the records.
-        contacts: the site's contacts.
-        decided: records about which nothing has changed since an earlier run, with the contact each went to.
-        known: records that carry the id of a contact of this site, with that contact.
-        verdicts: what people decided about these records.
-        settings: all settings.
-        policy: what decides.
-    """
-    index = dict(tables.records.select("record_id", "record").iter_rows())
-    owners = {name: f"{SITE}:{contact}" for name, contact in {**known, **decided}.items() if contact != HELD}
-    told = {(index[name], index[owner]) for name, owner in owners.items() if name != owner and owner in index}
-    site = _infos(contacts)
-    left_to_people = {name: contact == HELD for name, contact in decided.items()}
-    matches = match(tables, auto=policy.auto, review=policy.review, told=sorted(told), verdicts=verdicts)
-    outlook = Outlook(tables, contacts, settings, policy)
-    folded = Folded()
-    gc.disable()  # hundreds of thousands of small objects, none of them in a circle
-    try:
-        return _settled(matches, told, outlook, folded, left_to_people, tables, site, policy)
-    finally:
-        gc.enable()
-
-
-def _settled(
-    matches: Matches,
-    told: set[tuple[int, int]],
-    outlook: Outlook,
-    folded: Folded,
-    left_to_people: Mapping[str, bool],
-    tables: Records,
-    site: pl.DataFrame,
-    policy: Policy,
-) -> tuple[Matches, Plan]:
-    for _ in range(PASSES):
-        planned = plan(tables, matches, site, policy, decided=left_to_people, folded=folded)
-        links = outlook.merged_next(matches, planned)
-        if links <= told:
-            break
-        told |= links
-        matches = regrouped(matches, tables, auto=policy.auto, told=sorted(told))
-    return matches, planned
-
-
-class Outlook:
-    """What a next run would merge of the contacts that a plan leaves.
-
-    Only contacts into which several records were folded are compared anew, with each other and with all others: they
-    know more than any of their parts.
-
-    Args:
-        tables: the records.
-        contacts: the site's contacts.
-        settings: all settings.
-        policy: what decides.
-    """
-
-    def __init__(self, tables: Records, contacts: Sequence[Contact], settings: Settings, policy: Policy) -> None:
-        self._tables = tables
-        self._contacts = {one.id: one for one in contacts}
-        self._settings = settings
-        self._policy = replace(policy, import_as="fold")
-        self._normalised: dict[str, Records] = {}
-        """The contacts that were folded, normalised once: by the cluster whose they are, several in one table."""
-
-    def merged_next(self, matches: Matches, planned: Plan) -> set[tuple[int, int]]:
-        """Pairs of records whose contacts a next run would merge, when the site is as this plan leaves it."""
-        auto = planned.operations.filter(pl.col("state") == "auto")
-        went = _went_to_contacts(auto)
-        several = auto.filter(pl.col("records").list.len() > 1, pl.col("kind") != "label").select("cluster").unique()
-        folded = went.join(several, on="cluster", how="semi")
-        changed = folded.filter(~pl.col("cluster").is_in(list(self._normalised)))
-        if changed.is_empty():
-            return set()
-        infos = planned.outcome.join(changed, left_on="contact_id", right_on="contact", maintain_order="right")
-        fresh = self._fresh(infos)
-        self._normalised |= dict.fromkeys(changed["cluster"], fresh)
-        still = {f"{SITE}:{contact}" for contact in folded["contact"]}
-        parts = [chosen(one, one.records["record_id"].is_in(list(still))) for one in self._parts()]
-        again = together([self._others(auto, folded, planned.outcome), *parts], self._tables.date_orders)
-        names = again.records["record_id"]
-        is_changed = names.is_in([f"{SITE}:{contact}" for contact in changed["contact"]])
-        found = match_changed(
-            again, matches.model, is_changed, auto=self._policy.auto, verdicts=_between(matches, went, names)
-        )
-        merges = plan(again, found, planned.outcome, self._policy).operations.filter(
-            pl.col("state") == "auto", pl.col("kind") == "merge"
-        )
-        members = dict(
-            matches.clusters.group_by("cluster", maintain_order=True).agg(pl.col("record").first()).iter_rows()
-        )
-        cluster_of = dict(matches.clusters.select("record_id", "cluster").iter_rows())
-        created = dict(auto.filter(pl.col("kind") == "create").select("operation", "cluster").iter_rows())
-        links: set[tuple[int, int]] = set()
-        for target, sources in merges.select("target", "sources").iter_rows():
-            clusters = [created.get(one) or cluster_of[f"{SITE}:{one}"] for one in (target, *sources)]
-            firsts = sorted({members[name] for name in clusters})
-            links |= {(firsts[0], other) for other in firsts[1:]}
-        return links
-
-    def _parts(self) -> list[Records]:
-        return list({id(one): one for one in self._normalised.values()}.values())
-
-    def _fresh(self, infos: pl.DataFrame) -> Records:
-        """Contacts as a plan leaves them (`contact_id`, `info`), normalised."""
-        long_ago = datetime(2000, 1, 1, tzinfo=UTC)
-        after = []
-        for name, text in infos.select("contact_id", "info").iter_rows():
-            info, known = Info.model_validate_json(text), self._contacts.get(name)
-            if known is not None:
-                after.append(known.model_copy(update={"info": info}))
-            else:
-                after.append(Contact(id=name, revision=1, created=long_ago, updated=long_ago, info=info))
-        return normalise([_site_rows(self._settings, after)], self._settings)
-
-    def _others(self, auto: pl.DataFrame, folded: pl.DataFrame, outcome: pl.DataFrame) -> Records:
-        """The records of all other contacts: those that are as they were, and those made of one row alone."""
-        records = self._tables.records
-        alone = auto.filter(pl.col("kind") == "create", pl.col("records").list.len() == 1).select(
-            record_id=pl.col("records").list.first(), made="operation"
-        )
-        left = outcome.filter(~pl.col("contact_id").is_in(folded["contact"].implode()))["contact_id"]
-        stays = records.join(alone, on="record_id", how="left", maintain_order="left")
-        contact = pl.coalesce("contact_id", "made")
-        wanted = stays.select(contact.is_in(left.implode()).fill_null(value=False)).to_series()
-        others = chosen(replace(self._tables, records=stays.with_columns(contact_id=contact)), wanted)
-        nothing = pl.lit(None, dtype=pl.String)
-        made = pl.col("made").is_not_null()
-        as_contacts = others.records.with_columns(
-            record_id=pl.format(f"{SITE}:{{}}", "contact_id"),
-            source=pl.lit(SITE),
-            source_key=nothing,
-            merged_ids=nothing,
-            is_member=pl.col("is_member").fill_null(value=False),
-            opted_out=pl.col("opted_out") & ~made,
-            subscribed=pl.col("subscribed") & ~made,
-        )
-        return replace(others, records=conform(as_contacts, RECORDS))
-
-
-def _between(matches: Matches, went: pl.DataFrame, names: pl.Series) -> Verdicts:
-    """What people decided about records, of the contacts they go to (`names` of their records, in order)."""
-    if not matches.verdicts.apart and not matches.verdicts.together:
-        return NONE
-    place = {name: number for number, name in enumerate(names)}
-    contact_of = {cluster: f"{SITE}:{contact}" for cluster, contact in went.iter_rows()}
-    clusters, own = matches.clusters["cluster"], matches.clusters["record_id"]
-
-    def contacts(pairs: Iterable[tuple[int, int]]) -> frozenset[tuple[int, int]]:
-        found = set()
-        for pair in pairs:
-            ends = [place.get(contact_of.get(clusters[one], own[one])) for one in pair]
-            if None not in ends and ends[0] != ends[1]:
-                found.add((min(ends), max(ends)))  # type: ignore[type-var] # none of them is None
-        return frozenset(found)  # type: ignore[arg-type]
-
-    return Verdicts(together=contacts(matches.verdicts.together), apart=contacts(matches.verdicts.apart))
-
-
-def _went_to_contacts(auto: pl.DataFrame) -> pl.DataFrame:
-    """The contact each cluster goes to under a plan: `cluster`, `contact`; one still to be created by its operation."""
-    last = auto.group_by("cluster", maintain_order=True).last()
-    target = pl.when(pl.col("kind") == "create").then("operation").otherwise(pl.col("target").str.strip_prefix(MADE))
-    return last.select("cluster", contact=target)
 
 
 def _placed(settings: Settings) -> dict[str, str]:
@@ -720,13 +525,6 @@ def remember(run: Run, settings: Settings) -> None:
     memory_of(settings).remember(decisions, placed)
 
 
-def _infos(contacts: Sequence[Contact]) -> pl.DataFrame:
-    return pl.DataFrame(
-        {"contact_id": [one.id for one in contacts], "info": [one.info.to_json() for one in contacts]},
-        schema=dict(CONTACTS),
-    )
-
-
 def save(
     run: Run,
     tables: Records,
@@ -745,7 +543,7 @@ def save(
     spoken_of = {record for pair in matches.verdicts.told for record in pair} | matches.verdicts.contested.keys()
     run.save("identities", named.with_columns(is_decided=pl.col("record").is_in(list(spoken_of))))
     run.save("decisions", decisions)
-    run.save("contacts", _infos(contacts))
+    run.save("contacts", infos_of(contacts))
     run.save("pairs", matches.pairs)
     run.save("clusters", matches.clusters)
     run.save("plan", planned.operations)

@@ -303,3 +303,17 @@ def test_help_loads_nothing_heavy_and_takes_less_than_half_a_second(onefold: One
     assert loaded.stdout == "[]\n"
     assert onefold("--help").code == 0
     assert quickest(lambda: onefold("--help")) < max(0.5, 5 * bare)  # the machine may be busy with other things
+
+
+def test_an_empty_drop_folder_is_a_night_without_news(onefold: Onefold, sample_site: Path, tmp_path: Path) -> None:
+    (tmp_path / "inbox").mkdir()
+    (tmp_path / "onefold.toml").write_text('[[source]]\nname = "crm"\nfiles = ["inbox", "inbox/*.csv"]\n', "utf-8")
+    before = contacts_of(sample_site)
+
+    done = onefold("migrate", "--site", f"local:{sample_site}", "--run", "night", "--yes", "--json")
+    missing = onefold("plan", "--site", f"local:{sample_site}", "--map", "x=first name", "nowhere")
+
+    assert done.json["rejected"] == 0
+    assert {done.json[name] for name in ("created", "failed")} == {0}
+    assert len(contacts_of(sample_site)) <= len(before)
+    assert (missing.code, "There is no file or folder nowhere" in missing.err) == (2, True)

@@ -272,6 +272,8 @@ def test_plain_names_are_taken_apart_as_nameparser_does(names: list[str]) -> Non
     assert sorted(found["full_name"]) == sorted(names)
     for name, *parts in found.iter_rows():
         parsed = HumanName(name)
+        if parsed.maiden:  # the library takes a maiden name out of the name; here it stays in it
+            continue
         assert parts == [part or None for part in (parsed.first, parsed.middle, parsed.last, parsed.suffix)]
 
 

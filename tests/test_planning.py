@@ -17,12 +17,12 @@ from hypothesis import strategies as st
 
 from connectors.contacts import Contact, Member, contact_rows
 from connectors.exports.reading import read_export
-from transforms.contents import contents, unplaced
+from transforms.contents import content_rows, contents, unplaced
 from transforms.decisions import Verdicts
 from transforms.matching import match
 from transforms.planning import Folded, Plan, Policy, plan
 from transforms.records import to_records
-from transforms.schema import CONTACTS, Email, Info
+from transforms.schema import CONTACTS, Address, Email, Info, Phone
 
 Planned = Callable[..., Plan]
 HEADER = "First Name,Last Name,Email,Phone,Company,Job title,Birthday,Tags,Shoe size\n"
@@ -385,3 +385,22 @@ def test_a_row_planned_in_columns_is_what_folding_it_alone_gives(tmp_path: Path,
     assert in_columns.operations.equals(one_by_one.operations)
     assert in_columns.losses.sort(pl.all()).equals(one_by_one.losses.sort(pl.all()))
     assert in_columns.outcome.sort("contact_id").equals(one_by_one.outcome.sort("contact_id"))
+
+
+def test_a_contact_as_planned_is_read_as_the_site_will_have_it() -> None:
+    full = info(
+        "Ana \"Nan\"", "Quill", email="ana@kite.example", phone="212-555-0147", company="Kite", job_title="Owner",
+        birthdate="1980-02-03", locale="en-us", labels=("VIP", "Press"), extended={"Shoe size": "40", "Rank": 3.0},
+        addresses=(
+            Address(tag="HOME", line="1 Main St", city="York", country="US", subdivision="US-PA", postal_code="17401"),
+            Address(street_name="Long Lane", street_number="7", line2="Flat 2"),
+        ),
+    )  # fmt: skip
+    bare, e164 = Info(), Info(phones=(Phone(phone="12", e164="+12125550147"),), emails=(Email(email="x@kite.example"),))
+    contacts = [contact(name, content) for name, content in (("full", full), ("bare", bare), ("e164", e164))]
+    texts = pl.DataFrame([(one.id, one.info.to_json()) for one in contacts], schema=dict(CONTACTS), orient="row")
+
+    made, wanted = content_rows(texts), contact_rows(contacts, rank=0)
+
+    lists = pl.col("emails", "phones", "addresses", "labels").fill_null([])
+    assert made.with_columns(lists).equals(wanted.select(made.columns))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import polars as pl
 
+from transforms.contents import CONTENT
 from transforms.planning import MADE
-from transforms.schema import AUDIT, Address, Info, conform
-from transforms.survivorship import IN_WORDS, differences
+from transforms.schema import AUDIT, Info, conform
+from transforms.survivorship import IN_WORDS, SINGLE, differences
 
 NOT_APPLIED = "planned"
 
@@ -59,26 +60,6 @@ def audit(plan: pl.DataFrame, journal: pl.DataFrame) -> pl.DataFrame:
     return conform(rows, AUDIT)
 
 
-_SINGLE = ("first", "last", "company", "job_title", "birthdate", "locale")
-_INFO = pl.Struct(
-    {
-        **dict.fromkeys(_SINGLE, pl.String),
-        "emails": pl.List(pl.Struct({"email": pl.String, "tag": pl.String, "primary": pl.Boolean})),
-        "phones": pl.List(
-            pl.Struct(
-                {
-                    **dict.fromkeys(("phone", "tag", "country_code", "e164"), pl.String),
-                    "primary": pl.Boolean,
-                }
-            )
-        ),
-        "addresses": pl.List(pl.Struct(dict.fromkeys(Address.model_fields, pl.String))),
-        "labels": pl.List(pl.String),
-    }
-)
-"""A content without custom fields, as columns."""
-
-
 def _changed(before: pl.Series, after: pl.Series) -> pl.DataFrame:
     """The fields in which contents (JSON) differ, in words, a line each: `before`, `after`.
 
@@ -92,14 +73,14 @@ def _changed(before: pl.Series, after: pl.Series) -> pl.DataFrame:
     single = [_changed_of(*one) for one in both.filter(named).select("before", "after").iter_rows()]
     one_by_one = pl.DataFrame(single, schema={"before": pl.String, "after": pl.String}, orient="row")
     plain = both.filter(~named)
-    contents = plain.select(pl.col("before", "after").str.json_decode(_INFO))
+    contents = plain.select(pl.col("before", "after").str.json_decode(CONTENT))
     texts = contents.select(
         pl.concat_str(
             [
                 pl.when(pl.col("before").struct[name].ne_missing(pl.col("after").struct[name])).then(
                     _line(name, pl.col(side).struct[name])
                 )
-                for name in _INFO.to_schema()
+                for name in CONTENT.to_schema()
             ],
             separator="\n",
             ignore_nulls=True,
@@ -113,7 +94,7 @@ def _changed(before: pl.Series, after: pl.Series) -> pl.DataFrame:
 
 def _line(name: str, value: pl.Expr) -> pl.Expr:
     """`field: value`, null where there is no value."""
-    if name in _SINGLE:
+    if name in SINGLE:
         text = value
     elif name == "labels":
         text = value.list.join("; ")

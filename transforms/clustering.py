@@ -88,6 +88,7 @@ def cluster(
     apart: Iterable[tuple[int, int]] = (),
     cap: int = 200,
     named: bool = True,
+    before: pl.DataFrame | None = None,
 ) -> pl.DataFrame:
     """Every record with its cluster.
 
@@ -106,6 +107,7 @@ def cluster(
         cap: the most records a cluster may have.
         named: whether clusters get names that stay the same from run to run, made from their records' ids; else they go
             by number.
+        before: the clusters as they were, with names; those that are the same keep them.
 
     Returns:
         `CLUSTERS`, in order of `record`.
@@ -140,7 +142,7 @@ def cluster(
     if not named:
         numbered = people.select("record", "record_id", cluster=group.cast(pl.String))
         return conform(numbered, CLUSTERS)
-    return _named(people, group)
+    return _named(people, group, before)
 
 
 def identifies(people: pl.DataFrame) -> pl.Series:
@@ -279,11 +281,29 @@ class _Apart:
         return all(self._apart[record].isdisjoint(larger) for record in smaller if record in self._apart)
 
 
-def _named(people: pl.DataFrame, group: pl.Series) -> pl.DataFrame:
-    """Each record with its cluster, which is called by its records' ids."""
+def _named(people: pl.DataFrame, group: pl.Series, before: pl.DataFrame | None) -> pl.DataFrame:
+    """Each record with its cluster, which is called by its records' ids.
+
+    Args:
+        people: `RECORDS`.
+        group: each record's group.
+        before: `CLUSTERS` of the same records as they were: a cluster of the same records keeps its name.
+    """
     named = people.select("record", "record_id", group=group)
-    ids = named.sort("record_id").group_by("group").agg(ids=pl.col("record_id").str.join("\x1f"))
-    names = ids.select("group", cluster=pl.Series([short_id(text) for text in ids["ids"]], dtype=pl.String))
+    known: dict[int, str] = {}
+    if before is not None:
+        both = named.with_columns(before=before["cluster"])
+        same = (pl.col("before").n_unique().over("group") == 1) & (pl.col("group").n_unique().over("before") == 1)
+        kept = both.filter(same).select("group", "before").unique()
+        known = dict(kept.iter_rows())
+        fresh = named.filter(~pl.col("group").is_in(kept["group"].implode()))
+    else:
+        fresh = named
+    ids = fresh.sort("record_id").group_by("group").agg(ids=pl.col("record_id").str.join("\x1f"))
+    known |= {one: short_id(text) for one, text in ids.iter_rows()}
+    names = pl.DataFrame(
+        {"group": list(known), "cluster": list(known.values())}, schema={"group": group.dtype, "cluster": pl.String}
+    )
     return conform(named.join(names, on="group", how="left", maintain_order="left"), CLUSTERS)
 
 

@@ -1,16 +1,19 @@
-"""What each export row says, as the content of a contact: in columns, as the JSON text that `Info` writes."""
+"""Contents of contacts in columns: from what export rows say to the JSON text that `Info` writes, and back to rows."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import polars as pl
 
-from transforms.records import Records
-from transforms.survivorship import IN_WORDS, MAX_ITEMS
+from transforms.records import PIECE, Records
+from transforms.schema import ADDRESS_CELL, EMAIL_CELL, PHONE_CELL, Address
+from transforms.survivorship import IN_WORDS, MAX_ITEMS, SINGLE
+from transforms.workers import in_pieces
 
 _EMAIL_TAGS = ["MAIN", "HOME", "WORK"]
 _PHONE_TAGS = [*_EMAIL_TAGS, "MOBILE", "FAX"]
 _ADDRESS_TAGS = ["HOME", "WORK", "BILLING", "SHIPPING"]
-_SINGLE = ("first", "last", "company", "job_title", "birthdate", "locale")
 _PLACES = {
     "line": "street", "line2": "street2", "city": "city", "subdivision": "region", "postal_code": "postal_code",
     "country": "country",
@@ -18,6 +21,58 @@ _PLACES = {
 """The parts of an address as a contact names them, with the columns they come from."""
 EMPTY = "it was empty"
 ADDED = "added at the end"
+
+
+CONTENT = pl.Struct(
+    {
+        **dict.fromkeys(SINGLE, pl.String),
+        "emails": pl.List(pl.Struct({"email": pl.String, "tag": pl.String, "primary": pl.Boolean})),
+        "phones": pl.List(
+            pl.Struct({**dict.fromkeys(("phone", "tag", "country_code", "e164"), pl.String), "primary": pl.Boolean})
+        ),
+        "addresses": pl.List(pl.Struct(dict.fromkeys(Address.model_fields, pl.String))),
+        "labels": pl.List(pl.String),
+    }
+)
+"""A content as columns, without what says nothing of who somebody is: custom fields, the picture, locations."""
+
+
+def content_rows(infos: pl.DataFrame) -> pl.DataFrame:
+    """What contacts hold, in the columns of `ROWS`, as the site's own rows have it.
+
+    Args:
+        infos: `contact_id`, `info` (JSON).
+
+    Returns:
+        `contact_id`, the single fields, `emails`, `phones`, `addresses`, `labels`.
+    """
+    held = infos.select("contact_id", content=pl.col("info").str.json_decode(CONTENT)).unnest("content")
+    item = pl.element().struct
+    tag = item["tag"].fill_null("UNTAGGED")
+    split_street = pl.concat_str(item["street_number"], item["street_name"], separator=" ", ignore_nulls=True)
+    street = pl.coalesce(pl.when(item["line"] != "").then(item["line"]), pl.when(split_street != "").then(split_street))
+    return held.select(
+        "contact_id",
+        *SINGLE,
+        emails=pl.col("emails").list.eval(pl.struct(value=item["email"], tag=tag)).cast(pl.List(EMAIL_CELL)),
+        phones=pl.col("phones")
+        .list.eval(pl.struct(value=pl.coalesce(item["e164"], item["phone"]), tag=tag, country=item["country_code"]))
+        .cast(pl.List(PHONE_CELL)),
+        addresses=pl.col("addresses")
+        .list.eval(
+            pl.struct(
+                tag=tag,
+                street=street,
+                street2=item["line2"],
+                city=item["city"],
+                region=item["subdivision"],
+                postal_code=item["postal_code"],
+                country=item["country"],
+            )
+        )
+        .cast(pl.List(ADDRESS_CELL)),
+        labels="labels",
+    )
 
 
 def contents(tables: Records, *, opt_out_label: str) -> pl.DataFrame:
@@ -34,6 +89,20 @@ def contents(tables: Records, *, opt_out_label: str) -> pl.DataFrame:
         words; `is_plain`: whether folding it into an empty contact leaves all of it as it stands here.
     """
     rows = tables.records.filter(pl.col("contact_id").is_null())
+
+    def work(some: pl.DataFrame) -> pl.DataFrame:
+        lowest, highest = some["record"].min(), some["record"].max()
+        near = {
+            name: getattr(tables, name).filter(pl.col("record").is_between(lowest, highest))
+            for name in ("emails", "phones", "addresses", "labels", "extras")
+        }
+        return _contents(some, replace(tables, **near), opt_out_label)
+
+    return pl.concat(in_pieces(work, rows, most=PIECE))
+
+
+def _contents(rows: pl.DataFrame, tables: Records, opt_out_label: str) -> pl.DataFrame:
+    """As `contents`, for some rows, with what belongs to them."""
     names = rows.select(
         "record",
         "record_id",
@@ -62,7 +131,7 @@ def contents(tables: Records, *, opt_out_label: str) -> pl.DataFrame:
         changes=pl.concat_list(
             *(
                 pl.format("{}: {} from {}, {}", pl.lit(IN_WORDS.get(name, name)), name, "record_id", pl.lit(EMPTY))
-                for name in _SINGLE
+                for name in SINGLE
             ),
             *(pl.col(f"changes_{name}").fill_null([]) for name in ("emails", "phones", "addresses", "extended")),
         ).list.drop_nulls(),
@@ -72,7 +141,7 @@ def contents(tables: Records, *, opt_out_label: str) -> pl.DataFrame:
     )
     return frame.select(
         "record",
-        *(_json(pl.col(name)).alias(name) for name in _SINGLE),
+        *(_json(pl.col(name)).alias(name) for name in SINGLE),
         "emails", "emails_primary", "phones", "phones_primary", "addresses", "extended",
         "labels", "changes", "is_plain",
     )  # fmt: skip

@@ -16,6 +16,7 @@ from transforms.decisions import NONE, Verdicts
 from transforms.preparation import Prepared, prepare
 from transforms.rarity import commonness, compared_values
 from transforms.records import Records
+from transforms.schema import CLUSTERS, empty
 from transforms.scoring import Model, learn, reasons, weigh
 from transforms.workers import in_pieces
 
@@ -95,7 +96,7 @@ def match(
     if len(inner):
         further = in_pieces(lambda some: weigh(compare(some, prepared), model, fully=explain), inner, most=AT_ONCE // 4)
         pairs = pl.concat([pairs, *further]).sort("left", "right")
-    matches = Matches(explained(pairs, model, least=review if explain else 2.0), pairs.head(0), model, verdicts)
+    matches = Matches(explained(pairs, model, least=review if explain else 2.0), empty(CLUSTERS), model, verdicts)
     return regrouped(matches, tables, auto=auto, told=told, named=explain)
 
 
@@ -116,7 +117,10 @@ def regrouped(
 
     def clustered(verdicts: Verdicts) -> pl.DataFrame:
         decided, apart = sorted(verdicts.together), sorted(verdicts.apart)
-        return cluster(matches.pairs, tables, auto=auto, decided=decided, told=known, apart=apart, named=named)
+        before = matches.clusters if named and len(matches.clusters) else None
+        return cluster(
+            matches.pairs, tables, auto=auto, decided=decided, told=known, apart=apart, named=named, before=before
+        )
 
     clusters = clustered(verdicts)
     if verdicts.together:
@@ -148,7 +152,7 @@ def match_changed(
     candidates = candidates.filter(changed.gather(candidates["left"]) | changed.gather(candidates["right"]))
     pairs, _ = weighed(candidates, prepared, model, fully=False)
     pairs = pairs.with_columns(why=pl.lit(None, dtype=pl.String))
-    return regrouped(Matches(pairs, pairs.head(0), model, verdicts), tables, auto=auto, named=False)
+    return regrouped(Matches(pairs, empty(CLUSTERS), model, verdicts), tables, auto=auto, named=False)
 
 
 def weighed(
