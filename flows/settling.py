@@ -19,8 +19,10 @@ from transforms.planning import MADE, Folded, Plan, Policy, plan
 from transforms.records import Records, chosen, together
 from transforms.schema import NAMED_CELL, RECORDS, ROWS, SITE, conform
 
-PASSES = 6
-"""How often a plan is tried on its own outcome before it is taken as it is."""
+LOOKS = 5
+"""How often at most a plan is tried on its own outcome before it is taken as it is."""
+MANY = 200_000
+"""Records beyond which it is tried once: a second look finds next to nothing, and takes as long as the first."""
 
 
 def settle(
@@ -73,13 +75,14 @@ def _settled(
     site: pl.DataFrame,
     policy: Policy,
 ) -> tuple[Matches, Plan]:
-    for _ in range(PASSES):
-        planned = plan(tables, matches, site, policy, decided=left_to_people, folded=folded)
+    planned = plan(tables, matches, site, policy, decided=left_to_people, folded=folded)
+    for _ in range(LOOKS if len(tables.records) <= MANY else 1):
         links = outlook.merged_next(matches, planned)
         if links <= told:
             break
         told |= links
         matches = regrouped(matches, tables, auto=policy.auto, told=sorted(told))
+        planned = plan(tables, matches, site, policy, decided=left_to_people, folded=folded)
     return matches, planned
 
 

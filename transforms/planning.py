@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -609,7 +609,7 @@ def _operate(
     """Writes one cluster's operations; returns the contact's content afterwards, and its id."""
     if not existing and (known.policy.import_as == "fold" or len(rows) == 1):
         info, changes = _folded(draft, Info(), rows, known, frozenset())
-        info, more = _preferred(draft, info, [known.given[row["record"]] for row in rows], known.policy)
+        info, more = _preferred(draft, info, (known.given[row["record"]] for row in rows), known.policy)
         changes += more
         labels = _with_opt_out(_labelled(info.labels, known.policy), info, known)
         info = info.model_copy(update={"labels": labels})
@@ -621,10 +621,14 @@ def _operate(
     for row in existing[1:]:
         draft.losses += merge_losses(row["record_id"], known.infos[row["contact_id"]], info)
     full, changes = _folded(draft, info, rows, known, known.policy.overwrite)
-    contacts = [Given(row["record_id"], row["source"], known.infos[row["contact_id"]]) for row in existing]
     everyone = sorted([*existing, *rows], key=lambda row: row["source_rank"])
-    own = {one.record_id: one for one in [*contacts, *(known.given[row["record"]] for row in rows)]}
-    full, more = _preferred(draft, full, [own[row["record_id"]] for row in everyone], known.policy)
+    records = (
+        Given(row["record_id"], row["source"], known.infos[row["contact_id"]])
+        if row["contact_id"]
+        else known.given[row["record"]]
+        for row in everyone
+    )
+    full, more = _preferred(draft, full, records, known.policy)
     return _completed(draft, target, info, full, [*changes, *more], known, allow_duplicates=allowed)
 
 
@@ -753,11 +757,11 @@ def _folded(
     return info, changes
 
 
-def _preferred(draft: _Draft, info: Info, records: list[Given], policy: Policy) -> tuple[Info, list[Change]]:
+def _preferred(draft: _Draft, info: Info, records: Iterable[Given], policy: Policy) -> tuple[Info, list[Change]]:
     """The content with the values of fields that have an order of trust of their own; see `preferred`."""
     if not policy.precedence:
         return info, []
-    info, changes, lost = preferred(info, records, policy.precedence)
+    info, changes, lost = preferred(info, list(records), policy.precedence)
     said = {(change.field, change.after) for change in changes}
     shown = [loss for loss in draft.losses if (loss.field, loss.value) not in said]
     draft.losses = shown + lost
