@@ -360,6 +360,14 @@ def test_an_id_joins_nobody_whose_names_do_not_agree(joined: Joined, header: str
     assert joined("\n".join([header, *rows])) == []
 
 
+def test_two_middle_names_and_a_similar_number_are_two_people(joined: Joined) -> None:
+    rows = [f"{first},Pohlig,,202-555-019{n},,,,," for n, first in enumerate(("Eva Maria", "Eva Luise"), start=5)]
+    same = [f"{first},Pohlig,eva@kite.example,202-555-0195,,,,," for first in ("Eva Maria", "Eva M.")]
+
+    assert joined(people(*rows)) == []
+    assert joined(people(*same)) == [[1, 2]]
+
+
 def test_the_rows_of_one_person_under_one_id_are_one(joined: Joined) -> None:
     text = """Customer ID,First Name,Middle Name,Last Name,Email
               7,Ann,,Lee,a@kite.example

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import polars as pl
@@ -23,10 +23,19 @@ TELLING = {"email": 3, "phone": 2, "birth": 2, "address": 3, "company": 2}
 """From this level on, a field other than the name supports a match; without any, a name alone never joins."""
 
 
+THE_SAME = {"email": 5, "phone": 3, "birth": 3, "address": 5}
+"""The same where middle names differ: a number or a date that is only similar is then as likely a sister's."""
+
+
 def supported(pairs: pl.DataFrame) -> pl.Expr:
     """Whether something beside the names agrees: an address, a company, a birth date, an identifier …"""
-    agreeing = [pl.col(f"level_{field}") >= level for field, level in TELLING.items()]
-    return pl.any_horizontal(*agreeing, *[pl.col(name) >= 2 for name in _identifiers(pairs)])
+    identifiers = _identifiers(pairs)
+
+    def agree(levels: Mapping[str, int], of_identifier: int) -> pl.Expr:
+        own = [pl.col(f"level_{field}") >= level for field, level in levels.items()]
+        return pl.any_horizontal(*own, *[pl.col(name) >= of_identifier for name in identifiers])
+
+    return agree(TELLING, 2) & ((pl.col("level_middle") != 1) | agree(THE_SAME, 3))
 
 
 def contradicted(pairs: pl.DataFrame) -> pl.Expr:
