@@ -49,7 +49,7 @@ from flows.stages import Stage, directly
 from transforms.audit import audit, tally
 from transforms.clustering import short_id
 from transforms.decisions import Verdicts, differing, identities, meant, of_site, resolved
-from transforms.errors import Busy, InputError, NotFound, OnefoldError, RunError, UsageError
+from transforms.errors import InputError, NotFound, OnefoldError, RunError, UsageError
 from transforms.matching import Matches
 from transforms.planning import MADE, Plan
 from transforms.records import Records
@@ -226,15 +226,7 @@ def _applied(
         raise RunError(f"The plan is over its budget, so nothing was applied. {problem} To do it: --over-budget")
     chosen = options or apply_options(settings)
     chosen = replace(chosen, most_wrong=min(chosen.most_wrong, limits.max_wrong))
-    stopped: OnefoldError | None = None
-    try:
-        stage("apply", execute, run, settings, chosen, progress)
-    except Busy:
-        raise
-    except OnefoldError as error:
-        if run.facts().get("journal") is None:  # it was never begun
-            raise
-        stopped = error
+    stopped = stage("apply", execute, run, settings, chosen, progress)
     stage("remember", remember, run, settings)
     run.note(state="applied", apply_seconds=round(time.monotonic() - began, 3))
     summary = stage("report", report, run)
@@ -550,13 +542,18 @@ def save(
     run.save("losses", planned.losses)
 
 
-def execute(run: Run, settings: Settings, options: Options, progress: Callable[[int], None]) -> None:
-    """Applies the run's plan to its site through its journal."""
+def execute(run: Run, settings: Settings, options: Options, progress: Callable[[int], None]) -> OnefoldError | None:
+    """Applies the run's plan to its site through its journal; returns what stopped it on the way.
+
+    Raises:
+        RunError: it is not the run's site, or the run's journal is gone: nothing was done.
+        Busy: another process is at work on the run.
+    """
     facts = run.facts()
     seen = SiteAsRead(datetime.fromisoformat(facts["planned_at"]), frozenset(run.table("contacts")["contact_id"]))
     options = replace(options, seen=seen, waiting=decided_since(run, settings))
 
-    async def applied() -> None:
+    async def applied() -> OnefoldError | None:
         is_new, identity = facts["new_site"], None
         with begun_journal(run, settings) as journal:
             if is_new:
@@ -569,13 +566,15 @@ def execute(run: Run, settings: Settings, options: Options, progress: Callable[[
                 memory = memory_of(settings)
                 try:
                     await apply_plan(run.table("plan"), site, journal, options, progress=progress)
-                except RunError:  # a person is to look before anything goes on
-                    memory.leave(run.id, PARTIAL)
-                    raise
+                except OnefoldError as error:
+                    if isinstance(error, RunError):  # a person is to look before anything goes on
+                        memory.leave(run.id, PARTIAL)
+                    return error
                 if OPEN not in journal.states().values():
                     memory.leave(run.id, PARTIAL if options.is_partial() else ENDED)
+                return None
 
-    waited(applied())
+    return waited(applied())
 
 
 def decided_since(run: Run, settings: Settings) -> dict[str, str]:

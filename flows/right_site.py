@@ -150,7 +150,8 @@ def _refuse_without_journal(run: Run, settings: Settings) -> None:
 def _lost(run: Run) -> str:
     return (
         f"This run was begun, and the journal it was begun with is no longer {run.folder / JOURNAL}: what was done is "
-        "not known, so nothing is applied and nothing undone. Put that file back, or plan again."
+        "not known, so nothing is applied and nothing undone. Put that file back, or plan again with "
+        "--despite-unfinished."
     )
 
 

@@ -21,6 +21,9 @@ def plan_summary(run: Run) -> str:
         f"sources: {sources}",
         "",
     ]
+    lines += [
+        f"  unfinished   {one['folder']}: applying this plan leaves that run as it is" for one in facts["unfinished"]
+    ]
     if nothing_to_do(planned):
         lines.append("  No changes. The site agrees with the sources.")
     else:

@@ -431,3 +431,26 @@ def test_what_holds_personal_data_is_for_its_owner_alone(onefold: Onefold, crm: 
     assert {oct(path.stat().st_mode & 0o777) for path in folders} == {"0o700"}
     assert {path.name: oct(path.stat().st_mode & 0o777) for path in files if path.stat().st_mode & 0o077} == {}
     assert sqlite3.connect(tmp_path / "s.db").execute("SELECT count(*) FROM contacts").fetchone() == (6,)
+
+
+def test_a_run_that_goes_on_remembers_nothing_on_another_site(onefold: Onefold, crm: Path, tmp_path: Path) -> None:
+    onefold("plan", crm, "--site", "local:s.db", "--run", "run")
+    onefold("apply", "run", "--yes", "--limit", "2")
+    (tmp_path / "s.db").unlink()
+    onefold("site", "load", SAMPLES / "site.jsonl", "--site", "local:s.db")
+    before = (tmp_path / "s.db").read_bytes()
+
+    done = onefold("apply", "run", "--yes")
+
+    assert (done.code, "is not the site this run was planned for" in done.err) == (1, True)
+    assert Memory(tmp_path / "s.db").placed() == {}
+    assert (tmp_path / "s.db").read_bytes() == before
+
+
+def test_a_part_that_was_applied_is_named_by_the_next_plan(onefold: Onefold, crm: Path, tmp_path: Path) -> None:
+    onefold("plan", crm, "--site", "local:s.db", "--run", "one")
+    onefold("apply", "one", "--yes", "--limit", "2")
+
+    planned = onefold("plan", crm, "--site", "local:s.db", "--run", "two")
+
+    assert f"unfinished   {tmp_path / 'one'}" in planned.out
