@@ -128,25 +128,15 @@ def migrate(
     """Plan, show the plan, ask, apply, report. With --yes, a run that was broken off on this site is finished first."""
     from flows.right_site import site_held
 
-    settings = _settings(exports, config, site, mapped)
+    wanted = _Wanted(exports, config, site, run, mapped, wait, despite_unfinished, as_json, prefect)
+    settings = _settings(wanted)
     apply_too = _Apply(over_budget=over_budget, wait=wait, as_json=as_json, prefect=prefect, config=config, site=site)
     with ExitStack() as stack:
         if yes and not _through_prefect(prefect):  # nobody is asked, so nothing comes between plan and apply
             stack.enter_context(site_held(settings, by="onefold migrate", wait=wait))
             if not despite_unfinished:
                 _finish_broken_off(settings, apply_too)
-        planned, summary = _plan(
-            settings,
-            exports,
-            config,
-            site,
-            run,
-            mapped,
-            prefect,
-            wait=wait,
-            despite_unfinished=despite_unfinished,
-            as_json=as_json,
-        )
+        planned, summary = _plan(settings, wanted)
         if _nothing_to_do(planned) or not (yes or _agreed_to_apply(planned)):
             _finish(summary, planned, as_json)
         _apply(planned, settings, {}, apply_too)
@@ -165,19 +155,9 @@ def plan(
     prefect: UsePrefect = False,
 ) -> None:
     """Find who is who and write the plan; the site is not touched."""
-    settings = _settings(exports, config, site, mapped)
-    planned, summary = _plan(
-        settings,
-        exports,
-        config,
-        site,
-        run,
-        mapped,
-        prefect,
-        wait=wait,
-        despite_unfinished=despite_unfinished,
-        as_json=as_json,
-    )
+    wanted = _Wanted(exports, config, site, run, mapped, wait, despite_unfinished, as_json, prefect)
+    settings = _settings(wanted)
+    planned, summary = _plan(settings, wanted)
     if not _nothing_to_do(planned):
         _say(f"\nNothing has been written. Next:  onefold apply {planned.folder}")
     _finish(summary, planned, as_json)
@@ -575,58 +555,58 @@ def serve(
         )
 
 
-def _settings(exports: list[str] | None, config: Path | None, site: str | None, mapped: list[str] | None) -> Settings:
+@dataclass(frozen=True)
+class _Wanted:
+    """What the command line says of a plan."""
+
+    exports: list[str] | None
+    config: Path | None
+    site: str | None
+    folder: Path | None
+    mapped: list[str] | None
+    wait: bool
+    despite_unfinished: bool
+    as_json: bool
+    prefect: bool
+
+
+def _settings(wanted: _Wanted) -> Settings:
     """The settings of a plan: the file, the environment, and what the command line says."""
     from flows.settings import load_settings
 
-    columns = _columns(mapped)
-    settings = load_settings(config).with_site(site).with_exports(exports or []).with_columns(columns)
-    if (
-        not any(one.files for one in settings.source)
-        and site is None
-        and config is None
-        and not Path("onefold.toml").exists()
-    ):
+    columns = _columns(wanted.mapped)
+    settings = load_settings(wanted.config).with_site(wanted.site).with_exports(wanted.exports or [])
+    is_told = wanted.site is not None or wanted.config is not None or Path("onefold.toml").exists()
+    if not any(one.files for one in settings.source) and not is_told:
         raise UsageError(
             "There is nothing to read. Give exports, or --config FILE, or --site to clean a site by itself."
         )
-    return settings
+    return settings.with_columns(columns)
 
 
-def _plan(
-    settings: Settings,
-    exports: list[str] | None,
-    config: Path | None,
-    site: str | None,
-    folder: Path | None,
-    mapped: list[str] | None,
-    prefect: bool,
-    *,
-    wait: bool,
-    despite_unfinished: bool,
-    as_json: bool,
-) -> tuple[Run, dict[str, Any]]:
+def _plan(settings: Settings, wanted: _Wanted) -> tuple[Run, dict[str, Any]]:
+    """Plans a run, shows the plan, and returns the run and its summary."""
     from flows.pipeline import plan_run
     from flows.runs import Run
 
-    if _through_prefect(prefect):
+    more = {"wait": wanted.wait, "despite_unfinished": wanted.despite_unfinished}
+    if _through_prefect(wanted.prefect):
         from flows.plan import plan as plan_flow
 
         with _reaching_prefect():
             summary = plan_flow(
-                exports,
-                str(config) if config else None,
-                site,
-                str(folder) if folder else None,
-                _columns(mapped),
-                wait=wait,
-                despite_unfinished=despite_unfinished,
+                wanted.exports,
+                str(wanted.config) if wanted.config else None,
+                wanted.site,
+                str(wanted.folder) if wanted.folder else None,
+                _columns(wanted.mapped),
+                **more,
             )
         run = Run.opened(Path(summary["run"]))
     else:
-        run = Run.new(folder)
-        summary = plan_run(settings, run, _Shown(), wait=wait, despite_unfinished=despite_unfinished)
-    _show_plan(run, as_json)
+        run = Run.new(wanted.folder)
+        summary = plan_run(settings, run, _Shown(), **more)
+    _show_plan(run, wanted.as_json)
     return run, summary
 
 
