@@ -16,7 +16,8 @@ def pairs(*probabilities: float) -> pl.DataFrame:
     """Pairs of these probabilities, all of them supported and not contradicted."""
     count = len(probabilities)
     levels = dict.fromkeys(
-        [f"level_{field}" for field in ("first", "suffix", "birth", "phone", "address", "company")], [0] * count
+        [f"level_{field}" for field in ("first", "middle", "suffix", "birth", "phone", "address", "company")],
+        [0] * count,
     )
     return pl.DataFrame(
         {"left": range(count), "right": range(1, count + 1), "probability": probabilities, "level_email": [6] * count}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import subprocess
+import sys
 import time
 import zipfile
 from collections.abc import Callable
@@ -132,3 +134,17 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(onefold: Onefold, tmp_p
     done = onefold("plan", "crm.csv", "--site", "local:s.db", "--run", "file/run")
 
     assert (done.code, "cannot be written" in done.err, "Traceback" in done.err) == (1, True, False)
+
+
+def test_a_disk_that_takes_no_more_is_one_sentence(tmp_path: Path) -> None:
+    rows = "".join(f"Ada{n},Novak{n},ada{n}@kite.example,\n" for n in range(2_000))
+    (tmp_path / "crm.csv").write_text(HEADER + rows, "utf-8")
+    limited = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))\n"
+    command = [sys.executable, "-c", limited + "from flows.cli import main; main()", "plan", "crm.csv"]
+
+    done = subprocess.run(
+        [*command, "--site", "local:s.db", "--run", "run"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+
+    assert (done.returncode, "Traceback" in done.stderr) == (1, False)
+    assert "onefold: File too large. What was done before is on record." in done.stderr

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby, islice
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -41,6 +43,9 @@ NOTHING: Mapping[str, bool] = {}
 
 SOURCES_A_CALL = 5
 """The site merges at most this many contacts into one in a call."""
+
+AT_ONCE = 10_000
+"""People whose operations are held as objects before they become rows of a table."""
 
 MADE = "@"
 """Before the id of an operation, in the place of a contact: the one that it creates."""
@@ -291,15 +296,17 @@ class Folded:
                 opted_out,
                 policy,
             )
-            drafts: list[tuple[int, _Draft]] = []
-            for cluster, group in _clusters(wanted):
-                number = len(self.people)
-                made, changed, gone = _dealt_with(cluster, group, told, known)
-                drafts += [(number, draft) for draft in made]
-                after = {contact: info.to_json() for contact, info in changed.items()}
-                self.people[keys[cluster]] = _Person(number, after, gone)
-            self.operations = pl.concat([self.operations, _as_operations(drafts)])
-            self.losses = pl.concat([self.losses, _as_losses(drafts)])
+            clusters_in_turn = _clusters(wanted)
+            while several := list(islice(clusters_in_turn, AT_ONCE)):
+                drafts: list[tuple[int, _Draft]] = []
+                for cluster, group in several:
+                    number = len(self.people)
+                    made, changed, gone = _dealt_with(cluster, group, told, known)
+                    drafts += [(number, draft) for draft in made]
+                    after = {contact: info.to_json() for contact, info in changed.items()}
+                    self.people[keys[cluster]] = _Person(number, after, gone)
+                self.operations = pl.concat([self.operations, _as_operations(drafts)])
+                self.losses = pl.concat([self.losses, _as_losses(drafts)])
         return [self.people[key] for key in keys.values()]
 
 
@@ -809,10 +816,9 @@ def _is_shared(people: pl.DataFrame) -> pl.Series:
 
 def _clusters(people: pl.DataFrame) -> Iterator[tuple[str, list[Row]]]:
     """Each cluster with its records, the most trusted first; clusters in order of their first record."""
-    groups: dict[str, list[Row]] = {}
-    for row in people.select(_FOLDED_BY).sort("place").iter_rows(named=True):
-        groups.setdefault(row["cluster"], []).append(row)
-    yield from groups.items()
+    together = people.select(_FOLDED_BY).sort(pl.col("place").min().over("cluster"), "place")
+    for cluster, rows in groupby(together.iter_rows(named=True), key=itemgetter("cluster")):
+        yield cluster, list(rows)
 
 
 def _tie_breaks(row: Row, policy: Policy) -> tuple[object, ...]:

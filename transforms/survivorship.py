@@ -255,15 +255,20 @@ def _same(value: str, present: str | None) -> bool:
     return present is not None and " ".join(value.casefold().split()) == " ".join(present.casefold().split())
 
 
+def _said(item: object) -> object:
+    """What an item of a list says, once for all the items it is compared with."""
+    if isinstance(item, Email):
+        return _email_identity(item)
+    return item.content() if isinstance(item, Address) else item
+
+
 def _holds(present: object, item: object) -> bool:
-    """Whether an item of a list already says what another one would add."""
-    if isinstance(present, Email) and isinstance(item, Email):
-        return _email_identity(present) == _email_identity(item)
+    """Whether an item of a list, by what it says, already says what another one would add."""
     if isinstance(present, Phone) and isinstance(item, Phone):
         return _phone_identity(present) == _phone_identity(item) or _same_number(present, item)
-    if isinstance(present, Address) and isinstance(item, Address):
-        return all(part in ("", there) for part, there in zip(item.content(), present.content(), strict=True))
-    return False
+    if isinstance(present, tuple) and isinstance(item, tuple):
+        return all(part in ("", there) for part, there in zip(item, present, strict=True))
+    return present == item
 
 
 def _email_identity(item: Email) -> str:
@@ -291,14 +296,19 @@ def _continued(
     losses: list[Loss],
 ) -> tuple[Item, ...]:
     """A list with what a record adds at its end; notes each change, and each value there is no room for."""
+    if not given_items:
+        return present
     items = list(present)
+    known = [_said(one) for one in items]
     for item in given_items:
-        if any(_holds(one, item) for one in items):
+        said = _said(item)
+        if any(_holds(one, said) for one in known):
             continue
         if len(items) >= MAX_ITEMS:
             losses.append(Loss(given.record_id, name, shown(item), None, f"a contact holds {MAX_ITEMS} at most"))
             continue
         items.append(item)
+        known.append(said)
         changes.append(Change(name, None, shown(item), given.record_id, "added at the end"))
     return tuple(items)
 
