@@ -448,12 +448,12 @@ def site_load(
 ) -> None:
     """Make an embedded site from a file of contacts."""
     from connectors.local import read_contacts
-    from flows.sites import embedded, is_missing
+    from flows.sites import embedded, embedded_path
 
-    if not is_missing(site) and site.startswith("local:"):
-        raise UsageError(f"{site.removeprefix('local:')} is there already. Choose another file or remove it first.")
+    path = embedded_path(site)
+    if path.exists():
+        raise UsageError(f"{path} is there already. Choose another file or remove it first.")
     contacts, labels, fields = read_contacts(file)
-    path = Path(site.removeprefix("local:"))
     part = path.with_name(f"{path.name}.part")
     part.unlink(missing_ok=True)
     with embedded(f"local:{part}", create=True) as made:  # it takes its place when it is whole
@@ -539,6 +539,7 @@ def serve(
     """Serve an embedded site over HTTP, exactly as the Contacts API speaks. Ctrl-C ends it."""
     from flows.serving import serve_site
     from flows.settings import load_settings
+    from flows.sites import shown_site
 
     url = load_settings(config).with_site(site).site.url
     with suppress(KeyboardInterrupt):
@@ -551,7 +552,7 @@ def serve(
             webhook=webhook,
             webhook_key=webhook_key,
             seed=seed,
-            started=lambda address: _say(f"Serving {url} at {address}  (documentation: {address}/docs)"),
+            started=lambda address: _say(f"Serving {shown_site(url)} at {address}  (documentation: {address}/docs)"),
         )
 
 

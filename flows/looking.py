@@ -12,7 +12,7 @@ from typing import Any
 from connectors.contacts import Contact, ContactsSite, all_fields, all_labels, named_contacts
 from flows.pipeline import waited
 from flows.settings import Settings
-from flows.sites import opened
+from flows.sites import opened, shown_site
 from transforms.errors import Denied, SiteError, TooManyCalls, Unanswered, Unavailable
 from transforms.schema import Info
 
@@ -110,7 +110,7 @@ def check_site(settings: Settings) -> Checked:
                 "labels": len(await all_labels(site)) if allowed["read labels"] else None,
                 "custom fields": len(await all_fields(site)) if allowed["read fields"] else None,
             }
-            return Checked(settings.site.url, allowed, there, took)
+            return Checked(shown_site(settings.site.url), allowed, there, took)
 
     return waited(checked())
 
@@ -139,7 +139,7 @@ def count_site(settings: Settings, progress: Callable[[int], None] = lambda _: N
     }
     labels = Counter(label for one in infos for label in one.labels)
     fields = Counter(name for one in infos for name in one.extended)
-    return Counted(settings.site.url, counts, dict(labels.most_common()), dict(fields.most_common()))
+    return Counted(shown_site(settings.site.url), counts, dict(labels.most_common()), dict(fields.most_common()))
 
 
 async def _allowed(call: Callable[[], Awaitable[object]]) -> bool:

@@ -68,10 +68,19 @@ def embedded(url: str, *, create: bool = False, identity: str | None = None) -> 
     Raises:
         UsageError: it is another kind of site, or its file is missing.
     """
+    return LocalSite(embedded_path(url), create=create, identity=identity)
+
+
+def embedded_path(url: str) -> Path:
+    """The file of the embedded site `local:PATH`.
+
+    Raises:
+        UsageError: it is another kind of site.
+    """
     path = url.removeprefix(LOCAL)
     if path == url or not path:
         raise UsageError(f"{url!r} is not an embedded site. That is local:PATH, a site in a file.")
-    return LocalSite(Path(path), create=create, identity=identity)
+    return Path(path)
 
 
 def is_missing(url: str) -> bool:
