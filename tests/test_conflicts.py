@@ -190,7 +190,7 @@ async def test_a_limit_of_a_hundred_calls_a_second_is_kept_busy_without_a_storm(
     rows, _ = people.make(2600, seed=12)
     rows.drop("Record ID").write_csv(tmp_path / "crm.csv")
     planned = await asyncio.to_thread(lambda: onefold("plan", "crm.csv", "--site", "local:new.db", "--run", "run").code)
-    assert planned == 0
+    assert planned == 3  # some of its cases wait for a person
     plan = table(tmp_path / "run", "plan")
     with LocalSite(tmp_path / "site.db", create=True) as site:
         counting, took = await applied(site, plan, tmp_path / "run", calls_per_second=100, retry_after_seconds=0.1)

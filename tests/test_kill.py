@@ -89,7 +89,7 @@ def generated(onefold: Callable[..., Ended], tmp_path: Path) -> Path:
             return (await site.query(limit=1)).total or 0
 
     assert asyncio.run(doubled()) > 2000
-    assert onefold("plan", "new.csv", "--site", "local:world/site.db", "--run", "world/run").code == 0
+    assert onefold("plan", "new.csv", "--site", "local:world/site.db", "--run", "world/run").code == 3
     return tmp_path / "world"
 
 
