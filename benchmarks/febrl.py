@@ -27,7 +27,7 @@ def main(folder: Path) -> None:
                 file, out = Path(scratch) / "people.csv", Path(scratch) / "clusters.csv"
                 table.write_csv(file)
                 onefold = Path(sys.executable).with_name("onefold")
-                command = [onefold, "match", file, "--out", out, "--id", "rec_id", *more]
+                command = [onefold, "match", file, "--force", "--out", out, "--id", "rec_id", *more]
                 subprocess.run(command, check=True, capture_output=True)
                 both = truth.join(pl.read_csv(out, infer_schema=False), on="id")
             right, found, true = (

@@ -42,25 +42,38 @@ def main() -> None:
     print("who      pairs        pairwise P / R / F1       B-cubed P / R / F1        wall s  cpu s  GB")
     onefold = Path(sys.executable).with_name("onefold")
     out = given.folder / "onefold.csv"
-    command = [str(onefold), "match", str(people), "--out", str(out), "--id", "Record ID", "--region", "US", "--json"]
-    cost, told = _run(command)
+    command = [
+        str(onefold),
+        "match",
+        str(people),
+        "--force",
+        "--out",
+        str(out),
+        "--id",
+        "Record ID",
+        "--region",
+        "US",
+        "--json",
+    ]
+    cost, told = measured(command)
     clusters = pl.read_csv(out, infer_schema=False)
     _say("onefold", told.partition('"pairs": ')[2].partition(",")[0], truth, clusters, cost)
     if subprocess.run([given.splink, "-c", "import splink"], capture_output=True, check=False).returncode:
         print(f"splink   is not installed for {given.splink}")
         return
     out = given.folder / "splink.csv"
-    cost, told = _run([given.splink, str(HERE / "splink_peer.py"), str(people), str(out)])
+    cost, told = measured([given.splink, str(HERE / "splink_peer.py"), str(people), str(out)])
     _say("splink", told.strip().rpartition("\n")[2], truth, pl.read_csv(out, infer_schema=False), cost)
 
 
-def _run(command: Sequence[str]) -> tuple[Cost, str]:
+def measured(command: Sequence[str], *, ends: Sequence[int] = (0,)) -> tuple[Cost, str]:
+    """What a command took, as a process of its own, and what it printed; it is to end with one of these codes."""
     began = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     assert process.stdout is not None
     told = process.stdout.read()
     _, status, used = os.wait4(process.pid, 0)
-    if status:
+    if os.waitstatus_to_exitcode(status) not in ends:
         raise SystemExit(f"{' '.join(command)} failed.")
     return Cost(time.perf_counter() - began, used.ru_utime + used.ru_stime, used.ru_maxrss / 1e6), told
 

@@ -11,19 +11,16 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import shutil
-import subprocess
 import sys
-import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import NamedTuple
 
 import people
 import polars as pl
+from match import Cost, measured
 
 from connectors.contacts import Contact
 from connectors.local import LocalSite
@@ -31,14 +28,6 @@ from transforms.schema import Email, Info, Phone
 
 ONEFOLD = Path(sys.executable).with_name("onefold")
 SOURCES = ("crm", "shop", "newsletter", "events", "support")
-
-
-class Cost(NamedTuple):
-    """What a command took: seconds by the clock, seconds of both cores, and the most memory, in GB."""
-
-    wall: float
-    cpu: float
-    memory: float
 
 
 def main() -> None:
@@ -55,7 +44,7 @@ def main() -> None:
     exports = [str(folder / f"{name}.csv") for name in SOURCES]
     run = folder / "run"
     shutil.rmtree(run, ignore_errors=True)
-    cost = _run(["plan", *exports, "--site", f"local:{folder / 'site.db'}", "--run", str(run)])
+    cost = _run("plan", *exports, "--site", f"local:{folder / 'site.db'}", "--run", str(run))
     facts = json.loads((run / "run.json").read_text("utf-8"))
     kinds = pl.read_parquet(run / "plan.parquet", columns=["kind"])["kind"].value_counts(sort=True)
     print(f"plan: {cost.wall:.1f} s, {cost.cpu:.1f} CPU s, {cost.memory:.2f} GB; {dict(kinds.iter_rows())}")
@@ -66,9 +55,9 @@ def main() -> None:
             shutil.rmtree(folder / name, ignore_errors=True)
             (folder / name).unlink(missing_ok=True)
         site, run = f"local:{folder / 'empty.db'}", folder / "empty-run"
-        _run(["plan", *exports, "--site", site, "--run", str(run)])
+        _run("plan", *exports, "--site", site, "--run", str(run))
         creates = pl.read_parquet(run / "plan.parquet").filter(kind="create", state="auto").height
-        cost = _run(["apply", str(run), "--yes"])
+        cost = _run("apply", str(run), "--yes")
         speed = f"{creates / cost.wall:,.0f} a second; {cost.memory:.2f} GB"
         print(f"apply: {creates:,} creates in {cost.wall:.1f} s, {speed}")
 
@@ -104,13 +93,10 @@ def _contact(row: Mapping[str, str]) -> Contact:
     )
 
 
-def _run(arguments: Sequence[str]) -> Cost:
-    began = time.perf_counter()
-    process = subprocess.Popen([str(ONEFOLD), *arguments], stdout=subprocess.DEVNULL)
-    _, status, used = os.wait4(process.pid, 0)
-    if os.waitstatus_to_exitcode(status) not in (0, 3):
-        sys.exit(f"onefold {arguments[0]} failed")
-    return Cost(time.perf_counter() - began, used.ru_utime + used.ru_stime, used.ru_maxrss / 1e6)
+def _run(*arguments: str) -> Cost:
+    """What a command of Onefold took; cases that wait for a person are an honest end."""
+    cost, _ = measured([str(ONEFOLD), *arguments], ends=(0, 3))
+    return cost
 
 
 if __name__ == "__main__":

@@ -194,6 +194,7 @@ class _Work:
     contacts: dict[str, Contact] = field(default_factory=dict)
     outcomes: list[Outcome] = field(default_factory=list)
     to_label: list[Row] = field(default_factory=list)
+    own: set[str] = field(init=False)
     newcomers: set[Reach] = field(default_factory=set)
     looked_at: datetime | None = None
     seen: int = 0
@@ -204,6 +205,7 @@ class _Work:
     def __post_init__(self) -> None:
         self.states = self.journal.states()
         self.made = self.journal.contacts()
+        self.own = set(self.made.values())
         self.names = Names(self.site, marker_of(self.journal))
 
     # --- a batch ---
@@ -351,10 +353,13 @@ class _Work:
     async def _look_for_newcomers(self, seen: SiteAsRead) -> None:
         """Reads the contacts that were created since it was looked last, and notes how others' ones are found again."""
         since = self.looked_at or seen.at - CLOCKS_APART
-        own = set(self.made.values())
         async for contact in self.site.scan(created_since=since - timedelta(seconds=self.site.lag)):
             self.looked_at = max(since, contact.created)
-            if contact.id not in seen.contacts and contact.id not in own and self.names.unmarked(contact) is contact:
+            if (
+                contact.id not in seen.contacts
+                and contact.id not in self.own
+                and self.names.unmarked(contact) is contact
+            ):
                 self.newcomers |= set(_reached(contact.info))
 
     def _intend(self, clusters: Sequence[Steps]) -> None:
@@ -555,6 +560,7 @@ class _Work:
             self.contacts[contact.id] = contact
             if operation["kind"] == "create":
                 self.made[name] = contact.id
+                self.own.add(contact.id)
         self.outcomes.append(
             Outcome(
                 name,

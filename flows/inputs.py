@@ -14,9 +14,15 @@ from transforms.schema import CONTACTS, SITE
 
 def site_rows_of(settings: Settings, contacts: Sequence[Contact]) -> pl.DataFrame:
     """The site's contacts as `ROWS`, at the site's place in the order of trust."""
+    rank, region = site_place(settings)
+    return contact_rows(contacts, rank=rank, region=region)
+
+
+def site_place(settings: Settings) -> tuple[int, str | None]:
+    """The site's place in the order of trust, and the country of its phones without a country code."""
     ranked = settings.ranked()
     rank = next(index for index, one in enumerate(ranked) if one.name == SITE)
-    return contact_rows(contacts, rank=rank, region=ranked[rank].region)
+    return rank, ranked[rank].region
 
 
 def normalise(rows: Sequence[pl.DataFrame], settings: Settings) -> Records:

@@ -131,10 +131,7 @@ def _planned(settings: Settings, run: Run, stage: Stage, despite_unfinished: boo
         site=settings.site.url,
         site_id=settings.wix_site_id,
         site_identity=identity_of(settings),
-        unfinished=[
-            {"run": one.begun.run, "folder": str(one.begun.folder), "is_there": one.run is not None}
-            for one in unfinished
-        ],
+        unfinished=[{"run": one.begun.run, "folder": str(one.begun.folder)} for one in unfinished],
         site_contacts=len(contacts),
         new_site=is_missing(settings.site.url),
         sources=[one.name for one in settings.ranked()],

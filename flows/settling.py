@@ -10,7 +10,7 @@ import polars as pl
 
 from connectors.contacts import Contact
 from connectors.memory import HELD
-from flows.inputs import infos_of, normalise
+from flows.inputs import infos_of, normalise, site_place
 from flows.settings import Settings
 from transforms.contents import content_rows
 from transforms.decisions import NONE, Verdicts
@@ -58,11 +58,13 @@ def settle(
     matches = match(tables, auto=policy.auto, review=policy.review, told=sorted(told), verdicts=verdicts)
     outlook = Outlook(tables, site_rows, settings, policy)
     folded = Folded()
+    was_collecting = gc.isenabled()
     gc.disable()  # hundreds of thousands of small objects, none of them in a circle
     try:
         return _settled(matches, told, outlook, folded, left_to_people, tables, site, policy)
     finally:
-        gc.enable()
+        if was_collecting:
+            gc.enable()
 
 
 def _settled(
@@ -148,8 +150,7 @@ class Outlook:
     def _fresh(self, infos: pl.DataFrame) -> Records:
         """Contacts as a plan leaves them (`contact_id`, `info`), normalised."""
         own = ["contact_id", "revision", "is_member", "created", "updated", "email_status"]
-        ranked = self._settings.ranked()
-        rank = next(index for index, one in enumerate(ranked) if one.name == SITE)
+        rank, region = site_place(self._settings)
         rows = content_rows(infos).join(self._site_rows.select(own), on="contact_id", how="left", maintain_order="left")
         placed = rows.with_columns(
             pl.col("is_member").fill_null(value=False),
@@ -158,7 +159,7 @@ class Outlook:
             pl.col("emails", "phones", "addresses", "labels").fill_null([]),
             source=pl.lit(SITE),
             source_rank=pl.lit(rank),
-            region=pl.lit(ranked[rank].region, dtype=pl.String),
+            region=pl.lit(region, dtype=pl.String),
             row=pl.int_range(1, pl.len() + 1, dtype=pl.UInt32),
             extras=pl.lit([], dtype=pl.List(NAMED_CELL)),
         )
