@@ -35,8 +35,8 @@ heavy: setup
 
 # The JavaScript SDK is tested against our server where there is Node; elsewhere its test says that it is left out.
 sdk:
-	@if command -v npm >/dev/null && ! cmp -s tests/sdk/package-lock.json tests/sdk/node_modules/.locked; then \
-	  npm ci --silent --prefix tests/sdk && cp tests/sdk/package-lock.json tests/sdk/node_modules/.locked; fi
+	@if command -v npm >/dev/null && ! cmp -s tests/connectors/sdk/package-lock.json tests/connectors/sdk/node_modules/.locked; then \
+	  npm ci --silent --prefix tests/connectors/sdk && cp tests/connectors/sdk/package-lock.json tests/connectors/sdk/node_modules/.locked; fi
 
 # The set-up needs no uv; only renewing the pinned versions does.
 lock:
@@ -49,4 +49,4 @@ formats: setup
 	$(BIN)/python -c "from connectors.exports.formats import described; print(described(), end='')" > docs/formats.md
 
 clean:
-	rm -rf .venv demo runs dist tests/sdk/node_modules
+	rm -rf .venv demo runs dist tests/connectors/sdk/node_modules

@@ -21,11 +21,11 @@ import polars as pl
 from contact_list import people
 
 from connectors.contacts import Contact
-from connectors.journal import Journal
 from connectors.local import LocalSite
-from flows.applying import apply_plan
-from transforms.schema import PLAN, Email, Info, conform
-from transforms.survivorship import fingerprint, merged
+from connectors.store.journal import Journal
+from flows.engine.applying import apply_plan
+from transforms.plan.survivorship import fingerprint, merged
+from transforms.schema.tables import PLAN, Email, Info, conform
 
 SHARES = ("create", "create", "create", "create", "update", "update", "update", "merge", "label", "label")
 

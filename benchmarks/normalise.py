@@ -20,8 +20,8 @@ import odd_values
 import polars as pl
 
 from connectors.exports.reading import read_file
-from transforms import emails, phones
-from transforms.records import to_records
+from transforms.normalise import emails, phones
+from transforms.normalise.records import to_records
 
 NUMBERS = {"phone": pl.String, "region": pl.String}
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import polars as pl
 
 from connectors.local import LocalSite, read_contacts
-from flows.pipeline import plan_run
-from flows.runs import Run
+from connectors.store.run_folder import Run
+from flows.engine.pipeline import plan_run
 from flows.settings import load_settings
 
 SAMPLES = Path(__file__).parent.parent / "data" / "samples"

@@ -8,10 +8,10 @@ from typing import Any
 from prefect import flow
 from prefect.runtime import flow_run
 
-from connectors.memory import RUNNING
-from flows.pipeline import apply_run, plan_run
-from flows.right_site import site_held, unfinished_runs
-from flows.runs import Run
+from connectors.store.memory import RUNNING
+from connectors.store.run_folder import Run
+from flows.engine.pipeline import apply_run, plan_run
+from flows.engine.right_site import site_held, unfinished_runs
 from flows.tasks import as_task, settings_for
 
 

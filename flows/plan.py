@@ -7,8 +7,8 @@ from typing import Any
 
 from prefect import flow
 
-from flows.pipeline import plan_run
-from flows.runs import Run
+from connectors.store.run_folder import Run
+from flows.engine.pipeline import plan_run
 from flows.tasks import as_task, settings_for
 
 

@@ -24,10 +24,10 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from connectors.exports.limits import Limits
 from connectors.wire.shapes import BASE_URL
-from transforms.errors import UsageError
-from transforms.matching import AUTO, REVIEW
-from transforms.planning import TIE_BREAKS, Policy
-from transforms.schema import SITE
+from transforms.match.matching import AUTO, REVIEW
+from transforms.plan.planning import TIE_BREAKS, Policy
+from transforms.schema.errors import UsageError
+from transforms.schema.tables import SITE
 
 LOCAL = "local:"
 """What the name of an embedded site begins with; its path follows."""

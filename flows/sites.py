@@ -12,12 +12,12 @@ from pydantic import SecretStr
 
 from connectors.contacts import ContactsSite
 from connectors.local import LocalSite
-from connectors.memory import Memory
+from connectors.store.memory import Memory
 from connectors.wix import Patience, WixSite
 from connectors.wix.site import CALLS_A_MINUTE
 from connectors.wix.transport import is_loopback
 from flows.settings import LOCAL, Settings
-from transforms.errors import Denied, UsageError
+from transforms.schema.errors import Denied, UsageError
 
 WIX = "wix"
 

@@ -18,9 +18,9 @@ from hypothesis import settings
 
 from connectors.exports.reading import read_export
 from connectors.local import LocalSite
-from transforms.matching import Matches, match
-from transforms.records import Records, to_records
-from transforms.schema import Email, Info, Phone
+from transforms.match.matching import Matches, match
+from transforms.normalise.records import Records, to_records
+from transforms.schema.tables import Email, Info, Phone
 
 # The machines that run these tests are shared: how long one example takes says nothing.
 settings.register_profile("onefold", deadline=None, database=None)
@@ -116,7 +116,7 @@ def onefold(tmp_path: Path) -> Callable[..., Ended]:
         import os
 
         done = subprocess.run(
-            [sys.executable, "-c", "from flows.cli import main; main()", *map(str, arguments)],
+            [sys.executable, "-c", "from flows.cli.commands import main; main()", *map(str, arguments)],
             cwd=tmp_path,
             input=answer,
             capture_output=True,
@@ -137,7 +137,7 @@ def served(site_path: Path, tmp_path: Path) -> Iterator[Callable[..., str]]:
 
     def serve(*options: object) -> str:
         LocalSite(site_path, create=True).close()
-        command = [sys.executable, "-c", "from flows.cli import main; main()", "serve"]
+        command = [sys.executable, "-c", "from flows.cli.commands import main; main()", "serve"]
         if "--port" not in options:
             command += ["--port", "0"]
         process = subprocess.Popen(

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 
 import polars as pl
 
-from transforms.comparison import nicknames
-from transforms.distinct import coded
-from transforms.rarity import Held, shared_values
-from transforms.records import Records
-from transforms.schema import PROBLEMS, conform
+from transforms.columns.coding import coded
+from transforms.match.comparison import nicknames
+from transforms.match.term_frequency import Held, shared_values
+from transforms.normalise.records import Records
+from transforms.schema.tables import PROBLEMS, conform
 
 SWAPPED = 0.7
 """First and last names look swapped when so many of the rows that tell have a first name for a last name."""

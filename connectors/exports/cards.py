@@ -9,7 +9,7 @@ from typing import Any
 import vobject
 
 from connectors.exports.limits import Limits
-from transforms.schema import ADDRESS_PARTS
+from transforms.schema.tables import ADDRESS_PARTS
 
 _TYPES = {"CELL": "MOBILE", "WORK": "WORK", "HOME": "HOME", "FAX": "FAX", "IPHONE": "MOBILE", "MAIN": "MAIN"}
 _PICTURES = re.compile(

@@ -13,7 +13,7 @@ from typing import IO, BinaryIO, NamedTuple, cast
 
 from connectors.exports.limits import Limits
 from connectors.exports.workbooks import sheets
-from transforms.errors import InputError
+from transforms.schema.errors import InputError
 
 DEEPEST = 3
 """How deep packed files may lie in one another."""

@@ -10,7 +10,7 @@ from typing import BinaryIO, NamedTuple
 
 from charset_normalizer import from_bytes
 
-from transforms.errors import InputError
+from transforms.schema.errors import InputError
 
 SAMPLE_BYTES = 1 << 18
 STRAY_NULS = 16

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import polars as pl
 
 from connectors.exports.formats import Format, known_formats, normalised, recognise
-from transforms.errors import InputError
-from transforms.schema import ADDRESS_PARTS, ROWS
+from transforms.schema.errors import InputError
+from transforms.schema.tables import ADDRESS_PARTS, ROWS
 
 TAGS = {"work", "home", "mobile", "fax", "main", "billing", "shipping"}
 IGNORED = "ignored"

@@ -27,8 +27,8 @@ from connectors.exports.guards import unguarded
 from connectors.exports.layout import Layout, how_many_known, layout, no_column
 from connectors.exports.limits import Limits
 from connectors.exports.lines import CHUNK, Line, Piece, pieces, rows
-from transforms.errors import InputError
-from transforms.schema import REJECTS, ROWS, conform, empty
+from transforms.schema.errors import InputError
+from transforms.schema.tables import REJECTS, ROWS, conform, empty
 
 DELIMITERS = ",;\t|"
 HEADER_WITHIN = 20

@@ -13,7 +13,7 @@ import fastexcel
 import polars as pl
 
 from connectors.exports.limits import Limits
-from transforms.errors import InputError
+from transforms.schema.errors import InputError
 
 UNREADABLE = 3
 """Exit code of the reading process where the reader says that this is no workbook."""

@@ -13,7 +13,7 @@ from typing import Any
 
 from connectors.contacts import Sort
 from connectors.wire.writing import MEMBERSHIP
-from transforms.errors import Refused
+from transforms.schema.errors import Refused
 
 EQUAL = ("$eq", "$ne", "$in", "$exists")
 TEXT = (*EQUAL, "$startsWith")

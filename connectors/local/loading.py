@@ -8,7 +8,7 @@ from pathlib import Path
 from connectors.contacts import Contact, ExtendedField, Label
 from connectors.wire.reading import contact_from_wire, field_from_wire, label_from_wire
 from connectors.wire.shapes import WireContact, WireField, WireLabel
-from transforms.errors import UsageError
+from transforms.schema.errors import UsageError
 
 
 def read_contacts(path: Path) -> tuple[list[Contact], list[Label], list[ExtendedField]]:

@@ -46,7 +46,7 @@ from connectors.local.filters import (
 from connectors.private import private_file
 from connectors.wire.shapes import ENTITY
 from connectors.wire.writing import contact_to_wire, formatted
-from transforms.errors import (
+from transforms.schema.errors import (
     AlreadyChanged,
     Duplicate,
     NotFound,
@@ -55,7 +55,7 @@ from transforms.errors import (
     SiteError,
     UsageError,
 )
-from transforms.schema import Email, Info, Phone
+from transforms.schema.tables import Email, Info, Phone
 
 Named = TypeVar("Named", Label, ExtendedField)
 Event = dict[str, Any]

@@ -69,7 +69,7 @@ from connectors.wire.writing import (
     paging_to_wire,
     projected,
 )
-from transforms.errors import Denied, NotFound, Refused, SiteError, Violation
+from transforms.schema.errors import Denied, NotFound, Refused, SiteError, Violation
 
 SEED = "/onefold/seed"
 

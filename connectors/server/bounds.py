@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from connectors.wire.errors import error_to_wire
-from transforms.errors import Refused
+from transforms.schema.errors import Refused
 
 BODY_BYTES = 8 << 20
 """Of a request, at most."""

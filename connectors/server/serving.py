@@ -12,7 +12,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from connectors.server.bounds import CONNECTIONS, BoundedProtocol
-from transforms.errors import UsageError
+from transforms.schema.errors import UsageError
 
 
 async def serve(app: FastAPI, *, host: str, port: int, started: Callable[[str], None]) -> None:

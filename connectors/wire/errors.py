@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from transforms.errors import (
+from transforms.schema.errors import (
     AlreadyChanged,
     Denied,
     Duplicate,

@@ -55,14 +55,14 @@ from connectors.wire.shapes import (
 from connectors.wire.writing import info_to_wire
 from connectors.wix.pace import Pace
 from connectors.wix.transport import Parameters, Patience, Transport, is_loopback
-from transforms.errors import (
+from transforms.schema.errors import (
     AlreadyChanged,
     Duplicate,
     NotFound,
     PreconditionFailed,
     Unanswered,
 )
-from transforms.schema import Info
+from transforms.schema.tables import Info
 
 Done = TypeVar("Done")
 CALLS_A_MINUTE = 150

@@ -20,7 +20,7 @@ from pydantic import SecretStr
 from connectors.wire.errors import error_from_wire
 from connectors.wire.shapes import AUTHORIZATION, CONSISTENT, REQUEST_ID, SITE_ID, Request, Wire
 from connectors.wix.pace import Pace
-from transforms.errors import Denied, SiteError, TooManyCalls, Unanswered, Unavailable, UsageError
+from transforms.schema.errors import Denied, SiteError, TooManyCalls, Unanswered, Unavailable, UsageError
 
 USER_AGENT = f"onefold/{version('onefold')}"
 NOT_JSON = "NOT_JSON"

@@ -1,0 +1,810 @@
+"""Applying a plan: each operation checked against the site as it is now, journalled, and done once.
+
+Clusters are done in batches. Of a batch, the contacts are read first, all by one call; the intents of its operations go
+into the journal before the first of them is done, and the outcomes after. Clusters of a batch are done side by side,
+the operations of a cluster one after the other. Labels are put on in bulk, at the end.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+import uuid
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from typing import Any, NamedTuple
+
+import anyio
+import polars as pl
+
+from connectors.contacts import MAX_PAGE, Contact, ContactsSite, all_fields, all_labels, finished, holds
+from connectors.store.journal import DONE, FAILED, HELD, OPEN, STALE, Image, Intent, Journal, Outcome
+from connectors.wix.transport import request_id
+from transforms.plan.planning import MADE
+from transforms.plan.survivorship import fingerprint
+from transforms.schema.errors import (
+    AlreadyChanged,
+    Denied,
+    Duplicate,
+    NotFound,
+    PreconditionFailed,
+    RunError,
+    SiteError,
+    TooManyCalls,
+    Unanswered,
+    Unavailable,
+)
+from transforms.schema.tables import Info
+
+Row = dict[str, Any]
+Steps = list[Row]
+ATTEMPTS = 3
+"""How often an operation is tried with a fresh revision when somebody else is faster."""
+BATCH = 100
+"""Clusters whose contacts are read and whose intents are written together."""
+AT_ONCE = 25
+"""Outcomes that are written together at most."""
+LABELLED = 500
+"""Contacts that get their labels by one bulk job."""
+MARKER = "Onefold operation"
+"""The beginning of the name of the custom field that names the operation which created a contact or takes it away."""
+CLOCKS_APART = timedelta(minutes=5)
+"""So much the site's clock and ours may differ."""
+ENOUGH_TO_TELL = 20
+"""Operations after which the share of those that went wrong is looked at."""
+APPEARED = "another contact with this e-mail, phone or name has appeared since the plan was made"
+CHANGED = "a contact of this person was changed since the plan was made"
+LATER = "an earlier step of this person was not done"
+
+
+class Stale(Exception):  # noqa: N818 - a state of an operation, never shown as an error
+    """The site is no longer what the decision rested on."""
+
+
+class Held(Exception):  # noqa: N818
+    """The site would do something else than was planned."""
+
+
+@dataclass(frozen=True)
+class SiteAsRead:
+    """What the plan read of the site: when, and the ids of the contacts."""
+
+    at: datetime
+    contacts: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a plan is applied.
+
+    Attributes:
+        concurrency: clusters that are done side by side.
+        preview: whether each merge is previewed and compared with what was planned.
+        keep_marker: whether contacts keep the field that names the operation which created or merged them.
+        most_wrong: the share of operations that may be held, stale or failed before all is stopped.
+        only: clusters to do; all where empty.
+        limit: clusters to do at most.
+        until: when to stop.
+        stopped: asked before each cluster is begun whether to stop.
+        seen: what the plan read of the site: who else has appeared since is looked for before a create that the site
+            itself would not refuse. None looks for nobody.
+        waiting: clusters that are left to a person, with the reason.
+    """
+
+    concurrency: int = 4
+    preview: bool = True
+    keep_marker: bool = False
+    most_wrong: float = 0.2
+    only: frozenset[str] = frozenset()
+    limit: int | None = None
+    until: datetime | None = None
+    stopped: Callable[[], bool] = lambda: False
+    seen: SiteAsRead | None = None
+    waiting: Mapping[str, str] = field(default_factory=dict)
+
+    def is_partial(self) -> bool:
+        """Whether not all of the plan is wanted now."""
+        return bool(self.only or self.limit or self.is_to_stop())
+
+    def is_to_stop(self) -> bool:
+        """Whether no further cluster is to be begun."""
+        return self.stopped() or (self.until is not None and datetime.now(UTC) >= self.until)
+
+
+Reach = tuple[str, str, str]
+"""How a contact is found again: the kind of value, the value, and what must agree beside it."""
+_EMAIL, _PHONE, _NAME = "email", "phone", "name"
+
+
+def _reached(info: Info) -> list[Reach]:
+    """How a contact is found again: by its e-mails and phones; by its names where it has neither."""
+    reach = [(_EMAIL, one.email.lower(), "") for one in info.emails]
+    reach += [(_PHONE, re.sub(r"[^0-9+]", "", one.phone), "") for one in info.phones]
+    return reach or [(_NAME, (info.last or "").casefold(), (info.first or "").casefold())]
+
+
+async def apply_plan(
+    plan: pl.DataFrame,
+    site: ContactsSite,
+    journal: Journal,
+    options: Options = Options(),
+    *,
+    progress: Callable[[int], None] = lambda _: None,
+) -> None:
+    """Executes the operations of a plan that need nobody's decision.
+
+    Operations that the journal has as done are not repeated; one that was left open, by a crash or a lost answer, is
+    settled by asking the site first. When a step of a cluster is not done, its later steps are held.
+
+    Args:
+        plan: `PLAN`.
+        site: the site it was made for.
+        journal: the run's journal.
+        options: how.
+        progress: called with the number of operations dealt with.
+
+    Raises:
+        Denied, TooManyCalls, Unavailable: the site takes no calls now; applying again goes on from here.
+        RunError: too many operations went wrong; applying again goes on from here.
+    """
+    work = _Work(site, journal, options, progress)
+    if work.states:
+        await work.names.known_marker()
+    wanted = plan.filter(pl.col("state") == "auto")
+    if options.only:
+        wanted = wanted.filter(pl.col("cluster").is_in(list(options.only)))
+    undone = (steps for steps in _clusters(wanted) if work.is_left(steps))
+    clusters = islice(undone, options.limit)
+    try:
+        while not options.is_to_stop() and (batch := list(islice(clusters, BATCH))):
+            await work.batch(batch)
+        await work.label(all_of_them=True)
+    finally:
+        work.flush()
+    if not options.is_partial() and not options.keep_marker and OPEN not in journal.states().values():
+        await work.names.remove_marker()
+
+
+def _clusters(operations: pl.DataFrame) -> Iterator[Steps]:
+    steps: Steps = []
+    for row in operations.iter_rows(named=True):
+        if steps and steps[0]["cluster"] != row["cluster"]:
+            yield steps
+            steps = []
+        steps.append(row)
+    if steps:
+        yield steps
+
+
+@dataclass
+class _Work:
+    """What is under way: the contacts that were read, outcomes not yet written, and labels not yet put on."""
+
+    site: ContactsSite
+    journal: Journal
+    options: Options
+    progress: Callable[[int], None]
+    states: dict[str, str] = field(init=False)
+    names: Names = field(init=False)
+    made: dict[str, str] = field(init=False)
+    contacts: dict[str, Contact] = field(default_factory=dict)
+    outcomes: list[Outcome] = field(default_factory=list)
+    to_label: list[Row] = field(default_factory=list)
+    own: set[str] = field(init=False)
+    newcomers: set[Reach] = field(default_factory=set)
+    looked_at: datetime | None = None
+    seen: int = 0
+    tried: int = 0
+    wrong: int = 0
+    written: float = field(default_factory=time.monotonic)
+
+    def __post_init__(self) -> None:
+        self.states = self.journal.states()
+        self.made = self.journal.contacts()
+        self.own = set(self.made.values())
+        self.names = Names(self.site, marker_of(self.journal))
+
+    # --- a batch ---
+
+    def is_left(self, steps: Steps) -> bool:
+        """Whether something is left to do of a cluster; what is done already is counted."""
+        left = any(self.states.get(one["operation"]) != DONE for one in steps)
+        if not left:
+            self._count(len(steps))
+        return left
+
+    async def batch(self, clusters: Sequence[Steps]) -> None:
+        """Does clusters, side by side, but for their labels."""
+        todo = [[self._placed(one) for one in steps] for steps in clusters]
+        await self._read(todo)
+        await self._settle(todo)
+        ready = [steps for steps in todo if await self._is_ready(steps)]
+        ready = await self._without_newcomers(ready)
+        if any(one["kind"] in ("create", "merge") for steps in ready for one in steps):
+            await self.names.marker()
+        self._intend(ready)
+        await side_by_side(self._cluster, ready, self.options.concurrency)
+        self.flush()
+        self.contacts.clear()
+        await self.label()
+        if self.tried >= ENOUGH_TO_TELL and self.wrong > self.options.most_wrong * self.tried:
+            raise RunError(
+                f"Stopped: {self.wrong} of {self.tried} operations were held, stale or failed. Look at the report; "
+                "plan again, or apply again to go on."
+            )
+
+    async def _read(self, clusters: Sequence[Steps]) -> None:
+        """Reads the contacts that operations touch, by pages; those of operations that were left open, as they are now.
+
+        A page may lag behind. That does no harm, since each write is checked by revision, and `_claim` is a write too.
+        """
+        left = [one for steps in clusters for one in steps if self.states.get(one["operation"]) != DONE]
+        open_ones = [one for one in left if self.states.get(one["operation"]) == OPEN]
+        read = await read_pages(self.site, _touched(left), self.options.concurrency)
+        self.contacts |= {name: self.names.unmarked(contact) for name, contact in read.items()}
+        await side_by_side(self._again, _touched(open_ones), self.options.concurrency)
+
+    async def _settle(self, clusters: Sequence[Steps]) -> None:
+        """Asks the site about operations that were left open."""
+        reopened = [one for steps in clusters for one in steps if self.states.get(one["operation"]) == OPEN]
+        creates = [one["operation"] for one in reopened if one["kind"] == "create"]
+        is_marked = bool(creates) and await self.names.known_marker() is not None
+        created = await find_marked(self.site, await self.names.marker(), creates) if is_marked else {}
+        for operation in reopened:
+            contact = created.get(operation["operation"])
+            if operation["kind"] == "create" and not is_marked:  # somebody has taken the marker away
+                contact = await self._look_alike(operation)
+            elif operation["kind"] == "merge":
+                ends = [self.contacts.get(source) for source in operation["sources"]]
+                if all(one is not None and one.id == operation["target"] for one in ends):
+                    contact = ends[0]
+            elif operation["kind"] == "update":
+                now = self.contacts.get(operation["target"])
+                if now is not None and now.id == operation["target"] and holds(now.info, await self._patch(operation)):
+                    contact = now
+            if contact is not None:
+                self._done(operation, contact)
+            else:
+                self.states.pop(operation["operation"])
+
+    async def _look_alike(self, operation: Row) -> Contact | None:
+        """The contact with exactly the content that an open create was to have, when it is new enough to be its."""
+        after = Info.model_validate_json(operation["after"])
+        opened = self.journal.opened_at(operation["operation"])
+        since = (opened or datetime.now(UTC)) - CLOCKS_APART
+        reach = [*(one.email for one in after.emails), *(one.phone for one in after.phones)]
+        if reach:
+            found = list((await self.site.query(search=reach[0], limit=MAX_PAGE)).items)
+        else:
+            found = [one async for one in self.site.scan(created_since=since)]
+        alike = (one for one in found if one.created >= since and fingerprint(one.info) == fingerprint(after))
+        return next(alike, None)
+
+    async def _is_ready(self, steps: Steps) -> bool:
+        """Whether the contacts of a cluster are what the decision rested on; else its steps are closed."""
+        left = [one for one in steps if self.states.get(one["operation"]) != DONE]
+        if left and (reason := self.options.waiting.get(left[0]["cluster"])) is not None:
+            self._not_done(left, HELD, reason)
+            self.wrong -= 1
+            return False
+        try:
+            if left:
+                self._check(left[0], [one for one in left if one is not left[0]])
+        except Stale as reason:
+            self._not_done(left, STALE, str(reason))
+            return False
+        return bool(left)
+
+    def _check(self, operation: Row, later: Sequence[Row] = ()) -> None:
+        """Whether what an operation needs still holds, by the contacts that were read.
+
+        Args:
+            operation: the operation.
+            later: those that come after it: what they merge away must be what it was, before any of them is done.
+
+        Raises:
+            Stale: it does not.
+        """
+        needs = dict.fromkeys(name for name in operation["sources"] if not name.startswith(MADE))
+        needs |= json.loads(operation["needs"])
+        for one in later:
+            needs |= {name: seen for name, seen in json.loads(one["needs"]).items() if name in one["sources"]}
+        if operation["kind"] == "label":
+            needs[operation["target"]] = None
+        for name, seen in needs.items():
+            contact = self.contacts.get(name)
+            if contact is None:
+                raise Stale("a contact of this person is gone")
+            if contact.id != name:
+                raise Stale("a contact of this person was merged into another one since the plan was made")
+            if seen is not None and fingerprint(contact.info) != seen:
+                raise Stale(CHANGED)
+
+    async def _without_newcomers(self, clusters: Sequence[Steps]) -> list[Steps]:
+        """The clusters but for those whose creates the site would take although somebody else has appeared since.
+
+        The site refuses no create that may be a duplicate, and none without an e-mail and a phone.
+        """
+        if self.options.seen is None:
+            return list(clusters)
+        creates = {
+            one["operation"]: Info.model_validate_json(one["after"])
+            for steps in clusters
+            for one in steps
+            if one["kind"] == "create" and self.states.get(one["operation"]) != DONE
+        }
+        loose = {one["operation"] for steps in clusters for one in steps if one["allow_duplicates"]}
+        reach = {name: set(_reached(one)) for name, one in creates.items()}
+        reach = {name: ways for name, ways in reach.items() if name in loose or _NAME in {kind for kind, *_ in ways}}
+        if reach:
+            await self._look_for_newcomers(self.options.seen)
+        ready = []
+        for steps in clusters:
+            if any(self.newcomers & reach.get(one["operation"], set()) for one in steps):
+                self._not_done([one for one in steps if self.states.get(one["operation"]) != DONE], STALE, APPEARED)
+            else:
+                ready.append(steps)
+        return ready
+
+    async def _look_for_newcomers(self, seen: SiteAsRead) -> None:
+        """Reads the contacts that were created since it was looked last, and notes how others' ones are found again."""
+        since = self.looked_at or seen.at - CLOCKS_APART
+        async for contact in self.site.scan(created_since=since - timedelta(seconds=self.site.lag)):
+            self.looked_at = max(since, contact.created)
+            if (
+                contact.id not in seen.contacts
+                and contact.id not in self.own
+                and self.names.unmarked(contact) is contact
+            ):
+                self.newcomers |= set(_reached(contact.info))
+
+    def _intend(self, clusters: Sequence[Steps]) -> None:
+        """Writes that the operations of these clusters are about to be done, and what their contacts are now."""
+        intents, images = [], []
+        for steps in clusters:
+            left = [one for one in steps if self.states.get(one["operation"]) != DONE]
+            for one in left:
+                if one["kind"] != "label":
+                    now = self.contacts.get(one["target"]) if one["target"] else None
+                    revision = now.revision if now is not None and one is left[0] else None
+                    intents.append(Intent(one["operation"], one["target"], revision))
+            if left == steps:
+                images += [
+                    Image(steps[0]["cluster"], name, self.contacts[name].model_dump_json()) for name in _touched(steps)
+                ]
+        self._write(intents=intents, images=images)
+
+    # --- a cluster ---
+
+    async def _cluster(self, steps: Steps) -> None:
+        """Does the operations of a cluster in order; what it says of labels is kept for the end."""
+        if self.options.is_to_stop():
+            return None
+        for number, planned in enumerate(steps):
+            if self.states.get(planned["operation"]) == DONE:
+                continue
+            operation = self._placed(planned)
+            if operation["kind"] == "label":
+                self.to_label.append(operation)
+                continue
+            try:
+                if number:  # the first one was looked at with the whole batch
+                    self._check(operation)
+                contact, revision = await self._do(operation)
+            except Stale as reason:
+                return self._not_done(steps[number:], STALE, str(reason))
+            except Held as reason:
+                return self._not_done(steps[number:], HELD, str(reason))
+            except Unanswered:
+                self._count(len(steps) - number)
+                return None  # its intent stays: applying again asks the site whether it was done
+            except (Denied, TooManyCalls, Unavailable):
+                raise
+            except SiteError as error:
+                return self._not_done(steps[number:], FAILED, f"{error.code}: {error}")
+            self._done(operation, contact, revision)
+        return None
+
+    async def _do(self, operation: Row) -> tuple[Contact, int | None]:
+        """The contact that the operation leaves, and the revision it was done on."""
+        if operation["kind"] == "create":
+            return await self._create(operation), None
+        if operation["kind"] == "merge":
+            return await self._merge(operation)
+        return await self._update(operation)
+
+    async def _create(self, operation: Row) -> Contact:
+        info = await self.names.keyed(Info.model_validate_json(operation["after"]))
+        marked = {**info.extended, await self.names.marker(): operation["operation"]}
+        try:
+            return await self.site.create(
+                info.model_copy(update={"extended": marked}), allow_duplicates=operation["allow_duplicates"]
+            )
+        except Duplicate as error:
+            raise Stale("another contact with this e-mail or phone has appeared since the plan was made") from error
+
+    async def _merge(self, operation: Row) -> tuple[Contact, int]:
+        planned = fingerprint(Info.model_validate_json(operation["after"]))
+        for attempt in range(ATTEMPTS):
+            if attempt:
+                await self._again(operation["target"])
+                self._check(operation)
+            target = self.contacts[operation["target"]]
+            try:
+                if self.options.preview:
+                    preview = await self.site.preview_merge(target.id, operation["sources"])
+                    if fingerprint(preview.info) != planned:
+                        raise Held("the site's preview of this merge differs from what was planned")
+                await self._claim(operation)
+                done = await self.site.merge(target.id, target.revision, operation["sources"])
+                return done, target.revision
+            except (AlreadyChanged, PreconditionFailed) as error:
+                reason = str(error)
+        raise Stale(f"the site refuses the merge: {reason}")
+
+    async def _claim(self, operation: Row) -> None:
+        """Writes the operation's id on what a merge is about to take away.
+
+        The merge asks for no revision of that, but this does. So who has read such a contact before and saves it after
+        is refused by the site, and not lost.
+
+        Raises:
+            Stale: it is no longer what the decision rested on.
+            Held: it is a member by now.
+        """
+        if any(one.contact in operation["sources"] for one in self.outcomes):
+            self.flush()  # what was just created is now found by the journal, not by the marker it had
+
+        async def claim(name: str) -> None:
+            key = await self.names.marker()
+            contact = self.contacts[name]
+            for attempt in range(ATTEMPTS):
+                if attempt:
+                    known = fingerprint(contact.info)
+                    await self._again(name)
+                    self._check(operation)
+                    contact = self.contacts[name]
+                    if fingerprint(contact.info) != known:
+                        raise Stale(CHANGED)
+                    self._write(images=[Image(operation["cluster"], name, contact.model_dump_json())])
+                mark = Info(extended={**contact.info.extended, key: operation["operation"]})
+                try:
+                    contact = await self.site.update(name, contact.revision, mark, allow_duplicates=True)
+                except (AlreadyChanged, NotFound):
+                    continue
+                self.contacts[name] = self.names.unmarked(contact)
+                if contact.is_member:
+                    raise Held("a contact that would be merged away is a member of the site by now")
+                return
+            raise Stale("a contact of this person keeps being changed by somebody else")
+
+        await side_by_side(claim, operation["sources"], self.options.concurrency)
+
+    async def _update(self, operation: Row) -> tuple[Contact, int]:
+        patch = await self._patch(operation)
+        for attempt in range(ATTEMPTS):
+            if attempt:
+                await self._again(operation["target"])
+                self._check(operation)
+            contact = self.contacts[operation["target"]]
+            try:
+                done = await self.site.update(
+                    contact.id, contact.revision, patch, allow_duplicates=operation["allow_duplicates"]
+                )
+                return done, contact.revision
+            except Duplicate as error:
+                raise Stale("another contact with this e-mail or phone has appeared since the plan was made") from error
+            except AlreadyChanged:
+                continue
+        raise Stale("a contact of this person keeps being changed by somebody else")
+
+    async def _patch(self, operation: Row) -> Info:
+        """What an update sends."""
+        before, after = (Info.model_validate_json(operation[one]) for one in ("before", "after"))
+        return changed_fields(before, after, await self.names.keyed(after))
+
+    async def _again(self, name: str) -> None:
+        """Reads a contact again, as it is now."""
+        try:
+            self.contacts[name] = self.names.unmarked(await self.site.get(name))
+        except NotFound:
+            self.contacts.pop(name, None)
+
+    def _placed(self, operation: Row) -> Row:
+        """An operation with the contacts that earlier ones have created, as far as they are known."""
+        if not any(name.startswith(MADE) for name in (operation["target"] or "", *operation["sources"])):
+            return operation
+
+        def placed(name: str) -> str:
+            return self.made.get(name.removeprefix(MADE), name) if name.startswith(MADE) else name
+
+        target, sources = placed(operation["target"]), [placed(one) for one in operation["sources"]]
+        return {**operation, "target": target, "sources": sources}
+
+    # --- labels ---
+
+    async def label(self, *, all_of_them: bool = False) -> None:
+        """Puts on the labels that wait, in bulk: those of which there are enough for a job, or all."""
+        groups: dict[tuple[str, ...], list[Row]] = {}
+        for operation in self.to_label:
+            groups.setdefault(tuple(operation["labels"]), []).append(operation)
+        self.to_label = []
+        for labels, operations in groups.items():
+            for some in _parts(operations, LABELLED):
+                if len(some) < LABELLED and not all_of_them:
+                    self.to_label += some
+                else:
+                    await self._put_on(labels, some)
+
+    async def _put_on(self, labels: tuple[str, ...], operations: Sequence[Row]) -> None:
+        keys = await self.names.labels(labels)
+        self._write(intents=[Intent(one["operation"], one["target"]) for one in operations])
+        for one in await put_on(self.site, [(one, one["target"]) for one in operations], keys):
+            if one.problem is None:
+                self._done(one.operation, one.contact)
+            else:
+                self._not_done([one.operation], STALE, one.problem)
+        self.flush()
+
+    # --- what came of it ---
+
+    def _done(self, operation: Row, contact: Contact | None, before: int | None = None) -> None:
+        name = operation["operation"]
+        self.states[name] = DONE
+        if contact is not None:
+            contact = self.names.unmarked(contact)
+            self.contacts[contact.id] = contact
+            if operation["kind"] == "create":
+                self.made[name] = contact.id
+                self.own.add(contact.id)
+        self.outcomes.append(
+            Outcome(
+                name,
+                DONE,
+                contact.id if contact is not None else operation["target"],
+                contact.info.to_json() if contact is not None else None,
+                before,
+                contact.revision if contact is not None else None,
+                request_id.get(),
+            )
+        )
+        self.tried += 1
+        self._count(1)
+
+    def _not_done(self, operations: Sequence[Row], state: str, detail: str) -> None:
+        """Closes an operation that was not done, and holds those that would have come after it."""
+        for operation in operations:
+            self.states[operation["operation"]] = state
+            self.outcomes.append(Outcome(operation["operation"], state, request=request_id.get(), detail=detail))
+            state, detail = HELD, LATER
+        self.tried += 1
+        self.wrong += 1
+        self._count(len(operations))
+
+    def _count(self, operations: int) -> None:
+        self.seen += operations
+        self.progress(self.seen)
+        if len(self.outcomes) >= AT_ONCE or (self.outcomes and time.monotonic() - self.written > 0.5):
+            self.flush()
+
+    def flush(self) -> None:
+        """Writes the outcomes that wait."""
+        self._write()
+
+    def _write(self, *, intents: Sequence[Intent] = (), images: Sequence[Image] = ()) -> None:
+        self.journal.write(outcomes=self.outcomes, intents=intents, images=images)
+        self.outcomes.clear()
+        self.written = time.monotonic()
+
+
+def marker_of(journal: Journal) -> str:
+    """The name of the field that marks what is created by a journal: one of its own, so that runs do not meet."""
+    name = journal.fact("marker")
+    if name is None:
+        name = f"{MARKER} {uuid.uuid4().hex[:6]}"
+        journal.note("marker", name)
+    return name
+
+
+class Names:
+    """Keys of labels and custom fields by display name, found or made once.
+
+    Args:
+        site: the site.
+        marker: the name of the field that names the operation which created a contact or takes it away.
+    """
+
+    def __init__(self, site: ContactsSite, marker: str) -> None:
+        self._site = site
+        self._marker_name = marker
+        self._labels: dict[str, str] = {}
+        self._fields: dict[str, str] = {}
+        self._turn = anyio.Lock()
+        self._marker: str | None = None
+        self._is_marking = False
+
+    async def labels(self, names: Iterable[str]) -> tuple[str, ...]:
+        """The keys of labels; those that are missing are made."""
+        names = tuple(names)
+        if any(name not in self._labels for name in names):
+            async with self._turn:
+                if not self._labels:
+                    self._labels = {one.key: one.key for one in await all_labels(self._site)}
+                for name in names:
+                    if name not in self._labels:
+                        self._labels[name] = (await self._site.find_or_create_label(name)).key
+        return tuple(self._labels[name] for name in names)
+
+    async def marker(self) -> str:
+        """The key of the field that names the operation; made when it is missing."""
+        if self._marker is None or not self._is_marking:
+            async with self._turn:
+                if self._marker is None or not self._is_marking:
+                    self._marker = (await self._site.find_or_create_field(self._marker_name)).key
+                    self._site.mark_creates(self._marker)
+                    self._is_marking = True
+        return self._marker
+
+    def unmarked(self, contact: Contact) -> Contact:
+        """A contact without that field."""
+        if self._marker not in contact.info.extended:
+            return contact
+        rest = {key: value for key, value in contact.info.extended.items() if key != self._marker}
+        return contact.model_copy(update={"info": contact.info.model_copy(update={"extended": rest})})
+
+    async def known_marker(self) -> str | None:
+        """The key of that field, where the site has it."""
+        page = await self._site.list_fields(starts_with=self._marker_name)
+        self._marker = next((one.key for one in page.items if one.display_name == self._marker_name), None)
+        return self._marker
+
+    async def remove_marker(self) -> None:
+        """Takes that field off every contact, and off the site."""
+        key = await self.known_marker()
+        if key is not None:
+            await self._site.delete_field(key)
+
+    async def keyed(self, info: Info) -> Info:
+        """A plan's content as the site takes it: labels and custom fields by key."""
+        if any(name not in self._fields for name in info.extended):
+            async with self._turn:
+                if not self._fields:
+                    self._fields = {one.key: one.key for one in await all_fields(self._site)}
+                for name in info.extended:
+                    if name not in self._fields:
+                        self._fields[name] = (await self._site.find_or_create_field(name)).key
+        extended = {self._fields[name]: value for name, value in info.extended.items()}
+        return info.model_copy(update={"labels": await self.labels(info.labels), "extended": extended})
+
+
+def changed_fields(before: Info, after: Info, keyed: Info) -> Info:
+    """What an update sends to make one content the other: the fields that differ, but for labels.
+
+    Args:
+        before, after: contents.
+        keyed: the later one, as the site takes it.
+    """
+    changed = {name for name in Info.model_fields if getattr(before, name) != getattr(after, name)} - {"labels"}
+    if changed & {"first", "last"}:
+        changed |= {"first", "last"}
+    return Info(**{name: getattr(keyed, name) for name in changed})
+
+
+class Labelled(NamedTuple):
+    """An operation whose labels were put on, the contact where it is known, or why it was not done."""
+
+    operation: Row
+    contact: Contact | None
+    problem: str | None
+
+
+async def put_on(
+    site: ContactsSite, wanted: Sequence[tuple[Row, str]], keys: Sequence[str], *, off: bool = False
+) -> list[Labelled]:
+    """Puts labels on contacts, or takes them off, by one bulk job; what it did not reach, one by one.
+
+    Args:
+        site: the site.
+        wanted: operations with the contact that each is for.
+        keys: the labels' keys.
+        off: whether they are taken off.
+    """
+    ids = sorted({contact for _, contact in wanted})
+    if len(ids) > 1:
+        job_id = await site.bulk_label({"id": {"$in": ids}}, add=() if off else keys, remove=keys if off else ())
+        job = await finished(site, job_id)
+        if job.succeeded == len(ids) and not job.failed:
+            return [Labelled(operation, None, None) for operation, _ in wanted]
+    contacts: dict[str, Contact] = {}
+    problems: dict[str, str] = {}
+    for one in ids:
+        try:
+            contact = await site.get(one)
+            if contact.id != one:
+                problems[one] = "the contact was merged into another one since the plan was made"
+                continue
+            if any((key in contact.info.labels) == off for key in keys):
+                contact = await (site.unlabel(one, keys) if off else site.label(one, keys))
+            contacts[one] = contact
+        except NotFound:
+            problems[one] = "the contact is gone"
+    return [Labelled(operation, contacts.get(one), problems.get(one)) for operation, one in wanted]
+
+
+async def read_pages(site: ContactsSite, names: Iterable[str], at_once: int) -> dict[str, Contact]:
+    """Contacts by the id they are asked for, read by pages; what a page does not show, one by one.
+
+    Args:
+        site: the site.
+        names: ids.
+        at_once: how many are read side by side.
+    """
+    contacts: dict[str, Contact] = {}
+    wanted = sorted(names)
+    for some in _parts(wanted, MAX_PAGE):
+        page = await site.query({"id": {"$in": some}}, limit=len(some))
+        contacts |= {contact.id: contact for contact in page.items}
+
+    async def one_by_one(name: str) -> None:
+        with suppress(NotFound):
+            contacts[name] = await site.get(name)
+
+    await side_by_side(one_by_one, [name for name in wanted if name not in contacts], at_once)
+    return contacts
+
+
+async def find_marked(site: ContactsSite, key: str, operations: Sequence[str]) -> dict[str, Contact]:
+    """The contacts that operations have created, by the operation. Queries lag: it is looked long enough.
+
+    Args:
+        site: the site.
+        key: the custom field that names the operation.
+        operations: ids.
+    """
+    found: dict[str, Contact] = {}
+    asked = time.monotonic()
+    while True:
+        for some in _parts([one for one in operations if one not in found], BATCH):
+            page = await site.query({f"info.extendedFields.{key}": {"$in": list(some)}}, limit=MAX_PAGE)
+            found |= {str(one.info.extended[key]): one for one in page.items if key in one.info.extended}
+        if len(found) == len(operations) or time.monotonic() - asked >= site.lag:
+            return {operation: await site.get(one.id) for operation, one in found.items()}
+        await anyio.sleep(site.lag / 10)
+
+
+async def side_by_side(work: Callable[[Any], Awaitable[object]], items: Iterable[Any], at_once: int) -> None:
+    """Does the work on all items, so many of them at a time; an error ends it."""
+    queue = iter(items)
+
+    async def worker() -> None:
+        for item in queue:
+            await work(item)
+
+    try:
+        async with anyio.create_task_group() as group:
+            for _ in range(at_once):
+                group.start_soon(worker)
+    except BaseExceptionGroup as errors:
+        raise _first(errors) from None
+
+
+def _touched(operations: Iterable[Row]) -> list[str]:
+    """The contacts that are there already and that operations touch."""
+    names = {name for one in operations for name in (one["target"], *one["sources"]) if name}
+    return sorted(name for name in names if not name.startswith(MADE))
+
+
+def _parts(items: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
+    return (items[start : start + size] for start in range(0, len(items), size))
+
+
+def _first(errors: BaseExceptionGroup) -> BaseException:
+    """The first error of a group, however deep it stands."""
+    error: BaseException = errors
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error

@@ -1,0 +1,137 @@
+"""Matching new records against an index of known ones, and adding them to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import polars as pl
+
+from connectors.store.index import Index
+from transforms.match.blocking import blocking_keys
+from transforms.match.incremental import Known, alike, keys_table, place
+from transforms.match.matching import match
+from transforms.match.scoring import Model
+from transforms.match.term_frequency import Commonness, commonness, compared_values
+from transforms.normalise.records import Records
+from transforms.schema.errors import UsageError
+from transforms.schema.tables import (
+    ADDRESSES,
+    DATE_ORDERS,
+    EMAILS,
+    EXTRAS,
+    IDENTIFIERS,
+    LABELS,
+    PHONES,
+    RECORDS,
+    REJECTS,
+    REPAIRS,
+    conform,
+)
+
+_SCHEMAS = {
+    "records": RECORDS, "emails": EMAILS, "phones": PHONES, "addresses": ADDRESSES, "labels": LABELS, "extras": EXTRAS,
+    "identifiers": IDENTIFIERS, "repairs": REPAIRS, "date_orders": DATE_ORDERS, "rejects": REJECTS,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Indexed:
+    """What came of it.
+
+    Attributes:
+        clusters: the number of each record's cluster, by which the index knows it.
+        last: the last number that is taken; so many behind it as were asked for are free.
+        joined: pairs of known clusters that are one person; the lower number stays.
+        pairs: how many pairs were kept.
+    """
+
+    clusters: pl.Series
+    last: int
+    joined: Sequence[tuple[int, int]]
+    pairs: int
+
+
+def match_against(
+    index: Index, tables: Records, *, match_on: Sequence[str], region: str | None, spare: int = 0
+) -> Indexed:
+    """Finds out which known person each record is, or that it is a new one, and adds the records to the index.
+
+    Into an empty index go the records as they are matched among each other; their model judges all that come later.
+
+    Args:
+        index: the index.
+        tables: the records.
+        match_on: further columns that identify a person; the same ones each time.
+        region: the country of phones without a country code; the same one each time.
+        spare: so many numbers behind the last cluster are kept free, for rows that are no records.
+
+    Raises:
+        UsageError: the index was made with other columns or another region.
+        InputError: the index is damaged.
+    """
+    made_with = {"match_on": list(match_on), "region": region}
+    if not index.is_new and index.facts["made_with"] != made_with:
+        raise UsageError(f"The index {index.folder} was made with other settings: {_said(index.facts['made_with'])}.")
+    held = compared_values(tables)
+    keys, common = keys_table(blocking_keys(tables, held)), commonness(tables, held)
+    if index.is_new:
+        matches = match(tables, explain=False)
+        clusters = matches.clusters["cluster"].rank("dense").cast(pl.UInt32)
+        found = Indexed(clusters, clusters.n_unique(), [], len(matches.pairs))
+        shared, totals, model = common.shared, common.totals, matches.model
+    else:
+        pairs = alike(keys, index.keys(keys["key"]), records=index.facts["records"] + len(tables.records))
+        known = _known(index, index.with_their_clusters(pairs.filter("is_known")["left"]), common)
+        before = int(index.facts["clusters_to"])
+        placed = place(tables, known, pairs, first=before + 1)
+        last = before + placed.clusters.filter(placed.clusters > before).n_unique()
+        found = Indexed(placed.clusters, last, placed.joined, len(pairs))
+        shared, totals, model = known.common.shared, known.common.totals, known.model
+    index.add(
+        tables.tables(),
+        keys=keys,
+        clusters=found.clusters,
+        counts=_table(common.counts),
+        shared=_table({field: values.alias("value").to_frame() for field, values in shared.items()}),
+        joined=found.joined,
+        made_with=made_with,
+        clusters_to=found.last + spare,
+        totals=totals,
+        model=asdict(model),
+    )
+    return found
+
+
+def _known(index: Index, members: pl.DataFrame, new: Commonness) -> Known:
+    """What the index knows of these records, and how common the values are that they and the new ones have."""
+    held = index.tables(members["record"])
+    tables = Records(**{name: conform(held.get(name, pl.DataFrame()), schema) for name, schema in _SCHEMAS.items()})
+    known = commonness(tables, compared_values(tables))
+    wanted = pl.concat([_table(known.counts), _table(new.counts)]).select("field", "value").unique()
+    facts = index.facts
+    counts, shared = index.counts(wanted), index.shared()
+    common = Commonness(
+        facts["records"],
+        facts["totals"],
+        {field: counts.filter(pl.col("field") == field).select("value", "count") for field in new.counts},
+        {field: shared.filter(pl.col("field") == field)["value"] for field in new.shared},
+    )
+    return Known(members["record"], tables, members["cluster"], common.plus(new), _model(facts["model"]))
+
+
+def _table(by_field: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
+    """Tables of several fields as one, with the `field` before their columns."""
+    return pl.concat(table.select(pl.lit(field).alias("field"), pl.all()) for field, table in by_field.items())
+
+
+def _model(told: Mapping[str, Any]) -> Model:
+    tables = {kind: {name: tuple(shares) for name, shares in table.items()} for kind, table in told["tables"].items()}
+    return Model(tuple(told["fields"]), tables, told["expected"], told["records"])
+
+
+def _said(made_with: Mapping[str, Any]) -> str:
+    options = [f"--match-on {column!r}" for column in made_with["match_on"]]
+    options += [f"--region {made_with['region']}"] if made_with["region"] else []
+    return " ".join(options) or "without --match-on and --region"

@@ -1,0 +1,475 @@
+"""Undoing a run from its journal: what it created is deleted, what it changed put back, what it merged away made again.
+
+The site itself cannot take a merge back. A contact that was merged away is created anew from its image, with another
+id. What others have changed since is left as it is, with the reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import polars as pl
+
+from connectors.contacts import Contact, ContactsSite, all_labels
+from connectors.exports.guards import write_report_csv
+from connectors.store.journal import DONE, FAILED, OPEN, STALE, Intent, Journal, Outcome
+from connectors.store.memory import ENDED, HELD, PARTIAL
+from connectors.store.run_folder import Run
+from connectors.wix.transport import request_id
+from flows.engine.applying import BATCH, Names, changed_fields, find_marked, marker_of, put_on, read_pages, side_by_side
+from flows.engine.pipeline import UNDO_JOURNAL, waited
+from flows.engine.right_site import checked_journal, refuse_another_site, site_held
+from flows.settings import Settings
+from flows.sites import memory_of, opened
+from transforms.plan.planning import MADE
+from transforms.plan.survivorship import fingerprint
+from transforms.schema.errors import (
+    AlreadyChanged,
+    Denied,
+    NotFound,
+    RunError,
+    SiteError,
+    TooManyCalls,
+    Unanswered,
+    Unavailable,
+)
+from transforms.schema.ids import short_id
+from transforms.schema.tables import UNDO, Info
+
+CHANGED = "it was changed by somebody else since"
+GONE = "it is gone"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of an undo: `delete` a created contact, `restore` a changed one, take labels off, or `recreate` one.
+
+    Attributes:
+        name: the step's id; the same each time.
+        cluster: whose it is.
+        kind: what is done.
+        contact: the contact it is done to; for `recreate` the id it had.
+        expected: the content the contact must have, else somebody has changed it.
+        image: the content it gets.
+        labels: keys of labels that are taken off.
+    """
+
+    name: str
+    cluster: str
+    kind: str
+    contact: str
+    expected: Info | None
+    image: Info | None
+    labels: tuple[str, ...] = ()
+
+
+@dataclass
+class Undo:
+    """What an undo would do, cluster by cluster, and what it would leave, with the reason.
+
+    `marker` is the name of the field that the run has marked contacts with; `whole`, whether all of the run is undone.
+    """
+
+    steps: dict[str, list[Step]]
+    marker: str
+    whole: bool
+    left: dict[str, str] = field(default_factory=dict)
+
+    def count(self, kind: str) -> int:
+        """How many steps of a kind there are to do."""
+        todo = (step for cluster, steps in self.steps.items() if cluster not in self.left for step in steps)
+        return sum(step.kind == kind for step in todo)
+
+    def text(self) -> str:
+        """For a terminal."""
+        lines = [
+            f"  - delete   {self.count('delete'):>7,} contacts that the run created",
+            f"  ~ restore  {self.count('restore'):>7,} contacts that it changed",
+            f"  + recreate {self.count('recreate'):>7,} contacts that it merged away, under new ids",
+            f"  # unlabel  {self.count('unlabel'):>7,} contacts",
+        ]
+        if self.left:
+            lines.append(f"  = leave    {len(self.left):>7,} people as they are")
+            lines += [f"      {cluster}: {reason}" for cluster, reason in list(self.left.items())[:5]]
+            if len(self.left) > 5:
+                lines.append(f"      … and {len(self.left) - 5:,} more in undo.csv")
+        return "\n".join(lines)
+
+
+def undo_steps(run: Run, journal: Journal, labels: Mapping[str, str], *, only: Sequence[str] = ()) -> Undo:
+    """The steps that undo what is done of a run, the last cluster first.
+
+    Args:
+        run: an applied run.
+        journal: its journal.
+        labels: keys of the site's labels by display name.
+        only: clusters to undo; all where empty.
+
+    Raises:
+        RunError: an operation is still open, so that nobody knows yet whether it was done.
+    """
+    entries = {row["operation"]: row for row in journal.entries().iter_rows(named=True)}
+    if any(one["state"] == OPEN for one in entries.values()):
+        raise RunError(f"An operation is still open. First let apply find out about it: onefold apply {run.folder}")
+    plan = run.table("plan").filter(pl.col("state") == "auto")
+    steps: dict[str, list[Step]] = {}
+    for cluster, operations in plan.group_by("cluster", maintain_order=True):
+        name = str(cluster[0])
+        done = [
+            {**row, "entry": entries[row["operation"]]}
+            for row in operations.iter_rows(named=True)
+            if entries.get(row["operation"], {}).get("state") == DONE
+        ]
+        if done and (not only or name in only):
+            images = {one: Contact.model_validate_json(text) for one, text in journal.images(name).items()}
+            steps[name] = list(_steps(name, done, images, labels))
+    return Undo(dict(reversed(steps.items())), marker_of(journal), not only)
+
+
+def _steps(
+    cluster: str, done: Sequence[Mapping[str, Any]], images: Mapping[str, Contact], labels: Mapping[str, str]
+) -> Iterator[Step]:
+    """The steps that undo one cluster's operations."""
+
+    def step(kind: str, contact: str, **more: Any) -> Step:  # noqa: ANN401 - the fields of a step
+        return Step(short_id("undo", cluster, kind, contact), cluster, kind, contact, **more)
+
+    target = str(done[-1]["entry"]["contact"])
+    created = {str(one["entry"]["contact"]): one for one in done if one["kind"] == "create"}
+    gone = {name for one in done for name in one["sources"]}
+    added = tuple(labels[name] for one in done if one["kind"] == "label" for name in one["labels"] if name in labels)
+    contents = [
+        Info.model_validate_json(one["entry"]["after"])
+        for one in done
+        if one["entry"]["after"] and one["entry"]["contact"] == target
+    ]
+    now = contents[-1] if contents else images[target].info
+    now = now.model_copy(update={"labels": tuple(dict.fromkeys([*now.labels, *added]))})
+    for name, one in created.items():  # those that are still there: merged away ones are part of another by now
+        if name != target and MADE + str(one["operation"]) not in gone:
+            yield step("delete", name, expected=Info.model_validate_json(one["entry"]["after"]), image=None)
+    if target in created:
+        yield step("delete", target, expected=now, image=None)
+    else:
+        before = images[target].info
+        if not is_same(now.model_copy(update={"labels": before.labels}), before, None):
+            yield step("restore", target, expected=now, image=before)
+        extra = tuple(key for key in now.labels if key not in before.labels)
+        if extra:
+            yield step("unlabel", target, expected=now, image=before, labels=extra)
+    for name in sorted(gone):
+        if not name.startswith(MADE):
+            yield step("recreate", name, expected=None, image=images[name].info)
+
+
+async def look(undo: Undo, site: ContactsSite, states: Mapping[str, str], *, at_once: int) -> None:
+    """Finds out which clusters somebody has changed since: they are left.
+
+    Args:
+        undo: the steps.
+        site: the site.
+        states: the states of the steps that were begun before: their people are not looked at again.
+        at_once: contacts that are read side by side.
+    """
+    marker = await Names(site, undo.marker).known_marker()
+    begun = {step.cluster for steps in undo.steps.values() for step in steps if states.get(step.name) in (DONE, OPEN)}
+    wanted = [
+        step
+        for cluster, steps in undo.steps.items()
+        if cluster not in begun
+        for step in steps
+        if step.expected is not None
+    ]
+    contacts = await read_pages(site, {step.contact for step in wanted}, at_once)
+    for step in wanted:
+        contact = contacts.get(step.contact)
+        if contact is None or contact.id != step.contact:
+            undo.left[step.cluster] = f"{step.contact}: {GONE}"
+        elif step.expected is not None and not is_same(contact.info, step.expected, marker):
+            undo.left[step.cluster] = f"{step.contact}: {CHANGED}"
+
+
+def is_same(one: Info, other: Info, marker: str | None) -> bool:
+    """Whether two contents are the same, but for the order of labels and the field that marks a create."""
+
+    def told(info: Info) -> Info:
+        rest = {key: value for key, value in info.extended.items() if key != marker}
+        phones = tuple(phone.with_e164(None) for phone in info.phones)
+        return info.model_copy(update={"labels": tuple(sorted(info.labels)), "extended": rest, "phones": phones})
+
+    return told(one) == told(other)
+
+
+async def carry_out(
+    undo: Undo,
+    site: ContactsSite,
+    journal: Journal,
+    *,
+    at_once: int,
+    stopped: Callable[[], bool] = lambda: False,
+    progress: Callable[[int], None] = lambda _: None,
+) -> None:
+    """Does the steps of an undo, through its own journal; repeated, it goes on where it was interrupted.
+
+    Args:
+        undo: the steps, after `look`.
+        site: the site.
+        journal: the undo's own journal.
+        at_once: clusters that are dealt with side by side.
+        stopped: asked before each cluster whether to stop.
+        progress: called with the number of clusters dealt with.
+
+    Raises:
+        Denied, TooManyCalls, Unavailable: the site takes no calls now; undoing again goes on from here.
+    """
+    work = _Undoing(site, journal, undo, stopped, progress)
+    await work.settle()
+    todo = [cluster for cluster in undo.steps if cluster not in undo.left]
+    for start in range(0, len(todo), BATCH):
+        await work.batch(todo[start : start + BATCH], at_once)
+    if OPEN not in journal.states().values() and not stopped():
+        await work.names.remove_marker()
+        if undo.whole and not undo.left:
+            await Names(site, undo.marker).remove_marker()
+
+
+@dataclass
+class _Undoing:
+    site: ContactsSite
+    journal: Journal
+    undo: Undo
+    stopped: Callable[[], bool]
+    progress: Callable[[int], None]
+    names: Names = field(init=False)
+    states: dict[str, str] = field(init=False)
+    marker: str | None = None
+    count: int = 0
+
+    def __post_init__(self) -> None:
+        self.names = Names(self.site, marker_of(self.journal))
+        self.states = self.journal.states()
+
+    async def settle(self) -> None:
+        """Asks the site about steps that were left open."""
+        self.marker = await Names(self.site, self.undo.marker).known_marker()
+        every = [step for steps in self.undo.steps.values() for step in steps if self.states.get(step.name) == OPEN]
+        names = [step.name for step in every if step.kind == "recreate"]
+        made = await find_marked(self.site, await self.names.marker(), names) if names else {}
+        for step in every:
+            contact: Contact | None = made.get(step.name)
+            is_done = contact is not None
+            if step.kind != "recreate":
+                contact = await self._now(step.contact)
+                is_done = (
+                    contact is None
+                    if step.kind == "delete"
+                    else step.kind == "restore" and contact is not None and _is_restored(contact, step)
+                )
+            if is_done:
+                self._close(step, DONE, contact)
+            else:
+                self.states.pop(step.name)
+
+    async def _now(self, name: str) -> Contact | None:
+        try:
+            contact = await self.site.get(name)
+        except NotFound:
+            return None
+        return contact if contact.id == name else None
+
+    async def batch(self, clusters: Sequence[str], at_once: int) -> None:
+        """Undoes clusters side by side; the labels of all at the end."""
+        steps = [step for cluster in clusters for step in self.undo.steps[cluster]]
+        left = [step for step in steps if self.states.get(step.name) != DONE]
+        if any(step.kind == "recreate" for step in left):
+            await self.names.marker()
+        self.journal.write(intents=[Intent(step.name, step.contact) for step in left])
+        await side_by_side(self._cluster, clusters, at_once)
+        groups: dict[tuple[str, ...], list[Step]] = {}
+        for step in left:
+            if step.kind == "unlabel" and self.states.get(step.name) is None and step.cluster not in self.undo.left:
+                groups.setdefault(step.labels, []).append(step)
+        for labels, some in groups.items():
+            wanted = [({"step": step}, step.contact) for step in some]
+            for one in await put_on(self.site, wanted, labels, off=True):
+                state = DONE if one.problem is None else STALE
+                self._close(one.operation["step"], state, one.contact, one.problem or "")
+
+    async def _cluster(self, cluster: str) -> None:
+        if self.stopped():
+            return
+        for step in self.undo.steps[cluster]:
+            if self.states.get(step.name) == DONE or step.kind == "unlabel":
+                continue
+            try:
+                contact = await self._do(step)
+            except Unanswered:
+                self.undo.left[cluster] = f"{step.contact}: the answer was lost; undo again asks the site about it"
+                return
+            except (Denied, TooManyCalls, Unavailable):
+                raise
+            except SiteError as error:
+                detail = CHANGED if isinstance(error, AlreadyChanged) else f"{error.code}: {error}"
+                self.undo.left[cluster] = f"{step.contact}: {detail}"
+                self._close(step, STALE if isinstance(error, AlreadyChanged) else FAILED, None, detail)
+                return
+            self._close(step, DONE, contact)
+        self.count += 1
+        self.progress(self.count)
+
+    async def _do(self, step: Step) -> Contact | None:
+        """Does a step; returns the contact it leaves."""
+        if step.kind == "recreate":
+            assert step.image is not None
+            extended = {**step.image.extended, await self.names.marker(): step.name}
+            info = step.image.model_copy(update={"extended": extended})
+            return await self.site.create(info, allow_duplicates=True)
+        contact = await self._now(step.contact)
+        if contact is None:
+            raise NotFound("CONTACT_NOT_FOUND", GONE)
+        if step.expected is not None and not is_same(contact.info, step.expected, self.marker):
+            raise AlreadyChanged("CONTACT_ALREADY_CHANGED", CHANGED)
+        if step.kind == "delete":
+            await self.site.delete(contact.id)
+            return contact
+        assert step.image is not None
+        cleared = {key: "" for key in contact.info.extended if key not in step.image.extended}
+        keyed = step.image.model_copy(update={"extended": {**cleared, **step.image.extended}})
+        patch = changed_fields(contact.info, step.image, keyed)
+        return await self.site.update(contact.id, contact.revision, patch, allow_duplicates=True)
+
+    def _close(self, step: Step, state: str, contact: Contact | None, detail: str = "") -> None:
+        self.states[step.name] = state
+        made = contact.id if contact is not None and step.kind == "recreate" else step.contact
+        after = contact.info.to_json() if contact is not None else None
+        revision = contact.revision if contact is not None else None
+        outcome = Outcome(step.name, state, made, after, None, revision, request_id.get(), detail)
+        self.journal.write(outcomes=[outcome])
+
+
+def _is_restored(contact: Contact, step: Step) -> bool:
+    if step.image is None:
+        return False
+    return is_same(contact.info.model_copy(update={"labels": step.image.labels}), step.image, None)
+
+
+def undone_table(undo: Undo, journal: Journal) -> pl.DataFrame:
+    """What came of an undo: `UNDO`."""
+    entries = {row["operation"]: row for row in journal.entries().iter_rows(named=True)}
+    rows = []
+    for cluster, steps in undo.steps.items():
+        for step in steps:
+            entry = entries.get(step.name, {})
+            state = entry.get("state") if entry.get("state") == DONE else "left"
+            now = entry.get("contact") if state == DONE and step.kind != "delete" else None
+            detail = "" if state == DONE else undo.left.get(cluster) or entry.get("detail") or ""
+            rows.append((cluster, step.kind, step.contact, now, state, detail, entry.get("closed")))
+    return pl.DataFrame(rows, schema=dict(UNDO), orient="row")
+
+
+def remember_undone(run: Run, settings: Settings, undone: pl.DataFrame) -> None:
+    """Remembers that what was undone is left to people: the next plan does not do it again by itself."""
+    states = undone.group_by("cluster").agg(done=(pl.col("outcome") == DONE).all())
+    clusters = states.filter("done")["cluster"].implode()
+    records = run.table("clusters").filter(pl.col("cluster").is_in(clusters))
+    known = run.table("fingerprints").join(records, on="record_id", how="semi")
+    decisions = dict.fromkeys(known["fingerprint"], HELD)
+    contents = dict(run.table("contacts").iter_rows())
+    scope = run.facts()["scope"]
+    made = undone.filter(pl.col("kind") == "recreate", pl.col("outcome") == DONE)
+    for old, new in made.select("contact", "now").iter_rows():
+        content = fingerprint(Info.model_validate_json(contents[old]))
+        decisions[short_id(scope, new, content)] = HELD
+    memory_of(settings).remember(decisions, {})
+
+
+def prepared(run: Run, settings: Settings, *, only: Sequence[str] = ()) -> Undo:
+    """What undoing a run would do to its site as it is now. Nothing is changed.
+
+    Args:
+        run: an applied run.
+        settings: the settings the run was planned with.
+        only: clusters to undo; all where empty.
+
+    Raises:
+        RunError: nothing of the run was applied, or an operation is still open.
+    """
+    path = checked_journal(run, settings)
+
+    async def looked_at() -> Undo:
+        async with opened(settings) as site:
+            labels = {one.display_name: one.key for one in await all_labels(site)}
+            with Journal(path) as done:
+                await refuse_another_site(run, site, done)
+                undo = undo_steps(run, done, labels, only=only)
+            begun: dict[str, str] = {}
+            if (run.folder / UNDO_JOURNAL).exists():
+                with Journal(run.folder / UNDO_JOURNAL) as own:
+                    begun = own.states()
+            await look(undo, site, begun, at_once=settings.apply.concurrency)
+            return undo
+
+    return waited(looked_at())
+
+
+def undo_run(
+    run: Run,
+    settings: Settings,
+    undo: Undo,
+    *,
+    over_budget: bool = False,
+    wait: bool = False,
+    stopped: Callable[[], bool] = lambda: False,
+    progress: Callable[[int], None] = lambda _: None,
+) -> dict[str, Any]:
+    """Undoes a run and writes `undo.csv`. Returns the summary.
+
+    Args:
+        run: an applied run.
+        settings: the settings the run was planned with.
+        undo: what `prepared` found.
+        over_budget: whether more contacts are deleted than the settings allow.
+        wait: whether to wait for a run that is at work on the site.
+        stopped: asked before each cluster whether to stop.
+        progress: called with the number of clusters dealt with.
+
+    Raises:
+        RunError: it would delete more contacts than the settings allow.
+        Busy: another process is at work on the run or its site.
+    """
+    most, deletes = settings.apply.max_deletes, undo.count("delete")
+    if most is not None and deletes > most and not over_budget:
+        raise RunError(
+            f"This would delete {deletes:,} contacts, and [apply] max_deletes allows {most:,}. To do it: --over-budget"
+        )
+
+    async def carried_out(own: Journal) -> None:
+        async with opened(settings) as site:
+            await carry_out(undo, site, own, at_once=settings.apply.concurrency, stopped=stopped, progress=progress)
+
+    path = checked_journal(run, settings)
+    with (
+        site_held(settings, by=f"the undo of run {run.name}", wait=wait),
+        Journal(path, writing=True),
+        Journal(run.folder / UNDO_JOURNAL, writing=True) as own,
+    ):
+        try:
+            waited(carried_out(own))
+        finally:
+            table = undone_table(undo, own)
+            write_report_csv(table, run.folder / "undo.csv")
+            remember_undone(run, settings, table)
+        memory_of(settings).leave(run.id, ENDED if undo.whole and not stopped() else PARTIAL)
+    done = table.filter(pl.col("outcome") == DONE)
+    kinds = dict(done["kind"].value_counts().iter_rows())
+    return {
+        "run": str(run.folder),
+        "deleted": kinds.get("delete", 0),
+        "restored": kinds.get("restore", 0),
+        "recreated": kinds.get("recreate", 0),
+        "unlabelled": kinds.get("unlabel", 0),
+        "left": table.filter(pl.col("outcome") != DONE)["cluster"].n_unique(),
+        "report": str(run.folder / "undo.csv"),
+    }

@@ -1,0 +1,1 @@
+"""From records to clusters: candidate pairs, comparison levels, match weights, clusters."""

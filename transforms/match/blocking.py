@@ -1,0 +1,248 @@
+"""Which pairs are worth comparing: records that share at least one telling key."""
+
+from __future__ import annotations
+
+import math
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import reduce
+from itertools import pairwise
+from operator import add
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+import polars as pl
+
+from transforms.columns.coding import Numbers, begins, coded, hashed
+from transforms.match.term_frequency import Held
+from transforms.normalise.records import Records
+
+T = TypeVar("T")
+
+MAX_BLOCK = 60
+"""A key held by more records than this says nothing about identity. One a cluster could hold is well below it."""
+
+RULES = (
+    "email", "email name", "phone", "name", "joined name", "initial, surname and company", "first name and company",
+    "surname, initial and title", "first name and birth", "surname and birth", "birth and postcode",
+    "surname and postcode", "first name and postcode", "first name and street", "surname and street",
+    "surname, initial and city", "house", "identifier",
+)  # fmt: skip
+"""What two records may have the same of, to be compared."""
+LESS_TELLING = {"surname, initial and title": 0.4, "joined name": 0.3, "email name": 0.4, "phone": 0.5}
+"""Keys that strangers share more often: of these only blocks of this part of the size are looked at."""
+ALONE = 8
+"""A key held by more records than this says too little alone: a pair must share another one as well."""
+TELLING = {"email", "identifier"}
+"""Keys that say enough alone, however many hold them."""
+PAIRS_AT_ONCE = 30_000_000
+"""Pairs of the same key that are held at once: memory does not grow with their number."""
+RULE_BITS = 5
+"""Bits that tell the rules apart."""
+ENOUGH = 31
+"""The bit beside those of the rules that says that one of them is enough alone."""
+
+
+class Blocks(NamedTuple):
+    """Records that share a key of a rule: one row a key, its holders in order. All these keys have equally many."""
+
+    rule: str
+    held: Numbers
+
+    @property
+    def says_enough(self) -> bool:
+        """Whether two records that share one of these keys, and no other, are worth comparing."""
+        return self.rule in TELLING or self.held.shape[1] <= ALONE
+
+    @property
+    def pairs(self) -> int:
+        """How many pairs of records share one of these keys."""
+        keys, size = self.held.shape
+        return int(keys * size * (size - 1) // 2)
+
+
+def blocking_keys(tables: Records, held: Mapping[str, Held]) -> Iterator[tuple[str, pl.DataFrame]]:
+    """Every record's blocking keys: values in which two records of one person rarely all differ.
+
+    Args:
+        tables: the records.
+        held: their values.
+
+    Returns:
+        For each rule its name, and `record` (u32), `key` (u64), each key once a record.
+    """
+    yield from zip(RULES, _for_each_rule(tables, held, lambda _, keys: keys), strict=True)
+
+
+def shared_keys(tables: Records, held: Mapping[str, Held]) -> list[Blocks]:
+    """Who shares a key that is worth looking at, see `blocks`."""
+    found = _for_each_rule(tables, held, lambda rule, keys: blocks([(rule, keys)]))
+    return [one for several in found for one in several]
+
+
+def _for_each_rule(tables: Records, held: Mapping[str, Held], work: Callable[[str, pl.DataFrame], T]) -> Iterator[T]:
+    """What `work` makes of the keys of each rule, on all cores.
+
+    A key is the sum of its parts' hashes; a part is hashed once a different value.
+    """
+    everyone, homes = tables.records["record"], tables.addresses["record"]
+    values = {field: told.values for field, told in held.items()} | {"title": coded(tables.records["title_key"])}
+    street = tables.addresses["street_key"]
+    places = {
+        "house": street.str.extract(r"(\d+)"),
+        "street": street.str.extract(r"([a-z]{4,})"),
+        "postcode": tables.addresses["postal_key"],
+        "city": tables.addresses["city_key"],
+    }
+    places = {name: _hashed(name, texts) for name, texts in places.items()}
+
+    def part(field: str, size: int | None = None, *, of: pl.Series = everyone) -> pl.Series:
+        """The hashes of a single field of these records, or of so many first letters of it."""
+        code, different = values[field]
+        hashes = _hashed(field, different if size is None else different.str.head(size))
+        return hashes.gather(code if of is everyone else code.gather(of))
+
+    def at_home(*parts: tuple[str, int | None], beside: Sequence[str]) -> pl.Series:
+        return _sum(*(part(*one, of=homes) for one in parts), *(places[name] for name in beside))
+
+    def named() -> pl.Series:
+        """First and last name, whichever is which; where one of them is missing, the other twice."""
+        last = part("last")
+        first = _hashed("last", values["first"].different).gather(values["first"].code)
+        both = pl.DataFrame({"first": first, "last": last})
+        return both.select(pl.coalesce("first", "last") + pl.coalesce("last", "first")).to_series()
+
+    def joined() -> pl.Series:
+        texts = (values[field].different.gather(values[field].code) for field in ("first", "last"))
+        return _hashed("name", pl.select(pl.concat_str(*texts).str.head(14)).to_series())
+
+    def mailboxes() -> pl.Series:
+        """What stands before the `@`, where that may be a person's and is long enough to tell."""
+        local = values["email"].different.str.splitn("@", 2).struct[0]
+        hashes = _hashed("email", local).set(local.str.len_chars() < 6, None).gather(values["email"].code)
+        return hashes.set(tables.emails.drop_nulls("match_key")["role"], None)
+
+    rules: dict[str, tuple[pl.Series, Callable[[], pl.Series]]] = {
+        "email": (held["email"].record, lambda: values["email"].each(lambda one: _hashed("email", one))),
+        "email name": (held["email"].record, mailboxes),
+        "phone": (
+            held["phone"].record,
+            lambda: values["phone"].each(lambda one: _hashed("phone", one.str.strip_prefix("+").str.tail(8))),
+        ),
+        "name": (everyone, named),
+        "joined name": (everyone, joined),
+        "initial, surname and company": (everyone, lambda: _sum(part("first", 1), part("last"), part("company"))),
+        "first name and company": (everyone, lambda: _sum(part("first"), part("company"))),
+        "surname, initial and title": (everyone, lambda: _sum(part("last"), part("first", 1), part("title"))),
+        "first name and birth": (everyone, lambda: _sum(part("first", 3), part("birth"))),
+        "surname and birth": (everyone, lambda: _sum(part("last", 3), part("birth"))),
+        "birth and postcode": (homes, lambda: at_home(("birth", None), beside=["postcode"])),
+        "surname and postcode": (homes, lambda: at_home(("last", 4), beside=["postcode"])),
+        "first name and postcode": (homes, lambda: at_home(("first", 4), beside=["postcode"])),
+        "first name and street": (homes, lambda: at_home(("first", 3), beside=["house", "street"])),
+        "surname and street": (homes, lambda: at_home(("last", 3), beside=["house", "street"])),
+        "surname, initial and city": (homes, lambda: at_home(("last", None), ("first", 1), beside=["city"])),
+        "house": (homes, lambda: at_home(beside=["house", "street", "postcode"])),
+        "identifier": (
+            tables.identifiers["record"],
+            lambda: _sum(*(_hashed(name, tables.identifiers[name]) for name in ("name", "value"))),
+        ),
+    }
+
+    def done(rule: str) -> T:
+        record, key = rules[rule]
+        keys = pl.DataFrame({"record": record, "key": key()}).drop_nulls("key")
+        several = record is not everyone and (keys["record"] == keys["record"].shift(1)).any()
+        return work(rule, keys.unique() if several else keys)
+
+    with ThreadPoolExecutor(pl.thread_pool_size()) as threads:
+        yield from threads.map(done, RULES)
+
+
+def _hashed(kind: str, texts: pl.Series) -> pl.Series:
+    """Numbers (u64) for texts of a kind: others than for the same texts of another kind."""
+    return hashed(texts, zlib.crc32(kind.encode()))
+
+
+def _sum(*parts: pl.Series) -> pl.Series:
+    return reduce(add, parts)
+
+
+def largest(rule: str) -> int:
+    """The most records that may hold a key of this rule: one that more hold says nothing."""
+    return max(2, round(MAX_BLOCK * LESS_TELLING.get(rule, 1)))
+
+
+def blocks(keys: Iterable[tuple[str, pl.DataFrame]]) -> list[Blocks]:
+    """Who shares a key that is worth looking at: one that two or more hold, but not too many.
+
+    Args:
+        keys: as `blocking_keys` returns them.
+    """
+    return [Blocks(rule, held) for rule, frame in keys for held in _held(frame, largest(rule))]
+
+
+def _held(keys: pl.DataFrame, most: int) -> Iterator[Numbers]:
+    """The records that share a key (`record`, `key`), in order, by how many those are.
+
+    A record stands in place of the last bits of its key, so that both are sorted at once.
+    """
+    record = keys["record"].to_numpy().astype(np.uint64)
+    bits = np.uint64(int(record.max(initial=0)).bit_length())
+    both = pl.Series(keys["key"].to_numpy() >> bits << bits | record).sort().to_numpy()
+    key, record = both >> bits, (both & ((np.uint64(1) << bits) - np.uint64(1))).astype(np.uint32)
+    first = np.flatnonzero(begins(key))
+    size = np.diff(first, append=len(key))
+    shared = (size >= 2) & (size <= most)
+    first, size = first[shared], size[shared]
+    for count in np.unique(size):
+        yield record[first[size == count][:, None] + np.arange(count)]
+
+
+def candidate_pairs(shared: Sequence[Blocks], *, records: int, at_once: int = PAIRS_AT_ONCE) -> pl.DataFrame:
+    """Pairs of records that share a key that says enough alone, or several.
+
+    Args:
+        shared: as `blocks` returns it.
+        records: how many records there are; their numbers are below that.
+        at_once: how many pairs of the same key are held at once; it makes no difference to what is found.
+
+    Returns:
+        `left`, `right` (u32, left < right), each pair once, in order, with the bits of the `rules` it shares keys of.
+    """
+    parts = max(1, math.ceil(sum(one.pairs for one in shared) / at_once))
+    bounds = [records * part // parts for part in range(parts + 1)]
+    return pl.concat(_pairs(shared, low, high, records) for low, high in pairwise(bounds))
+
+
+def _pairs(shared: Sequence[Blocks], low: int, high: int, records: int) -> pl.DataFrame:
+    """The pairs whose left record is at least `low` and below `high`.
+
+    A pair and its rule are one number while they are collected: both records in as many bits as the largest takes, the
+    rule, and whether that says enough. Sorted, what is the same pair stands together.
+    """
+    width, below = records.bit_length(), RULE_BITS + 1
+    numbers = [np.empty(0, dtype=np.uint64)]
+    for some in shared:
+        one, other = np.triu_indices(some.held.shape[1], k=1)
+        whole = some.held.astype(np.uint64) << np.uint64(below)
+        told = RULES.index(some.rule) << 1 | some.says_enough
+        pairs = whole[:, one] << np.uint64(width) | whole[:, other] | np.uint64(told)
+        within = (some.held >= low) & (some.held < high)
+        numbers.append(pairs.ravel() if within.all() else pairs[within[:, one]])
+    found = pl.Series(np.concatenate(numbers)).sort().to_numpy()
+    pair, rule = found >> np.uint64(below), (found >> np.uint64(1)).astype(np.uint32) & np.uint32((1 << RULE_BITS) - 1)
+    first = np.flatnonzero(begins(pair))
+    enough = (found & np.uint64(1)).astype(np.uint32) << np.uint32(ENOUGH)
+    rules = np.left_shift(np.uint32(1), rule) | enough
+    rules = np.bitwise_or.reduceat(rules, first) if len(first) else rules
+    kept = np.bitwise_count(rules) > 1  # another rule, or that this one says enough
+    pair, rules = pair[first[kept]], rules[kept]
+    return pl.DataFrame(
+        {
+            "left": (pair >> np.uint64(width)).astype(np.uint32),
+            "right": (pair & np.uint64((1 << width) - 1)).astype(np.uint32),
+            "rules": rules & np.uint32((1 << ENOUGH) - 1),
+        }
+    )

@@ -1,0 +1,338 @@
+"""Which records are one person: pairs joined strongest first, and what must not be joined kept apart."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+import polars as pl
+
+from transforms.normalise.records import Records
+from transforms.schema.ids import short_id
+from transforms.schema.tables import CLUSTERS, conform
+
+CONTRADICTED = 0.01
+"""Two records less likely than this to be one person are never in one cluster, whatever lies between them."""
+MOST_NAMES_OF_AN_ID = 2
+"""Different names under one id of a source, up to which it is the account of these people; beyond it, it is no id."""
+TELLING = {"email": 3, "phone": 2, "birth": 2, "address": 3, "company": 2}
+"""From this level on, a field other than the name supports a match; without any, a name alone never joins."""
+
+
+THE_SAME = {"email": 5, "phone": 3, "birth": 3, "address": 5}
+"""The same where middle names differ: a number or a date that is only similar is then as likely a sister's."""
+
+
+def supported(pairs: pl.DataFrame) -> pl.Expr:
+    """Whether something beside the names agrees: an address, a company, a birth date, an identifier …"""
+    identifiers = _identifiers(pairs)
+
+    def agree(levels: Mapping[str, int], of_identifier: int) -> pl.Expr:
+        own = [pl.col(f"level_{field}") >= level for field, level in levels.items()]
+        return pl.any_horizontal(*own, *[pl.col(name) >= of_identifier for name in identifiers])
+
+    return agree(TELLING, 2) & ((pl.col("level_middle") != 1) | agree(THE_SAME, 3))
+
+
+def contradicted(pairs: pl.DataFrame) -> pl.Expr:
+    """Whether two records cannot be one person: very unlikely, with another name, generation or birth date.
+
+    Another e-mail, phone or address is no contradiction: a person can have several.
+    """
+    differing = [pl.col(f"level_{field}") == 1 for field in ("first", "suffix", "birth")]
+    differing += [pl.col(name) == 1 for name in _identifiers(pairs)]
+    return pl.any_horizontal(differing) & (pl.col("probability") < CONTRADICTED)
+
+
+def _identifiers(pairs: pl.DataFrame) -> list[str]:
+    known = {f"level_{field}" for field in ("first", "middle", "last", "suffix", "title", *TELLING)}
+    return [name for name in pairs.columns if name.startswith("level_") and name not in known]
+
+
+def components(edges: pl.DataFrame, records: int) -> pl.Series:
+    """The connected component of each record under these edges (`left`, `right`), called by its first record.
+
+    Each record takes over the lowest name it sees, until both ends of every edge have one name.
+    """
+    left, right = edges["left"].to_numpy(), edges["right"].to_numpy()
+    name = np.arange(records, dtype=np.uint32)
+    while (name[left] != name[right]).any():
+        lowest = np.minimum(name[left], name[right])
+        for end in (left, right):
+            np.minimum.at(name, name[end], lowest)
+        while (name[name] != name).any():
+            name = name[name]
+    return pl.Series("component", name)
+
+
+def missing_pairs(pairs: pl.DataFrame, group: pl.Series, *, most: int = 40) -> pl.DataFrame:
+    """Pairs inside a would-be cluster that were no candidates: they may contradict the others.
+
+    Args:
+        pairs: scored pairs.
+        group: the would-be cluster of each record.
+        most: would-be clusters of more records than this are left as they are.
+
+    Returns:
+        `left`, `right`.
+    """
+    sizes = np.bincount(group.to_numpy())[group.to_numpy()]
+    groups = group.alias("component").to_frame().with_row_index("record").filter((sizes >= 3) & (sizes <= most))
+    inner = groups.join(groups, on="component", suffix="_other").filter(pl.col("record") < pl.col("record_other"))
+    wanted = inner.select(left="record", right="record_other")
+    return wanted.join(pairs, on=["left", "right"], how="anti")
+
+
+def cluster(
+    pairs: pl.DataFrame,
+    tables: Records,
+    *,
+    auto: float,
+    decided: Iterable[tuple[int, int]] = (),
+    told: Iterable[tuple[int, int]] = (),
+    apart: Iterable[tuple[int, int]] = (),
+    cap: int = 200,
+    named: bool = True,
+    before: pl.DataFrame | None = None,
+) -> pl.DataFrame:
+    """Every record with its cluster.
+
+    What people decided comes first. Rows with the same id in the same source and the same name are one person, and so
+    are those of which it is known. Then pairs join from the most to the least certain. A
+    join is refused when the two sides hold a contradicted pair, or two members of the site, or would together exceed
+    the cap.
+
+    Args:
+        pairs: scored pairs (`left`, `right`, `probability`, levels).
+        tables: the records; each one is in the result.
+        auto: the probability from which a pair joins.
+        decided: pairs of records that people say are one person.
+        told: pairs of records known to be one person by what their source or an earlier run says.
+        apart: pairs of records that people say are not one person: no cluster holds both.
+        cap: the most records a cluster may have.
+        named: whether clusters get names that stay the same from run to run, made from their records' ids; else they go
+            by number.
+        before: the clusters as they were, with names; those that are the same keep them.
+
+    Returns:
+        `CLUSTERS`, in order of `record`.
+    """
+    people = tables.records
+    decided_pairs, told_pairs, never = pairs_frame(decided), pairs_frame(told), pairs_frame(apart)
+    known = pl.concat([decided_pairs, _rows_again(people), told_pairs])
+    edges = pairs.filter(pl.col("probability") >= auto, supported(pairs), ~contradicted(pairs))
+    component = components(pl.concat([known, edges.select("left", "right")]), len(people))
+    against = pairs.filter(contradicted(pairs)).select("left", "right")
+    against, never = (
+        one.filter(component.gather(one["left"]) == component.gather(one["right"])) for one in (against, never)
+    )
+    edges = _unrivalled(edges, pairs, against, auto)
+    members = people.filter("is_member")["record"]
+    doubtful = _doubtful(component, pl.concat([against, never]), members, cap)
+    among = doubtful.gather(component)
+    refined = _refined(
+        known.filter(among.gather(known["left"])),
+        edges.filter(among.gather(edges["left"]))
+        .sort(["probability", "bits", "left", "right"], descending=[True, True, False, False])
+        .select("left", "right"),
+        never,
+        against,
+        set(members),
+        cap,
+    )
+    behind = len(people)  # there are not so many components
+    group = component.zip_with(~among, pl.int_range(len(people), dtype=pl.UInt32, eager=True) + behind)
+    if refined:
+        group = group.scatter(list(refined), [behind + first for first in refined.values()])
+    if not named:
+        numbered = people.select("record", "record_id", cluster=group.cast(pl.String))
+        return conform(numbered, CLUSTERS)
+    return _named(people, group, before)
+
+
+def identifies(people: pl.DataFrame) -> pl.Series:
+    """Which records have an id of their source that means one person: nobody else's row has it.
+
+    Rows with one id are one person's when they have the same first and last name and generation, and no two middle
+    names or birth dates that differ. A missing name is nobody's.
+
+    Args:
+        people: `RECORDS`.
+    """
+    same_id = ["source", "source_key"]
+    alone = pl.len().over(same_id) == 1
+    one_name = pl.struct("first_key", "last_key").n_unique().over(same_id) == 1
+    return people.select(pl.col("source_key").is_not_null() & (alone | (one_name & _agree(same_id)))).to_series()
+
+
+def _rows_again(people: pl.DataFrame) -> pl.DataFrame:
+    """Pairs of rows that are one person's by their id and name: `left`, `right`.
+
+    An account of two may have several rows of each; an id of more people (`0`, `guest`) says nothing of any.
+    """
+    same_id = ["source", "source_key"]
+    same_row = [*same_id, "first_key", "last_key"]
+    few = pl.struct("first_key", "last_key").n_unique().over(same_id) <= MOST_NAMES_OF_AN_ID
+    rows = people.filter(pl.col("source_key").is_not_null() & few & _agree(same_row)).select(
+        right="record", left=pl.col("record").first().over(same_row)
+    )
+    return rows.filter(pl.col("left") != pl.col("right")).select("left", "right")
+
+
+def _agree(group: list[str]) -> pl.Expr:
+    """Whether all rows of a group have a full name, one generation, and no middle names or birth dates that differ."""
+    initial = pl.col("middle_key").str.head(1)
+    whole = pl.col("middle_key").filter(pl.col("middle_key").str.len_chars() > 1)
+    return (
+        pl.all_horizontal(pl.col("first_key", "last_key").is_not_null().all().over(group))
+        & (pl.col("suffix_key").n_unique() == 1).over(group)
+        & (initial.drop_nulls().n_unique() <= 1).over(group)
+        & (whole.drop_nulls().n_unique() <= 1).over(group)
+        & (pl.col("birthdate").drop_nulls().n_unique() <= 1).over(group)
+    )
+
+
+def _unrivalled(edges: pl.DataFrame, pairs: pl.DataFrame, against: pl.DataFrame, auto: float) -> pl.DataFrame:
+    """The pairs that join whoever else there is: not those of a record that is about as likely another person.
+
+    `J. Smith` of a house in which a John and a James Smith live is one of the two, but nobody knows which.
+
+    Args:
+        edges: pairs that are likely enough to join.
+        pairs: scored pairs.
+        against: pairs that cannot be one person.
+        auto: the probability from which a pair joins, here that of one of two people against the other.
+    """
+    likely = _both_ways(pairs.filter(pl.col("probability") >= 1 - auto).select("left", "right", "bits"))
+    rivals = (
+        _both_ways(against)
+        .select(mine="left", yours="right")
+        .join(likely.select(one="left", mine="right"), on="mine")
+        .join(likely.select(one="left", yours="right", rival="bits"), on=["one", "yours"])
+        .group_by("one", "mine")
+        .agg(pl.col("rival").max())
+    )
+    least = math.log2(auto / (1 - auto)) if auto < 1 else math.inf
+    for one, mine in (("left", "right"), ("right", "left")):
+        edges = edges.join(rivals, left_on=[one, mine], right_on=["one", "mine"], how="left", maintain_order="left")
+        edges = edges.filter((pl.col("bits") - pl.col("rival") >= least) | pl.col("rival").is_null()).drop("rival")
+    return edges
+
+
+def _both_ways(pairs: pl.DataFrame) -> pl.DataFrame:
+    """Each pair from both of its ends."""
+    return pl.concat([pairs, pairs.with_columns(left="right", right="left")])
+
+
+def pairs_frame(pairs: Iterable[tuple[int, int]]) -> pl.DataFrame:
+    """Pairs of records as a frame: `left`, `right`."""
+    return pl.DataFrame(list(pairs), schema={"left": pl.UInt32, "right": pl.UInt32}, orient="row")
+
+
+def _doubtful(component: pl.Series, against: pl.DataFrame, members: pl.Series, cap: int) -> pl.Series:
+    """In which components a join may have to be refused: with a contradiction, two members, or too many records."""
+    names = component.to_numpy()
+    doubtful = np.bincount(names) > cap
+    doubtful |= np.bincount(names[members.to_numpy()], minlength=len(doubtful)) > 1
+    doubtful[names[against["left"].to_numpy()]] = True
+    return pl.Series(doubtful)
+
+
+def _refined(
+    known: pl.DataFrame, edges: pl.DataFrame, never: pl.DataFrame, against: pl.DataFrame, members: set[int], cap: int
+) -> dict[int, int]:
+    """The records of doubtful components, joined from the most certain on, each with the first record of its group.
+
+    Args:
+        known: pairs that are one person, whatever speaks `against` them.
+        edges: pairs that join, the most certain first.
+        never: pairs of which no group holds both.
+        against: pairs that no edge brings into one group.
+        members: records that are members of the site.
+        cap: the most records that edges bring into one group.
+    """
+    groups = _Groups()
+    apart = _Apart(never)
+    for left, right in known.iter_rows():
+        if apart.allows(groups.of(left), groups.of(right)):
+            groups.join(left, right)
+    apart.add(against)
+    for left, right in edges.iter_rows():
+        one, two = groups.of(left), groups.of(right)
+        if one is two or len(one) + len(two) > cap:
+            continue
+        if sum(record in members for record in (*one, *two)) > 1:
+            continue
+        if apart.allows(one, two):
+            groups.join(left, right)
+    return {record: first for first, group in groups.members().items() for record in group}
+
+
+class _Apart:
+    """Pairs of records that must not be in one group."""
+
+    def __init__(self, pairs: pl.DataFrame) -> None:
+        self._apart: dict[int, set[int]] = {}
+        self.add(pairs)
+
+    def add(self, pairs: pl.DataFrame) -> None:
+        for left, right in pairs.iter_rows():
+            self._apart.setdefault(left, set()).add(right)
+            self._apart.setdefault(right, set()).add(left)
+
+    def allows(self, one: list[int], two: list[int]) -> bool:
+        """Whether two groups may become one."""
+        smaller, larger = sorted((one, two), key=len)
+        return all(self._apart[record].isdisjoint(larger) for record in smaller if record in self._apart)
+
+
+def _named(people: pl.DataFrame, group: pl.Series, before: pl.DataFrame | None) -> pl.DataFrame:
+    """Each record with its cluster, which is called by its records' ids.
+
+    Args:
+        people: `RECORDS`.
+        group: each record's group.
+        before: `CLUSTERS` of the same records as they were: a cluster of the same records keeps its name.
+    """
+    named = people.select("record", "record_id", group=group)
+    known: dict[int, str] = {}
+    if before is not None:
+        both = named.with_columns(before=before["cluster"])
+        same = (pl.col("before").n_unique().over("group") == 1) & (pl.col("group").n_unique().over("before") == 1)
+        kept = both.filter(same).select("group", "before").unique()
+        known = dict(kept.iter_rows())
+        fresh = named.filter(~pl.col("group").is_in(kept["group"].implode()))
+    else:
+        fresh = named
+    ids = fresh.sort("record_id").group_by("group").agg(ids=pl.col("record_id").str.join("\x1f"))
+    known |= {one: short_id(text) for one, text in ids.iter_rows()}
+    names = pl.DataFrame(
+        {"group": list(known), "cluster": list(known.values())}, schema={"group": group.dtype, "cluster": pl.String}
+    )
+    return conform(named.join(names, on="group", how="left", maintain_order="left"), CLUSTERS)
+
+
+class _Groups:
+    """Disjoint groups of records, by their members."""
+
+    def __init__(self) -> None:
+        self._group: dict[int, list[int]] = {}
+
+    def of(self, record: int) -> list[int]:
+        return self._group.setdefault(record, [record])
+
+    def join(self, left: int, right: int) -> None:
+        one, two = self.of(left), self.of(right)
+        if one is two:
+            return
+        if len(one) < len(two):
+            one, two = two, one
+        one.extend(two)
+        for record in two:
+            self._group[record] = one
+
+    def members(self) -> dict[int, list[int]]:
+        """The groups of more than one record, each in order, by its first record."""
+        distinct = {id(group): sorted(group) for group in self._group.values() if len(group) > 1}
+        return {group[0]: group for group in distinct.values()}

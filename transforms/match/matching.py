@@ -1,0 +1,293 @@
+"""From records to clusters: candidates, levels, weights, and who belongs together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+
+import numpy as np
+import polars as pl
+
+from transforms.columns.parallel import in_pieces
+from transforms.match.blocking import RULES, candidate_pairs, shared_keys
+from transforms.match.clustering import cluster, components, identifies, missing_pairs, pairs_frame
+from transforms.match.comparison import compare, compare_names
+from transforms.match.features import Prepared, prepare
+from transforms.match.scoring import Model, learn, reasons, weigh
+from transforms.match.term_frequency import commonness, compared_values
+from transforms.match.verdicts import NONE, Verdicts
+from transforms.normalise.records import Records
+from transforms.schema.tables import CLUSTERS, empty
+
+AUTO = 0.90
+REVIEW = 0.50
+HOPELESS = 0.001
+"""A pair less likely than this to be one person is forgotten, unless it stands within a would-be cluster."""
+AT_ONCE = 300_000
+"""Pairs that are compared and weighed at once."""
+KINDS = [
+    sum(1 << RULES.index(rule) for rule in kind)
+    for kind in (
+        ["email"],
+        ["email name"],
+        ["phone"],
+        ["identifier"],
+        ["initial, surname and company", "first name and company"],
+        ["surname, initial and title"],
+        ["birth and postcode", "surname and postcode", "first name and postcode"],
+        ["first name and street", "surname and street", "house"],
+        ["surname, initial and city"],
+    )
+]
+"""What two records may share beside their names and birth dates, by the bits of its rules."""
+GIVEN_UP = 0.0005
+"""Of all that could be one person, so much may be left out for looking only at names and keys at first."""
+NOTHING = NONE.decided()
+
+
+@dataclass(frozen=True)
+class Matches:
+    """Scored pairs (`PAIRS` with levels and bits), the cluster of every record, the model behind them, and verdicts."""
+
+    pairs: pl.DataFrame
+    clusters: pl.DataFrame
+    model: Model
+    verdicts: Verdicts = NONE
+
+
+def match(
+    tables: Records,
+    *,
+    auto: float = AUTO,
+    review: float = REVIEW,
+    told: Iterable[tuple[int, int]] = (),
+    verdicts: Verdicts = NONE,
+    explain: bool = True,
+) -> Matches:
+    """Finds the records that are one person.
+
+    Args:
+        tables: the records.
+        auto: the probability from which two records are joined.
+        review: the probability from which a person should look at two records that are not joined.
+        told: pairs of records known to be one person, besides those their source has merged itself.
+        verdicts: what people decided about the records: honoured, and learned from.
+        explain: whether each field's bits are kept, the evidence is told in words, and clusters get names.
+    """
+    count = len(tables.records)
+    held = compared_values(tables)
+    with ThreadPoolExecutor(1) as thread:
+        preparing = thread.submit(lambda: prepare(tables, held, commonness(tables, held)))
+        candidates = candidate_pairs(shared_keys(tables, held), records=count)
+        prepared = preparing.result()
+    decided = verdicts.decided()
+    if len(decided):
+        beside = decided.join(candidates, on=["left", "right"], how="anti").select(
+            "left", "right", rules=pl.lit(0, dtype=pl.UInt32)
+        )
+        candidates = pl.concat([candidates, beside]).sort("left", "right")
+    model, seen, chances = learn(candidates, prepared, decided)
+    gists = hopeless_gists(seen, chances) if len(candidates) > len(seen) else None
+    pairs, hopeless = weighed(candidates, prepared, model, decided, gists, fully=explain)
+    likely = pairs.filter(pl.col("probability") >= auto).select("left", "right")
+    would_be = components(pl.concat([likely, pairs_frame(sorted(verdicts.together))]), count)
+    inner = inner_pairs(pairs, hopeless, would_be)
+    if len(inner):
+        further = in_pieces(lambda some: weigh(compare(some, prepared), model, fully=explain), inner, most=AT_ONCE // 4)
+        pairs = pl.concat([pairs, *further]).sort("left", "right")
+    matches = Matches(explained(pairs, model, least=review if explain else 2.0), empty(CLUSTERS), model, verdicts)
+    return regrouped(matches, tables, auto=auto, told=told, named=explain)
+
+
+def regrouped(
+    matches: Matches, tables: Records, *, auto: float = AUTO, told: Iterable[tuple[int, int]] = (), named: bool = True
+) -> Matches:
+    """The same scored pairs, with the clusters that they and what is known make.
+
+    Args:
+        matches: scored pairs and verdicts.
+        tables: the records.
+        auto: the probability from which two records are joined.
+        told: pairs of records known to be one person, besides those their source has merged itself.
+        named: whether clusters get names.
+    """
+    known = [*told, *told_by_sources(tables.records)]
+    verdicts = matches.verdicts
+
+    def clustered(verdicts: Verdicts) -> pl.DataFrame:
+        decided, apart = sorted(verdicts.together), sorted(verdicts.apart)
+        before = matches.clusters if named and len(matches.clusters) else None
+        return cluster(
+            matches.pairs, tables, auto=auto, decided=decided, told=known, apart=apart, named=named, before=before
+        )
+
+    clusters = clustered(verdicts)
+    if verdicts.together:
+        torn = torn_by_decisions(clusters, clustered(replace(verdicts, together=frozenset())), verdicts)
+        if torn:
+            verdicts = verdicts.without(torn)
+            clusters = clustered(verdicts)
+    return replace(matches, clusters=clusters, verdicts=verdicts)
+
+
+def match_changed(
+    tables: Records, model: Model, changed: pl.Series, *, auto: float = AUTO, verdicts: Verdicts = NONE
+) -> Matches:
+    """Finds the records that are one person with one that has changed, by what was learned before.
+
+    Args:
+        tables: the records.
+        model: what was learned of records like these.
+        changed: whether each record has changed since others were compared with it.
+        auto: the probability from which two records are joined.
+        verdicts: what people decided about the records.
+
+    Returns:
+        The matches; pairs neither of whose records has changed are not among them.
+    """
+    values = compared_values(tables)
+    prepared = prepare(tables, values, commonness(tables, values))
+    candidates = candidate_pairs(shared_keys(tables, values), records=len(tables.records))
+    candidates = candidates.filter(changed.gather(candidates["left"]) | changed.gather(candidates["right"]))
+    pairs, _ = weighed(candidates, prepared, model, fully=False)
+    pairs = pairs.with_columns(why=pl.lit(None, dtype=pl.String))
+    return regrouped(Matches(pairs, empty(CLUSTERS), model, verdicts), tables, auto=auto, named=False)
+
+
+def weighed(
+    candidates: pl.DataFrame,
+    prepared: Prepared,
+    model: Model,
+    decided: pl.DataFrame = NOTHING,
+    gists: pl.Series | None = None,
+    *,
+    fully: bool,
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The pairs that could be one person or were decided, weighed, and the others.
+
+    Pairs are looked at some at a time, on all cores: only what is kept of them is held.
+
+    Args:
+        candidates: `left`, `right`, `rules`.
+        prepared: the records' values.
+        model: what was learned.
+        decided: pairs of which people said whether they are one person.
+        gists: what pairs look like at a first glance that are not looked at more closely, see `hopeless_gists`.
+        fully: whether each field's own bits are wanted.
+    """
+    wanted = decided.select("left", "right", wanted=pl.lit(value=True))
+
+    def is_wanted(some: pl.DataFrame) -> pl.Series:
+        return some.join(wanted, on=["left", "right"], how="left", maintain_order="left")["wanted"].is_not_null()
+
+    def work(some: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+        names, close = None, pl.int_range(len(some), dtype=pl.UInt32, eager=True)
+        if gists is not None:
+            names = compare_names(some, prepared.people)
+            close = (~gist(names, some["rules"]).is_in(gists.implode()) | is_wanted(some)).arg_true()
+            names = names[close]
+        pairs = weigh(compare(some[close], prepared, names), model, fully=fully)
+        kept = (pairs["probability"] >= HOPELESS) | is_wanted(pairs)
+        others = np.ones(len(some), dtype=np.bool_)
+        others[close.filter(kept).to_numpy()] = False
+        return pairs.filter(kept), some.select("left", "right").filter(others)
+
+    parts = in_pieces(work, candidates, most=AT_ONCE)
+    return pl.concat(one for one, _ in parts), pl.concat(other for _, other in parts)
+
+
+def gist(names: pl.DataFrame, rules: pl.Series) -> pl.Series:
+    """What pairs look like at a first glance, as a number: names, birth dates, and which keys they share."""
+    levels = [pl.col(f"level_{field}").cast(pl.UInt32) for field in ("first", "last", "birth")]
+    glance = names.select(code=pl.fold(pl.lit(0, dtype=pl.UInt32), lambda code, level: code * 8 + level, levels))[
+        "code"
+    ]
+    for kind in KINDS:
+        glance = glance * 2 + (rules & kind != 0).cast(pl.UInt32)
+    return glance
+
+
+def hopeless_gists(levels: pl.DataFrame, probability: pl.Series) -> pl.Series:
+    """What pairs look like at a first glance that are next to never one person.
+
+    Those are left out that together hold no more than `GIVEN_UP` of all that could be one person.
+
+    Args:
+        levels: a sample of the candidates, compared, with their `rules`.
+        probability: how likely each is one person.
+    """
+    seen = pl.DataFrame({"gist": gist(levels, levels["rules"]), "likely": probability})
+    told = (
+        seen.group_by("gist")
+        .agg(pl.col("likely").sum(), pairs=pl.len())
+        .sort(pl.col("likely") / pl.col("pairs"), "gist")
+    )
+    return told.filter(pl.col("likely").cum_sum() <= GIVEN_UP * pl.lit(probability).sum())["gist"]
+
+
+def inner_pairs(pairs: pl.DataFrame, hopeless: pl.DataFrame, group: pl.Series) -> pl.DataFrame:
+    """The pairs inside would-be clusters that are not among the scored ones: `left`, `right`, in order.
+
+    Args:
+        pairs: scored pairs.
+        hopeless: pairs that were forgotten.
+        group: the would-be cluster of each record.
+    """
+    inside = hopeless.filter(group.gather(hopeless["left"]) == group.gather(hopeless["right"]))
+    return pl.concat([inside, missing_pairs(pairs, group)]).unique().sort("left", "right")
+
+
+def torn_by_decisions(honoured: pl.DataFrame, by_evidence: pl.DataFrame, verdicts: Verdicts) -> dict[int, str]:
+    """Records whose decisions would take others out of their cluster, and those others, with a sentence about it.
+
+    Whoever a person has set apart from one of the decided records may leave.
+
+    Args:
+        honoured: the clusters with the decisions honoured.
+        by_evidence: the clusters without them.
+        verdicts: the decisions.
+    """
+    decided = sorted({record for pair in verdicts.together for record in pair})
+    now, before, names = honoured["cluster"], by_evidence["cluster"], honoured["record_id"]
+    beside = pl.DataFrame({"record": honoured["record"], "now": now, "before": before})
+    first = beside.filter(pl.col("record").is_in(decided))
+    moved = first.join(beside, on="before", suffix="_other").filter(pl.col("now") != pl.col("now_other"))
+    torn: dict[int, str] = {}
+    for (cluster_now,), group in moved.group_by("now", maintain_order=True):
+        together = set(beside.filter(pl.col("now") == cluster_now)["record"])
+        leaving = {
+            record
+            for record in group["record_other"]
+            if not any((min(record, one), max(record, one)) in verdicts.apart for one in together)
+        }
+        if leaving:
+            said = sorted(names[one] for one in together & set(decided))
+            left = sorted(names[one] for one in leaving)
+            reason = (
+                f"a person said that {' and '.join(said)} are one person, but then {', '.join(left)} would leave, whom "
+                "strong evidence joins with them"
+            )
+            mates = {*now.gather(sorted(leaving)), cluster_now}
+            torn |= dict.fromkeys(beside.filter(pl.col("now").is_in(list(mates)))["record"], reason)
+    return torn
+
+
+def told_by_sources(records: pl.DataFrame) -> list[tuple[int, int]]:
+    """Pairs of records that their own source has merged: one names the other's id among those it took in."""
+    told = records.select("source", "record", old=pl.col("merged_ids").str.split(";")).drop_nulls().explode("old")
+    keys = records.filter(identifies(records)).select("source", "source_key", other="record").drop_nulls()
+    told = told.with_columns(pl.col("old").str.strip_chars())
+    found = told.join(keys, left_on=["source", "old"], right_on=["source", "source_key"], how="inner")
+    return sorted(
+        {(min(pair), max(pair)) for pair in found.select("record", "other").iter_rows() if len(set(pair)) > 1}
+    )
+
+
+def explained(pairs: pl.DataFrame, model: Model, *, least: float) -> pl.DataFrame:
+    """The pairs with `why`, their evidence in words, from a probability on; below it is left null."""
+    likely = (pairs["probability"] >= least).arg_true()
+    why = pl.Series("why", [None], dtype=pl.String).new_from_index(0, len(pairs))
+    if len(likely):
+        why = why.scatter(likely, reasons(pairs[likely], model.fields))
+    return pairs.with_columns(why)

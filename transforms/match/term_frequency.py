@@ -1,0 +1,153 @@
+"""How telling an agreement is: the rarer the value, the less likely somebody else has it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import polars as pl
+
+from transforms.columns.coding import Coded, coded
+from transforms.normalise.records import Records
+
+USUAL = {"first": 0.005, "last": 0.005, "birth": 0.0001, "company": 0.01}
+"""How often two people have the same value of a field, when nothing is known of the value."""
+UNIQUE = {"email": 0.02, "phone": 0.1}
+"""How many *other* people are to be expected behind a value that only one person should have."""
+SMOOTHING = 200
+"""A value's frequency is taken as if so many more records had been seen, of usual frequency."""
+FEW = 100
+"""Fewer records than this have the prior of so many."""
+EXPECTED = 8
+"""A value that one person should have may be there so often for that person alone."""
+
+
+FREE_MAIL_FANOUT = 40
+"""A domain with more different mailboxes than this part of all is a provider's, not a company's (per mille)."""
+PEOPLE_BEHIND = 3
+"""A value under so many different pairs of initials belongs to several people."""
+
+
+class Held(NamedTuple):
+    """The values of a field, each with the `record` (u32) that has it; of a single field every record's value."""
+
+    record: pl.Series
+    values: Coded
+
+
+@dataclass(frozen=True)
+class Commonness:
+    """How common each value is among all records.
+
+    Attributes:
+        records: how many records there are.
+        totals: how many values of each field there are.
+        counts: of each field `value` and `count`: how often each is there; of `domain`, how many mailboxes each has.
+        shared: of e-mails and phones the values that belong to several people.
+    """
+
+    records: int
+    totals: Mapping[str, int]
+    counts: Mapping[str, pl.DataFrame]
+    shared: Mapping[str, pl.Series]
+
+    def plus(self, other: Commonness) -> Commonness:
+        """Of the records of both."""
+        counts = {
+            field: pl.concat([count, other.counts[field]]).group_by("value").agg(pl.col("count").sum())
+            for field, count in self.counts.items()
+        }
+        totals = {field: self.totals.get(field, 0) + other.totals.get(field, 0) for field in other.totals}
+        shared = {field: pl.concat([values, other.shared[field]]).unique() for field, values in self.shared.items()}
+        return Commonness(self.records + other.records, totals, counts, shared)
+
+    def providers(self) -> pl.Series:
+        """The domains that are everybody's."""
+        many = max(8, self.totals["email"] * FREE_MAIL_FANOUT // 1000)
+        return self.counts["domain"].filter(pl.col("count") > many)["value"]
+
+
+def compared_values(tables: Records) -> dict[str, Held]:
+    """What is compared of each field that has rarities."""
+    people, phones = tables.records, tables.phones
+    mails = tables.emails.drop_nulls("match_key")
+
+    def reached() -> Held:
+        odd = phones["e164"].is_null().arg_true()
+        digits = phones["phone"].gather(odd).str.replace_all(r"\D", "").replace({"": None})
+        numbers = phones["e164"].scatter(odd, digits) if len(odd) else phones["e164"]
+        there = numbers.is_not_null()
+        return Held(phones["record"].filter(there), coded(numbers.filter(there)))
+
+    work: dict[str, Callable[[], Held]] = {
+        "first": lambda: Held(people["record"], coded(people["first_key"])),
+        "last": lambda: Held(
+            people["record"], coded(people["last_key"]).by(lambda one: one.str.replace_all(" ", "", literal=True))
+        ),
+        "birth": lambda: Held(people["record"], coded(people["birthdate"]).by(lambda one: one.dt.strftime("%Y%m%d"))),
+        "company": lambda: Held(people["record"], coded(people["company_key"])),
+        "email": lambda: Held(mails["record"], coded(mails["match_key"])),
+        "phone": reached,
+    }
+    with ThreadPoolExecutor(pl.thread_pool_size()) as threads:
+        return dict(zip(work, threads.map(lambda one: one(), work.values()), strict=True))
+
+
+def commonness(tables: Records, held: Mapping[str, Held]) -> Commonness:
+    """How common each value is among these records.
+
+    Args:
+        tables: the records.
+        held: their values.
+    """
+    counts = {
+        field: pl.DataFrame({"value": values.different, "count": values.counts()})
+        for field, (_, values) in held.items()
+    }
+    domains = coded(domain_of(held["email"].values.different))
+    counts["domain"] = pl.DataFrame({"value": domains.different, "count": domains.counts()})
+    totals = {field: len(values.code) - values.code.null_count() for field, (_, values) in held.items()}
+    shared = {field: shared_values(held[field], tables.records) for field in UNIQUE}
+    return Commonness(len(tables.records), totals, counts, shared)
+
+
+def domain_of(mails: pl.Series) -> pl.Series:
+    """What stands behind the `@` of addresses."""
+    return mails.str.splitn("@", 2).struct[1]
+
+
+def shared_values(held: Held, people: pl.DataFrame) -> pl.Series:
+    """Which values belong to several people, by the initials of who has them.
+
+    Args:
+        held: the values.
+        people: `RECORDS`.
+    """
+    code, different = held.values
+    many = (held.values.counts() >= PEOPLE_BEHIND).gather(code).arg_true()
+    who = people.select("first_key", "last_key")[held.record.gather(many)]
+    one, two = pl.col("first_key").str.head(1), pl.col("last_key").str.head(1)
+    initials = who.select(code=code.gather(many), initials=pl.min_horizontal(one, two) + pl.max_horizontal(one, two))
+    several = initials.drop_nulls().group_by("code").agg(people=pl.col("initials").n_unique())
+    return different.gather(several.filter(pl.col("people") >= PEOPLE_BEHIND)["code"].sort())
+
+
+def rarities(field: str, values: pl.Series, common: Commonness) -> pl.Series:
+    """How rare each of different values is: log2 of how likely another person has it (f32).
+
+    Args:
+        field: one of `USUAL` or `UNIQUE`.
+        values: different values of the field.
+        common: how common each value is among all records.
+    """
+    told = common.counts[field]
+    if not told["value"].equals(values):
+        told = values.alias("value").to_frame().join(told, on="value", how="left", maintain_order="left")
+    count = pl.col("count").cast(pl.Float64)
+    if field in UNIQUE:
+        share = (count - EXPECTED).clip(UNIQUE[field]) / max(common.records, FEW)
+    else:
+        share = (count + USUAL[field] * SMOOTHING) / (max(common.totals[field], 1) + SMOOTHING)
+    return told.select(share.log(2).cast(pl.Float32)).to_series()

@@ -1,0 +1,182 @@
+"""What people decided about records: who is one person, who is not; and what that means for the records at hand.
+
+A decision names records by what they are, not by where they stood: the next export has its rows in other places.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from itertools import combinations
+
+import polars as pl
+
+from transforms.match.clustering import components, pairs_frame
+from transforms.schema.ids import short_id
+from transforms.schema.tables import IDENTITIES, SITE, TOGETHER, conform
+
+Pair = tuple[int, int]
+CONTRADICTORY = "decisions about its records contradict each other"
+NOWHERE: Mapping[str, str] = {}
+
+
+@dataclass(frozen=True)
+class Verdicts:
+    """What was decided about the records at hand.
+
+    Attributes:
+        together: pairs of records that people say are one person.
+        apart: pairs of records that people say are not.
+        told: of pairs that were decided themselves, who said so and when.
+        contested: records about which decisions contradict each other or strong evidence, with what is wrong; none of
+            these decisions is honoured.
+        missing: how many decisions are about records that are not here.
+    """
+
+    together: frozenset[Pair] = frozenset()
+    apart: frozenset[Pair] = frozenset()
+    told: Mapping[Pair, str] = field(default_factory=dict)
+    contested: Mapping[int, str] = field(default_factory=dict)
+    missing: int = 0
+
+    def without(self, torn: Mapping[int, str]) -> Verdicts:
+        """These verdicts but for those about records that are torn from each other, with what is wrong there."""
+        refused = {pair for pair in self.together if torn.keys() & set(pair)}
+        return replace(
+            self,
+            together=self.together - refused,
+            told={pair: by for pair, by in self.told.items() if pair not in refused},
+            contested={**self.contested, **torn},
+        )
+
+    def decided(self) -> pl.DataFrame:
+        """The pairs that were decided themselves: `left`, `right`, `is_same`, in order."""
+        rows = [(*pair, pair in self.together) for pair in sorted(self.told)]
+        return pl.DataFrame(rows, schema={"left": pl.UInt32, "right": pl.UInt32, "is_same": pl.Boolean}, orient="row")
+
+
+NONE = Verdicts()
+
+
+def identities(records: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
+    """What each record is known by from export to export: `IDENTITIES`.
+
+    A contact is known by its id, a row by its source's own key where no other row has it, else by what it says.
+
+    Args:
+        records: `RECORDS`.
+        rows: `ROWS` of the exports.
+    """
+    said = rows.select("source", "row", "raw")
+    there = records.select("record", "record_id", "source", "row", "source_key", "contact_id").join(
+        said, on=["source", "row"], how="left", maintain_order="left"
+    )
+    alone = there["source_key"].is_not_null() & (there.select(pl.len().over("source", "source_key") == 1).to_series())
+    told = there.select("source", "raw", is_named=pl.col("contact_id").is_not_null() | alone).iter_rows()
+    whole = [None if is_named else short_id(source, raw or "") for source, raw, is_named in told]
+    there = there.with_columns(
+        identity=pl.when(pl.col("contact_id").is_not_null())
+        .then(pl.format(f"{SITE}:{{}}", "contact_id"))
+        .when(pl.Series(alone))
+        .then(pl.format("{}#{}", "source", "source_key"))
+        .otherwise(pl.format("{}~{}", "source", pl.Series(whole, dtype=pl.String)))
+    )
+    return conform(there, IDENTITIES)
+
+
+def of_site(decisions: pl.DataFrame, names: Collection[str]) -> pl.DataFrame:
+    """The decisions about records of a site, by any of its names; those that name no site are among them."""
+    return decisions.filter(pl.col("site").is_null() | pl.col("site").is_in(list(names)))
+
+
+def differing(before: pl.DataFrame, now: pl.DataFrame) -> pl.DataFrame:
+    """The decisions that stand in only one of two states of a file."""
+    what = ["verdict", "records", "identities"]
+    return pl.concat(
+        [
+            one.join(other, on=what, how="anti", nulls_equal=True)
+            for one, other in ((before.drop_nulls("verdict"), now), (now.drop_nulls("verdict"), before))
+        ]
+    )
+
+
+def meant(decisions: pl.DataFrame, known: pl.DataFrame, placed: Mapping[str, str] = NOWHERE) -> set[int]:
+    """The records that decisions are about.
+
+    Args:
+        decisions: `DECISIONS`.
+        known: `IDENTITIES` of the records.
+        placed: the identity of a record with that of the contact which it went to in an earlier run.
+    """
+    at: dict[str, list[int]] = {}
+    for record, record_id, identity in known.select("record", "record_id", "identity").iter_rows():
+        for name in {record_id, identity}:
+            at.setdefault(name, []).append(record)
+    names = {
+        name
+        for records, identities in decisions.select("records", "identities").iter_rows()
+        for name in identities or records
+    }
+    return {record for name in names for one in (name, placed.get(name, name)) for record in at.get(one, [])}
+
+
+def resolved(decisions: pl.DataFrame, known: pl.DataFrame, placed: Mapping[str, str] = NOWHERE) -> Verdicts:
+    """What decisions mean for the records at hand.
+
+    Of two decisions about the same pair the later one counts. Where decisions contradict each other round a corner (one
+    and two together, two and three together, one and three apart), none of them is honoured.
+
+    Args:
+        decisions: `DECISIONS`.
+        known: `IDENTITIES` of the records.
+        placed: the identity of a record with that of the contact which it went to in an earlier run.
+    """
+    at: dict[str, list[int]] = {}
+    for record, identity in known.select("record", "identity").iter_rows():
+        at.setdefault(identity, []).append(record)
+    by_id = dict(known.select("record_id", "identity").iter_rows())
+    latest: dict[tuple[str, str], tuple[bool, str]] = {}
+    missing = 0
+    made = decisions.drop_nulls("verdict").sort("decided_at", maintain_order=True, nulls_last=False)
+    for row in made.iter_rows(named=True):
+        names = row["identities"] or [by_id.get(name, name) for name in row["records"]]
+        missing += any(name not in at and placed.get(name) not in at for name in names)
+        by = f"{row['verdict']}, {row['by'] or 'somebody'}" + (
+            f", {row['decided_at'][:10]}" if row["decided_at"] else ""
+        )
+        for one, two in combinations(dict.fromkeys(names), 2):
+            key = (one, two) if one < two else (two, one)
+            latest[key] = (row["verdict"] == TOGETHER, by)
+    together: set[Pair] = set()
+    apart: set[Pair] = set()
+    told: dict[Pair, str] = {}
+    for (one, two), (is_same, by) in latest.items():
+        own = [(at.get(name, []), at.get(placed.get(name, ""), [])) for name in (one, two)]
+        direct = set(_pairs(own[0][0], own[1][0]))
+        behind = set(_pairs([*own[0][0], *own[0][1]], [*own[1][0], *own[1][1]]))
+        if not is_same and set(own[0][1]) & set(own[1][1]):
+            behind = direct  # both went into one contact before this was decided
+        told |= dict.fromkeys(direct, by)
+        (together if is_same else apart).update(behind)
+    contested = _contested(together, apart, len(known))
+    return Verdicts(
+        together=frozenset(pair for pair in together if contested.isdisjoint(pair)),
+        apart=frozenset(pair for pair in apart if contested.isdisjoint(pair)),
+        told={pair: by for pair, by in told.items() if contested.isdisjoint(pair)},
+        contested=dict.fromkeys(contested, CONTRADICTORY),
+        missing=missing,
+    )
+
+
+def _pairs(some: Iterable[int], others: Iterable[int]) -> Iterable[Pair]:
+    others = list(others)
+    return ((min(one, two), max(one, two)) for one in some for two in others if one != two)
+
+
+def _contested(together: set[Pair], apart: set[Pair], records: int) -> frozenset[int]:
+    """The records of groups in which two are said to be apart."""
+    if not together or not apart:
+        return frozenset()
+    group = components(pairs_frame(sorted(together)), records)
+    split = {group[left] for left, right in apart if group[left] == group[right]}
+    return frozenset(record for pair in together for record in pair if group[record] in split)

@@ -1,0 +1,1 @@
+"""From rows as sources write them to records whose values can be compared."""

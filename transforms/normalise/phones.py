@@ -1,0 +1,113 @@
+"""Phones: taken apart, and brought to E.164 by libphonenumber's rules."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import phonenumbers
+import polars as pl
+
+from transforms.columns.cleaning import cleaned, once, position, repaired
+from transforms.columns.parallel import each
+from transforms.normalise.phone_plans import TOO_FEW_OR_MANY, decided
+from transforms.schema.tables import PHONES, conform
+
+_SEPARATORS = r"\s*(?: ::: |;|\n|\s+or\s+|\s+/\s+|,)\s*"
+_EXTENSION = r"(?i)\s*;\s*ext=\s*"
+_NAMED = r"(?i)^(tel|phone|p|t|m):\s*"
+_RUINED = re.compile(r"\d([.,]\d+)?e\+?\d+", re.IGNORECASE)
+_PARSED = dict.fromkeys(("e164", "country", "kind", "extension", "problem"), pl.String)
+_Parsed = tuple[str | None, str | None, str | None, str | None, str | None]
+
+
+def phones(cells: pl.DataFrame) -> pl.DataFrame:
+    """The phones of records, one row each.
+
+    Args:
+        cells: `record`, `position`, `value`, `tag`, and `country`: the country (ISO 3166 alpha-2) a number without a
+            country code is taken to be in, or null.
+
+    Returns:
+        `PHONES`: `phone` as cleaned, `e164`, `country`, `kind` and `extension` where the number is valid, else the
+        `problem`. No number twice in a record.
+    """
+    split = cells.select("record", "position", "tag", "value", region="country", given=cleaned(pl.col("value")))
+    split = split.drop_nulls("given")
+    several = split["given"].str.contains(r"[;,/\n]| or | ::: |:")
+    if several.any():
+        split = pl.concat(
+            [split.filter(~several).with_columns(phone="given", cell="given"), _taken_apart(split.filter(several))]
+        )
+        split = split.sort("record", "position", maintain_order=True)
+    else:
+        split = split.with_columns(phone="given", cell="given")
+    frame = pl.concat([split, _parsed(split.select("phone", "region"))], how="horizontal")
+    odd = frame["e164"].is_null().arg_true()
+    digits = frame["phone"].gather(odd).str.replace_all(r"\D", "")
+    frame = frame.with_columns(
+        identity=frame["e164"].scatter(odd, digits) if len(odd) else frame["e164"],
+        repaired=repaired(frame["value"], frame["cell"]) | (frame["given"] != frame["phone"]),
+    )
+    return conform(
+        once(frame, "identity").with_columns(
+            position=position(), phone=pl.when(pl.col("problem").is_null()).then(pl.col("phone"))
+        ),
+        PHONES,
+    )
+
+
+def _taken_apart(cells: pl.DataFrame) -> pl.DataFrame:
+    """Cells that may hold several numbers, or the name of one, as one row a number."""
+    whole = pl.col("given").str.replace_all(_EXTENSION, " ext. ")
+    return (
+        cells.with_columns(cell="given", given=whole.str.replace_all(_SEPARATORS, "\x1f").str.split("\x1f"))
+        .explode("given")
+        .with_columns(given=pl.col("given").str.strip_chars())
+        .with_columns(phone=pl.col("given").str.replace(_NAMED, "").str.strip_chars())
+        .filter(pl.col("phone") != "")
+        .select(*cells.columns, "phone", "cell")
+    )
+
+
+def _parsed(numbers: pl.DataFrame) -> pl.DataFrame:
+    """`e164`, `country`, `kind`, `extension`, `problem` of numbers (`phone`, `region`), as the library says.
+
+    The common spellings are decided in columns; the library is asked about the others.
+    """
+    known = decided(numbers).with_columns(extension=pl.lit(None, dtype=pl.String)).select("place", *_PARSED)
+    is_known = np.zeros(len(numbers), dtype=np.bool_)
+    is_known[known["place"].to_numpy()] = True
+    odd = numbers.with_row_index("place").filter(~pl.Series(is_known))
+    if odd.is_empty():
+        return known.drop("place")
+    different = odd.select("phone", "region").unique()
+    answers = pl.DataFrame(each(_parse, list(different.iter_rows())), schema=_PARSED, orient="row")
+    told = odd.join(
+        pl.concat([different, answers], how="horizontal"), on=["phone", "region"], nulls_equal=True, how="left"
+    )
+    return pl.concat([known, told.select(known.columns)]).sort("place").drop("place")
+
+
+_RUIN: _Parsed = (None, None, None, None, "digits lost by a spreadsheet (scientific notation)")
+
+
+def _parse(number: tuple[str, str | None]) -> _Parsed:
+    phone, region = number
+    if _RUINED.fullmatch(phone):
+        return _RUIN
+    text = "+" + phone[2:] if phone.startswith("00") else phone
+    try:
+        parsed = phonenumbers.parse(text, region)
+    except phonenumbers.NumberParseException:
+        digits = sum(character.isdigit() for character in phone)
+        if region is None and digits >= 7:
+            return None, None, None, None, None
+        return None, None, None, None, "not a phone number"
+    if phonenumbers.is_valid_number(parsed):
+        e164 = phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
+        kind = phonenumbers.PhoneNumberType.to_string(phonenumbers.number_type(parsed))
+        return e164, phonenumbers.region_code_for_number(parsed), kind, parsed.extension or None, None
+    if phonenumbers.is_possible_number(parsed):
+        return None, region, None, None, None
+    return None, region, None, None, TOO_FEW_OR_MANY

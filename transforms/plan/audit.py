@@ -1,0 +1,141 @@
+"""What is on record of a run: one row an operation, with its reasons, its contents and its outcome."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from transforms.plan.contents import CONTENT
+from transforms.plan.planning import MADE
+from transforms.plan.survivorship import IN_WORDS, SINGLE, differences
+from transforms.schema.tables import AUDIT, Info, conform
+
+NOT_APPLIED = "planned"
+
+
+def audit(plan: pl.DataFrame, journal: pl.DataFrame) -> pl.DataFrame:
+    """The audit table.
+
+    Args:
+        plan: `PLAN`.
+        journal: the journal's entries: `operation`, `state`, `contact`, `after`, `detail`, `closed`.
+
+    Returns:
+        `AUDIT`, in the plan's order. `before` and `after` name only the fields that differ.
+    """
+    joined = plan.join(
+        journal.select("operation", "state", "contact", "detail", "closed"),
+        on="operation",
+        how="left",
+        suffix="_now",
+        maintain_order="left",
+    )
+    changed = _changed(joined["before"], joined["after"])
+    is_auto = pl.col("state") == "auto"
+    changes = pl.col("changes").fill_null([]).list.join("\n")
+    several = pl.col("sources").list.len().fill_null(0)
+    contacts = pl.when(several == 1).then(pl.lit("contact")).otherwise(pl.lit("contacts"))
+    what = (
+        pl.when(pl.col("kind") == "merge")
+        .then(pl.format("merge {} {} into one", several, contacts))
+        .otherwise(pl.format("{} a contact", "kind"))
+    )
+    held = pl.concat_str(
+        *(pl.when(pl.col(name) != "").then(pl.col(name)) for name in ("reason", "evidence")),
+        separator="; ",
+        ignore_nulls=True,
+    )
+    rows = joined.select(
+        "operation",
+        "cluster",
+        what=pl.when(is_auto).then(what).otherwise(pl.format("held: {}", "kind")),
+        why=pl.when(is_auto).then("evidence").otherwise(held),
+        records=pl.col("records").fill_null([]).list.join("; "),
+        contact=pl.coalesce("contact", "target"),
+        before=changed["before"],
+        after=changed["after"],
+        outcome=pl.when(is_auto).then(pl.col("state_now").fill_null(NOT_APPLIED)).otherwise("state"),
+        detail=pl.coalesce(pl.when(pl.col("detail") != "").then("detail"), changes),
+        at="closed",
+    )
+    return conform(rows, AUDIT)
+
+
+def _changed(before: pl.Series, after: pl.Series) -> pl.DataFrame:
+    """The fields in which contents (JSON) differ, in words, a line each: `before`, `after`.
+
+    Contents with custom fields, whose names are anybody's, are compared one by one, all others in columns.
+    """
+    both = pl.DataFrame({"before": before, "after": after}).with_row_index("place")
+    both = both.with_columns(pl.col("before").fill_null("{}"), after=pl.coalesce("after", "before", pl.lit("{}")))
+    named = both["before"].str.contains('"extended":', literal=True) | both["after"].str.contains(
+        '"extended":', literal=True
+    )
+    single = [_changed_of(*one) for one in both.filter(named).select("before", "after").iter_rows()]
+    one_by_one = pl.DataFrame(single, schema={"before": pl.String, "after": pl.String}, orient="row")
+    plain = both.filter(~named)
+    contents = plain.select(pl.col("before", "after").str.json_decode(CONTENT))
+    texts = contents.select(
+        pl.concat_str(
+            [
+                pl.when(pl.col("before").struct[name].ne_missing(pl.col("after").struct[name])).then(
+                    _line(name, pl.col(side).struct[name])
+                )
+                for name in CONTENT.to_schema()
+            ],
+            separator="\n",
+            ignore_nulls=True,
+        ).alias(side)
+        for side in ("before", "after")
+    )
+    parts = ((plain, texts), (both.filter(named), one_by_one))
+    found = [pl.concat([rows.select("place"), told], how="horizontal") for rows, told in parts]
+    return pl.concat(found).sort("place").drop("place")
+
+
+def _line(name: str, value: pl.Expr) -> pl.Expr:
+    """`field: value`, null where there is no value."""
+    if name in SINGLE:
+        text = value
+    elif name == "labels":
+        text = value.list.join("; ")
+    elif name == "addresses":
+        parts = [
+            pl.element().struct[part] for part in ("line", "line2", "postal_code", "city", "subdivision", "country")
+        ]
+        filled = [pl.when(part != "").then(part) for part in parts]
+        text = value.list.eval(pl.concat_str(filled, separator=", ", ignore_nulls=True)).list.join("; ")
+    else:
+        text = value.list.eval(pl.element().struct[name.removesuffix("s")]).list.join("; ")
+    return pl.when(text != "").then(pl.format("{}: {}", pl.lit(IN_WORDS.get(name, name)), text))
+
+
+def _changed_of(before: str, after: str) -> tuple[str, str]:
+    """What two contents differ in, in words."""
+    changed = differences(Info.model_validate_json(before), Info.model_validate_json(after))
+    return (
+        "\n".join(f"{name}: {one}" for name, (one, _) in changed.items() if one),
+        "\n".join(f"{name}: {two}" for name, (_, two) in changed.items() if two),
+    )
+
+
+def tally(plan: pl.DataFrame, journal: pl.DataFrame) -> dict[str, int]:
+    """How many contacts were created, updated, merged away and labelled, and what is held or failed.
+
+    A held cluster or pair counts once. Before anything is applied all but `held` and `left` are 0; `left` are the
+    operations that are still to be done.
+    """
+    joined = plan.join(journal.select("operation", state_now="state"), on="operation", how="left")
+    done = joined.filter(pl.col("state_now") == "done")
+    there = pl.col("sources").list.filter(~pl.element().str.starts_with(MADE))
+    sources = done.filter(pl.col("kind") == "merge").select(there.list.len().sum()).item()
+    waiting = plan.filter(pl.col("state") != "auto")["cluster"].n_unique()
+    stopped = joined.filter(pl.col("state_now").is_in(["held", "stale"])).height
+    return {
+        "created": done.filter(pl.col("kind") == "create").height,
+        "updated": done.filter(pl.col("kind") == "update").height,
+        "merged": int(sources or 0),
+        "labelled": done.filter(pl.col("labels").list.len() > 0).height,
+        "held": waiting + stopped,
+        "failed": joined.filter(pl.col("state_now").is_in(["failed", "open"])).height,
+        "left": joined.filter(pl.col("state") == "auto", pl.col("state_now").is_null()).height,
+    }

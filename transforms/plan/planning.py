@@ -1,0 +1,1004 @@
+"""From clusters to operations: what to create, merge, update and label, in which order, and why."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby, islice
+from operator import itemgetter
+from typing import Any, NamedTuple
+
+import numpy as np
+import polars as pl
+
+from transforms.match.clustering import components, pairs_frame
+from transforms.match.matching import AUTO, REVIEW, Matches
+from transforms.normalise.names import company_keys
+from transforms.normalise.records import Records
+from transforms.plan.contents import contents, info_json, unplaced
+from transforms.plan.survivorship import (
+    IN_WORDS,
+    MAX_ITEMS,
+    Change,
+    Given,
+    Loss,
+    fingerprint,
+    fold,
+    merge_losses,
+    merged,
+    preferred,
+)
+from transforms.schema.ids import short_id
+from transforms.schema.tables import (
+    CONTACTS,
+    LOSSES,
+    PLAN,
+    Info,
+    Schema,
+    conform,
+    empty,
+)
+
+NOTHING: Mapping[str, bool] = {}
+
+SOURCES_A_CALL = 5
+"""The site merges at most this many contacts into one in a call."""
+
+AT_ONCE = 10_000
+"""People whose operations are held as objects before they become rows of a table."""
+
+MADE = "@"
+"""Before the id of an operation, in the place of a contact: the one that it creates."""
+
+TIE_BREAKS = ("member", "precedence", "most_complete", "most_recent", "oldest", "id")
+
+OPT_OUT_LOST = (
+    "one of its contacts has opted out or bounced, and the one that would stay is subscribed: nobody is to be "
+    "subscribed again by a merge"
+)
+TWO_MEMBERS = "both are members of the site, and it never merges those"
+
+LEFT_BEFORE = "an earlier run left this to a person, and nothing has changed since"
+NOBODY_ELSE = "no other record is like it"
+
+Row = dict[str, Any]
+Reason = tuple[str, list[str]]
+"""A reason in words, and the two records it is about."""
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What decides between values and contacts.
+
+    Attributes:
+        target: tie-breaks in order that choose the contact the others are merged into.
+        overwrite: single fields of an existing contact that an export may overwrite.
+        precedence: sources in the order of trust for single fields that have an order of their own.
+        import_as: `fold` a row into its person's contact, or create one for it and `merge` that.
+        label: the label of everything a run touched; empty for none.
+        opt_out_label: the label that keeps an export's opt-out visible; empty for none.
+        auto, review: probabilities from which records are joined, and from which a person should look.
+    """
+
+    target: tuple[str, ...] = TIE_BREAKS
+    overwrite: frozenset[str] = frozenset()
+    precedence: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    import_as: str = "fold"
+    label: str = ""
+    opt_out_label: str = ""
+    auto: float = AUTO
+    review: float = REVIEW
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The operations (`PLAN`), the loss ledger (`LOSSES`), the contacts as they will be (`CONTACTS`), and opt-outs.
+
+    In `outcome`, a contact that is still to be created goes by the id of its operation.
+    """
+
+    operations: pl.DataFrame
+    losses: pl.DataFrame
+    outcome: pl.DataFrame
+    opt_outs: OptOuts
+
+
+class OptOuts(NamedTuple):
+    """What becomes of the opt-outs of exports.
+
+    Attributes:
+        rows: export rows that carry an opt-out.
+        shown: of these, rows whose every address is on a contact, and no contact with it is without the label.
+        waiting: of these, rows of which an address is on no contact: their person waits, or is not imported.
+        subscribed_again: contacts that have opted out on the site and are merged into one that is subscribed.
+    """
+
+    rows: int
+    shown: int
+    waiting: int
+    subscribed_again: int
+
+
+@dataclass
+class _Draft:
+    """One cluster's part of the plan while it is being made."""
+
+    cluster: str
+    place: int
+    records: list[str]
+    evidence: str
+    link: list[str]
+    state: str = "auto"
+    reason: str = ""
+    operations: list[Row] = field(default_factory=list)
+    losses: list[Loss] = field(default_factory=list)
+
+    def add(self, kind: str, **more: object) -> str:
+        step = len(self.operations)
+        operation = short_id(self.cluster, str(step), kind, *self.records)
+        self.operations.append(
+            {
+                "operation": operation,
+                "cluster": self.cluster,
+                "step": step,
+                "kind": kind,
+                "state": self.state,
+                "reason": self.reason,
+                "records": self.records,
+                "evidence": self.evidence,
+                "link": self.link,
+                "allow_duplicates": True,
+                **more,
+            }
+        )
+        return operation
+
+
+def plan(
+    tables: Records,
+    matches: Matches,
+    contacts: pl.DataFrame,
+    policy: Policy,
+    *,
+    decided: Mapping[str, bool] = NOTHING,
+    folded: Folded | None = None,
+) -> Plan:
+    """The operations that leave one contact for each person.
+
+    A row that is nobody else's becomes a contact in columns, and a contact that is nobody else's is left as it is; only
+    where several records are one person are they folded, one person after the other.
+
+    Args:
+        tables: the records.
+        matches: their pairs and clusters.
+        contacts: `CONTACTS`: the site's contacts as they are.
+        policy: what decides.
+        decided: records about which nothing has changed since an earlier run dealt with them, and whether it left them
+            to a person. A person all of whose records are such is not dealt with again.
+        folded: people who were folded before, under the same policy and for the same contacts; added to.
+
+    Returns:
+        The plan; a cluster in which nothing is to be done has no operation in it.
+    """
+    folded = folded if folded is not None else Folded()
+    people = _with_clusters(tables, matches)
+    if folded.said is None or folded.lost is None:
+        folded.said, folded.lost = contents(tables, opt_out_label=policy.opt_out_label), unplaced(tables)
+    opted_out = _opted_out(people, policy)
+    contested: dict[str, str] = {}
+    for cluster, record in people.select("cluster", "record").iter_rows() if matches.verdicts.contested else ():
+        if record in matches.verdicts.contested:
+            contested.setdefault(cluster, matches.verdicts.contested[record])
+    doubts = _doubts(matches, people, policy)
+    people = people.with_columns(is_shared=_is_shared(people))
+    is_alone = pl.len().over("cluster") == 1
+    plain = pl.col("record").is_in(folded.said.filter("is_plain")["record"].implode())
+    is_new = is_alone & pl.col("contact_id").is_null() & plain
+    is_as_it_is = is_alone & pl.col("contact_id").is_not_null() & ~_reaches(pl.col("reach"), opted_out)
+    kinds = people.select(new=is_new, rest=~is_new & ~is_as_it_is)
+    new = people.filter(kinds["new"]).select("record", "record_id", "cluster", "place", "reach", "is_shared")
+    made = _new_contacts(
+        new.join(folded.said, on="record", how="left", maintain_order="left"),
+        folded.lost, doubts, contested, decided, opted_out, policy,
+    )  # fmt: skip
+    told = _Told(
+        doubts,
+        _evidence(matches, people) | _decided_by(matches, people),
+        _birth_conflicts(matches, people),
+        contested,
+        decided,
+    )
+    dealt_with = folded.deal_with(people.filter(kinds["rest"]), told, contacts, opted_out, policy)
+    numbers = pl.Series([person.number for person in dealt_with], dtype=pl.UInt32).implode()
+    operations = folded.operations.filter(pl.col("person").is_in(numbers)).drop("person")
+    operations = pl.concat([made.operations, operations]).sort("place", maintain_order=True).drop("place")
+    held = pl.DataFrame(_held_pairs(matches, people, policy), schema=dict(PLAN))
+    operations = pl.concat([operations, conform(held, PLAN)])
+    outcome = _outcome(contacts, made.outcome, dealt_with)
+    losses = _ledger(folded.losses.filter(pl.col("person").is_in(numbers)), tables, made.losses)
+    return Plan(operations, losses, outcome, _count_opt_outs(people, operations, outcome, policy))
+
+
+class _Told(NamedTuple):
+    """What is told of clusters beside their records: doubts, evidence, contradictions, and what is decided already."""
+
+    doubts: Mapping[str, Reason]
+    evidence: Mapping[str, Reason]
+    contradicted: Collection[str]
+    contested: Mapping[str, str]
+    decided: Mapping[str, bool]
+
+    def of(self, cluster: str) -> tuple[object, ...]:
+        """All of it about one cluster, as a key."""
+        doubt, link = self.doubts.get(cluster, ("", []))
+        evidence, weakest = self.evidence.get(cluster, ("", []))
+        contested, differ = self.contested.get(cluster), cluster in self.contradicted
+        return cluster, doubt, tuple(link), evidence, tuple(weakest), differ, contested
+
+
+@dataclass(frozen=True)
+class _Person:
+    """What became of a cluster of several records: the contacts it leaves changed (as JSON), and those that are gone.
+
+    `number` is that of its operations and losses.
+    """
+
+    number: int
+    changed: Mapping[str, str]
+    gone: Sequence[str]
+
+
+_NUMBERED: Schema = {"person": pl.UInt32, "place": pl.UInt32}
+_LOST: Schema = dict.fromkeys(("cluster", "record_id", "field", "value", "kept", "reason"), pl.String)
+
+
+@dataclass
+class Folded:
+    """People who were dealt with one by one, so that the next plan of the same records does not do it again.
+
+    Attributes:
+        people: by all that decides about them.
+        operations: `PLAN` of them, with `person` and `place`.
+        losses: what is lost of them, with `person` and `place`.
+        said, lost: the rows' `contents` and `unplaced` values.
+    """
+
+    people: dict[tuple[object, ...], _Person] = field(default_factory=dict)
+    operations: pl.DataFrame = field(default_factory=lambda: empty({**_NUMBERED, **PLAN}))
+    losses: pl.DataFrame = field(default_factory=lambda: empty({**_NUMBERED, **_LOST}))
+    said: pl.DataFrame | None = None
+    lost: pl.DataFrame | None = None
+
+    def deal_with(
+        self, rows: pl.DataFrame, told: _Told, contacts: pl.DataFrame, opted_out: frozenset[str], policy: Policy
+    ) -> list[_Person]:
+        """The people whose records these are, each dealt with once.
+
+        Args:
+            rows: records with `cluster`, `place`, `reach`, `is_shared`.
+            told: what is told of their clusters.
+            contacts: `CONTACTS`.
+            opted_out: addresses that somebody opted out with.
+            policy: what decides.
+        """
+        clusters = rows.group_by("cluster").agg(shared=pl.col("is_shared").any())
+        keys = {cluster: (*told.of(cluster), shared) for cluster, shared in clusters.iter_rows()}
+        fresh = [cluster for cluster, key in keys.items() if key not in self.people]
+        if fresh:
+            wanted = rows.filter(pl.col("cluster").is_in(fresh))
+            assert self.said is not None
+            assert self.lost is not None
+            texts = contacts.join(wanted.select("contact_id"), on="contact_id", how="semi")
+            known = _Known(
+                _given(wanted, self.said, self.lost),
+                _Infos(dict(texts.iter_rows())),
+                _CompanyKeys(wanted.select("company", "company_key").drop_nulls("company").unique().iter_rows()),
+                opted_out,
+                policy,
+            )
+            clusters_in_turn = _clusters(wanted)
+            while several := list(islice(clusters_in_turn, AT_ONCE)):
+                drafts: list[tuple[int, _Draft]] = []
+                for cluster, group in several:
+                    number = len(self.people)
+                    made, changed, gone = _dealt_with(cluster, group, told, known)
+                    drafts += [(number, draft) for draft in made]
+                    after = {contact: info.to_json() for contact, info in changed.items()}
+                    self.people[keys[cluster]] = _Person(number, after, gone)
+                self.operations = pl.concat([self.operations, _as_operations(drafts)])
+                self.losses = pl.concat([self.losses, _as_losses(drafts)])
+        return [self.people[key] for key in keys.values()]
+
+
+def _dealt_with(
+    cluster: str, group: list[Row], told: _Told, known: _Known
+) -> tuple[list[_Draft], dict[str, Info], list[str]]:
+    """What is to be done with the records of one person; the contacts that are changed by it; those that are gone."""
+    policy = known.policy
+    existing = sorted((row for row in group if row["contact_id"]), key=lambda row: _tie_breaks(row, policy))
+    rows = [row for row in group if not row["contact_id"]]
+    evidence, link = told.evidence.get(cluster, ("", []))
+    draft = _Draft(cluster, group[0]["place"], [row["record_id"] for row in group], evidence, link)
+    if cluster in told.contradicted and (len(existing) > 1 or rows):
+        draft.state, draft.reason = "review", "birth dates of its records differ"
+    if cluster in told.doubts and not existing:
+        draft.state, (draft.reason, draft.link) = "review", told.doubts[cluster]
+    if cluster in told.contested:
+        draft.state, draft.reason = "review", told.contested[cluster]
+    if any(row["opted_out"] for row in existing):
+        written_to = next((row for row in existing if known.infos[row["contact_id"]].emails), None)
+        if written_to is not None and written_to["subscribed"]:
+            draft.state, draft.reason = "review", OPT_OUT_LOST
+    if len(existing) > 1:
+        too_many = _too_many([known.infos[row["contact_id"]] for row in existing])
+        if too_many is not None:
+            draft.state, draft.reason = "review", too_many
+    if sum(row["is_member"] for row in existing) > 1:
+        draft.state, draft.reason = "blocked", TWO_MEMBERS
+    before = [told.decided.get(row["record_id"]) for row in group]
+    settled = None not in before
+    if settled and any(before) and draft.state == "auto":
+        draft.state, draft.reason = "review", LEFT_BEFORE
+    if draft.state == "auto" and not draft.evidence:
+        draft.evidence = NOBODY_ELSE
+    allowed = any(row["is_shared"] for row in group)
+    after, operation = _operate(draft, existing, rows, known, allowed=allowed)
+    if draft.state == "auto" and not settled:
+        return [draft], {operation: after}, [row["contact_id"] for row in existing[1:]]
+    if draft.state == "auto":
+        draft.operations.clear()
+    drafts, changed = [draft], {}
+    for row in existing:  # what waits does not keep an opt-out from being seen
+        contact, info = row["contact_id"], known.infos[row["contact_id"]]
+        if _shows_opt_out(info, known) and policy.opt_out_label not in info.labels:
+            drafts.append(_opt_out_draft(row, info, policy))
+            changed[contact] = info.model_copy(update={"labels": (*info.labels, policy.opt_out_label)})
+    return drafts, changed, []
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What folding people rests on.
+
+    Attributes:
+        given: what each export row says.
+        infos: the site's contacts as they are.
+        company_keys: folded company names by the names as they stand.
+        opted_out: addresses that somebody opted out with.
+        policy: what decides.
+    """
+
+    given: _Given
+    infos: _Infos
+    company_keys: _CompanyKeys
+    opted_out: frozenset[str]
+    policy: Policy
+
+
+class _Made(NamedTuple):
+    """The operations (`PLAN` and `place`), losses and outcome (`CONTACTS`) of rows that are nobody else's."""
+
+    operations: pl.DataFrame
+    losses: pl.DataFrame
+    outcome: pl.DataFrame
+
+
+def _new_contacts(
+    rows: pl.DataFrame,
+    lost: pl.DataFrame,
+    doubts: Mapping[str, Reason],
+    contested: Mapping[str, str],
+    decided: Mapping[str, bool],
+    opted_out: frozenset[str],
+    policy: Policy,
+) -> _Made:
+    """A contact for each row that is nobody else's, in columns.
+
+    Args:
+        rows: the rows with their `contents`, `cluster`, `place`, `reach` and `is_shared`.
+        lost: `unplaced` values of all rows.
+        doubts, contested, decided, opted_out, policy: as in `plan`.
+    """
+    doubtful = pl.DataFrame(
+        [(cluster, reason, link) for cluster, (reason, link) in doubts.items()],
+        schema={"cluster": pl.String, "doubt": pl.String, "link": pl.List(pl.String)},
+        orient="row",
+    )
+    against = pl.DataFrame(list(contested.items()), schema={"cluster": pl.String, "contested": pl.String}, orient="row")
+    before = pl.DataFrame(list(decided.items()), schema={"record_id": pl.String, "is_left": pl.Boolean}, orient="row")
+    for frame, key in ((doubtful, "cluster"), (against, "cluster"), (before, "record_id")):
+        rows = rows.join(frame, on=key, how="left", maintain_order="left")
+    own = pl.lit([policy.label] if policy.label else [], dtype=pl.List(pl.String))
+    opt_out = pl.lit([policy.opt_out_label], dtype=pl.List(pl.String))
+    rows = rows.with_columns(
+        labels=pl.concat_list(
+            "labels",
+            own,
+            pl.when(_reaches(pl.col("reach"), opted_out)).then(opt_out).otherwise(pl.lit([], dtype=pl.List(pl.String))),
+        ).list.unique(maintain_order=True),
+        reason=pl.coalesce("contested", "doubt", pl.when("is_left").then(pl.lit(LEFT_BEFORE)), pl.lit("")),
+        link=pl.col("link").fill_null([]),
+        is_settled=pl.col("is_left").is_not_null(),
+    )
+    is_auto = pl.col("reason") == ""
+    named = rows.select("cluster", step=pl.lit("0"), kind=pl.lit("create"), records="record_id")
+    operations = rows.select(
+        "record",
+        "place",
+        "cluster",
+        "reason",
+        "labels",
+        "changes",
+        "link",
+        "is_settled",
+        step=pl.lit(0, dtype=pl.UInt32),
+        kind=pl.lit("create"),
+        state=pl.when(is_auto).then(pl.lit("auto")).otherwise(pl.lit("review")),
+        sources=pl.lit([], dtype=pl.List(pl.String)),
+        records=pl.concat_list("record_id"),
+        allow_duplicates="is_shared",
+        needs=pl.lit("{}"),
+        after=info_json(pl.col("labels"), primary=True),
+        evidence=pl.when(is_auto).then(pl.lit(NOBODY_ELSE)).otherwise(pl.lit("")),
+        operation=pl.Series([short_id(*one) for one in named.iter_rows()], dtype=pl.String),
+    )
+    automatic = operations.filter(pl.col("state") == "auto")
+    outcome = automatic.filter(~pl.col("is_settled")).select(contact_id="operation", info="after")
+    losses = automatic.select("cluster", "record", "place").join(lost, on="record", maintain_order="left")
+    dealt_with = (pl.col("state") == "auto") & pl.col("is_settled")
+    return _Made(_with_place(operations.filter(~dealt_with)), losses, outcome)
+
+
+def _with_place(operations: pl.DataFrame) -> pl.DataFrame:
+    """Operations as `PLAN`, with their `place` before it."""
+    return pl.concat([operations.select(pl.col("place").cast(pl.UInt32)), conform(operations, PLAN)], how="horizontal")
+
+
+def _as_operations(drafts: Sequence[tuple[int, _Draft]]) -> pl.DataFrame:
+    """The operations of people, by their number: `person`, `place`, `PLAN`."""
+    rows = [row for _, draft in drafts for row in draft.operations]
+    numbers = [(number, draft.place) for number, draft in drafts for _ in draft.operations]
+    columns = {
+        name: _lists([row.get(name) or [] for row in rows])
+        if kind == pl.List(pl.String)
+        else pl.Series(name, [row.get(name) for row in rows], dtype=kind)
+        for name, kind in PLAN.items()
+    }
+    numbered = pl.DataFrame(numbers, schema=dict(_NUMBERED), orient="row")
+    return pl.concat([numbered, pl.DataFrame(columns)], how="horizontal")
+
+
+def _as_losses(drafts: Sequence[tuple[int, _Draft]]) -> pl.DataFrame:
+    """What is lost of people who will be applied, by their number: `person`, `place`, and the loss."""
+    rows = [
+        (number, draft.place, draft.cluster, loss.record_id, loss.field, loss.value, loss.kept, loss.reason)
+        for number, draft in drafts
+        if draft.state == "auto"
+        for loss in draft.losses
+    ]
+    return pl.DataFrame(rows, schema={**_NUMBERED, **_LOST}, orient="row")
+
+
+def _lists(values: Sequence[Sequence[str]]) -> pl.Series:
+    """Lists of texts as a series: their items at once, which is quicker than list by list."""
+    lengths = np.fromiter(map(len, values), dtype=np.uint32, count=len(values))
+    flat = pl.DataFrame(
+        {
+            "row": np.repeat(np.arange(len(values), dtype=np.uint32), lengths),
+            "item": pl.Series([item for one in values for item in one], dtype=pl.String),
+        }
+    )
+    grouped = flat.group_by("row", maintain_order=True).agg("item")
+    rows = pl.DataFrame({"row": np.arange(len(values), dtype=np.uint32)})
+    return rows.join(grouped, on="row", how="left", maintain_order="left")["item"].fill_null([])
+
+
+def _outcome(contacts: pl.DataFrame, created: pl.DataFrame, people: Sequence[_Person]) -> pl.DataFrame:
+    """The contacts as a plan leaves them: `CONTACTS`."""
+    changed = {contact: info for person in people for contact, info in person.changed.items()}
+    new = pl.DataFrame({"contact_id": list(changed), "info": list(changed.values())}, schema=dict(CONTACTS))
+    stays = contacts.filter(~pl.col("contact_id").is_in([contact for person in people for contact in person.gone]))
+    stays = stays.update(new, on="contact_id") if len(stays) else stays
+    return pl.concat([stays, created, new.join(stays, on="contact_id", how="anti", maintain_order="left")])
+
+
+def _reaches(reach: pl.Expr, addresses: frozenset[str]) -> pl.Expr:
+    """Whether one of a record's e-mails and phones is among these."""
+    if not addresses:
+        return pl.lit(value=False)
+    return reach.list.eval(pl.element().is_in(sorted(addresses))).list.any()
+
+
+def _opted_out(people: pl.DataFrame, policy: Policy) -> frozenset[str]:
+    """The addresses of export rows that carry an opt-out: their e-mails, or their phones where they have no e-mail."""
+    rows = people.filter(pl.col("contact_id").is_null(), "opted_out")
+    if not policy.opt_out_label:
+        return frozenset()
+    return frozenset(value for values in rows["reach"] for value in _addresses(values))
+
+
+def _addresses(reach: Sequence[str]) -> list[str]:
+    """Where a row is written to: its e-mails, or its phones where it has no e-mail."""
+    return [value for value in reach if "@" in value] or list(reach)
+
+
+def _shows_opt_out(info: Info, known: _Known) -> bool:
+    """Whether a contact is to have the label of opt-outs: it has an address that somebody opted out with."""
+    if not known.opted_out:
+        return False
+    emails = (one.email.lower() in known.opted_out for one in info.emails)
+    return any(emails) or any((one.e164 or one.phone) in known.opted_out for one in info.phones)
+
+
+def _opt_out_draft(row: Row, info: Info, policy: Policy) -> _Draft:
+    """The label of an opt-out on a contact of which nothing else is done, as a person's own: it waits for nothing."""
+    cluster = short_id("opt-out", row["contact_id"])
+    draft = _Draft(cluster, row["place"], [row["record_id"]], "somebody with its address opted out", [])
+    draft.add(
+        "label",
+        target=row["contact_id"],
+        sources=[],
+        needs="{}",
+        before=info.to_json(),
+        after=info.model_copy(update={"labels": (*info.labels, policy.opt_out_label)}).to_json(),
+        labels=[policy.opt_out_label],
+        changes=[f"label: {policy.opt_out_label}"],
+    )
+    return draft
+
+
+def _count_opt_outs(people: pl.DataFrame, operations: pl.DataFrame, outcome: pl.DataFrame, policy: Policy) -> OptOuts:
+    """What becomes of the opt-outs, counted on the plan and the contacts it leaves."""
+    rows = people.filter(pl.col("contact_id").is_null(), "opted_out")
+    wanted = {value for values in rows["reach"] for value in _addresses(values)}
+    shown: dict[str, bool] = {}
+    if wanted:
+        may_show = pl.col("info").str.contains_any(sorted(wanted), ascii_case_insensitive=True)
+        for info in map(Info.model_validate_json, outcome.filter(may_show)["info"]):
+            for value in (*(one.email.lower() for one in info.emails), *(one.e164 or one.phone for one in info.phones)):
+                if value in wanted:
+                    shown[value] = shown.get(value, True) and policy.opt_out_label in info.labels
+    states = [[shown.get(value) for value in _addresses(values)] for values in rows["reach"]]
+    contacts = people.drop_nulls("contact_id").select("contact_id", "opted_out", "subscribed")
+    merges = operations.filter(pl.col("state") == "auto", pl.col("kind") == "merge").select("target", "sources")
+    again = (
+        merges.explode("sources")
+        .join(contacts.filter("opted_out"), left_on="sources", right_on="contact_id", how="semi")
+        .join(contacts.filter("subscribed"), left_on="target", right_on="contact_id", how="semi")
+    )
+    return OptOuts(
+        rows=len(rows),
+        shown=sum(bool(one) and all(one) for one in states),
+        waiting=sum(None in one or not one for one in states),
+        subscribed_again=len(again),
+    )
+
+
+def _too_many(contacts: list[Info]) -> str | None:
+    """Why contacts cannot become one, where together they have more than a contact holds."""
+    for name, what in (("emails", "e-mails"), ("phones", "phones"), ("addresses", "addresses")):
+        if sum(len(getattr(one, name)) for one in contacts) > MAX_ITEMS:
+            count = len(getattr(merged(contacts[0], contacts[1:]), name))
+            if count > MAX_ITEMS:
+                return f"together they have {count} {what}, and a contact holds {MAX_ITEMS} at most"
+    return None
+
+
+def _ledger(losses: pl.DataFrame, tables: Records, unplaced_values: pl.DataFrame) -> pl.DataFrame:
+    """The losses of all people who will be applied, with the file and line each value comes from.
+
+    Args:
+        losses: of the people who were folded, with their `place`.
+        tables: the records.
+        unplaced_values: what rows that are nobody else's hold without a place: `cluster`, `record`, `place`, `field`,
+            `value`, `reason`.
+    """
+    where = tables.records.select("record", "record_id", "file", "line")
+    new = unplaced_values.join(where, on="record", how="left", maintain_order="left")
+    losses = losses.with_columns(pl.col("field").replace(IN_WORDS))
+    losses = losses.join(where, on="record_id", how="left", maintain_order="left")
+    both = pl.concat([_placed_losses(losses), _placed_losses(new)]).sort("place", maintain_order=True)
+    return both.drop("place")
+
+
+def _placed_losses(losses: pl.DataFrame) -> pl.DataFrame:
+    return pl.concat([losses.select(pl.col("place").cast(pl.UInt32)), conform(losses, LOSSES)], how="horizontal")
+
+
+def _operate(
+    draft: _Draft,
+    existing: list[Row],
+    rows: list[Row],
+    known: _Known,
+    *,
+    allowed: bool,
+) -> tuple[Info, str]:
+    """Writes one cluster's operations; returns the contact's content afterwards, and its id."""
+    if not existing and (known.policy.import_as == "fold" or len(rows) == 1):
+        info, changes = _folded(draft, Info(), rows, known, frozenset())
+        info, more = _preferred(draft, info, (known.given[row["record"]] for row in rows), known.policy)
+        changes += more
+        labels = _with_opt_out(_labelled(info.labels, known.policy), info, known)
+        info = info.model_copy(update={"labels": labels})
+        return info, _created(draft, info, changes, allow_duplicates=allowed)
+    if known.policy.import_as == "merge" and rows:
+        return _imported(draft, existing, rows, known)
+    target, *others = [row["contact_id"] for row in existing]
+    info = _chained(draft, target, others, known.infos)
+    for row in existing[1:]:
+        draft.losses += merge_losses(row["record_id"], known.infos[row["contact_id"]], info)
+    full, changes = _folded(draft, info, rows, known, known.policy.overwrite)
+    everyone = sorted([*existing, *rows], key=lambda row: row["source_rank"])
+    records = (
+        Given(row["record_id"], row["source"], known.infos[row["contact_id"]])
+        if row["contact_id"]
+        else known.given[row["record"]]
+        for row in everyone
+    )
+    full, more = _preferred(draft, full, records, known.policy)
+    return _completed(draft, target, info, full, [*changes, *more], known, allow_duplicates=allowed)
+
+
+def _imported(
+    draft: _Draft,
+    existing: list[Row],
+    rows: list[Row],
+    known: _Known,
+) -> tuple[Info, str]:
+    """As `_operate`, but each row becomes a contact of its own that is merged, so that the trail is on the site.
+
+    A contact that a step before creates goes by `MADE` and the step's operation.
+    """
+    contents = {row["contact_id"]: known.infos[row["contact_id"]] for row in existing}
+    people = [(row, row["contact_id"]) for row in existing]
+    for row in rows:
+        content, changes = _folded(draft, Info(), [row], known, frozenset())
+        name = MADE + _created(draft, content, changes, allow_duplicates=True)
+        contents[name] = content
+        people.append((row, name))
+    (_, target), *others = people
+    others.sort(key=lambda one: (one[0]["source_rank"], one[0]["row"]))
+    info = _chained(draft, target, [name for _, name in others], contents)
+    for row, name in others:
+        draft.losses += merge_losses(row["record_id"], contents[name], info)
+    ranked = sorted(people, key=lambda one: one[0]["source_rank"])
+    records = [Given(row["record_id"], row["source"], contents[name]) for row, name in ranked]
+    full, changes = _preferred(draft, info, records, known.policy)
+    after, name = _completed(draft, target, info, full, changes, known, allow_duplicates=True)
+    return after, name.removeprefix(MADE)
+
+
+def _created(draft: _Draft, content: Info, changes: list[Change], *, allow_duplicates: bool) -> str:
+    """Writes the create of a contact; returns the operation's id."""
+    return draft.add(
+        "create",
+        sources=[],
+        labels=list(content.labels),
+        needs="{}",
+        after=content.to_json(),
+        changes=[change.in_words() for change in changes],
+        allow_duplicates=allow_duplicates,
+    )
+
+
+def _chained(draft: _Draft, target: str, others: list[str], contents: Mapping[str, Info]) -> Info:
+    """Writes the merges of contacts into a target, some a call; returns what it is then."""
+    info = contents[target]
+    for start in range(0, len(others), SOURCES_A_CALL):
+        sources = others[start : start + SOURCES_A_CALL]
+        needs = {one: fingerprint(contents[one]) for one in sources} | {target: fingerprint(info)}
+        after = merged(info, [contents[one] for one in sources])
+        draft.add(
+            "merge",
+            target=target,
+            sources=sources,
+            needs=json.dumps({one: seen for one, seen in needs.items() if not one.startswith(MADE)}),
+            before=info.to_json(),
+            after=after.to_json(),
+            changes=[f"{len(sources)} contact{'s' * (len(sources) > 1)} merged into this one, in this order"],
+            labels=[],
+        )
+        info = after
+    return info
+
+
+def _completed(
+    draft: _Draft,
+    target: str,
+    info: Info,
+    full: Info,
+    changes: list[Change],
+    known: _Known,
+    *,
+    allow_duplicates: bool,
+) -> tuple[Info, str]:
+    """Writes what makes a contact of one content one of another: an update and labels. As `_operate`."""
+    content = full.model_copy(update={"labels": info.labels})
+    if content != info:
+        draft.add(
+            "update",
+            target=target,
+            sources=[],
+            needs=json.dumps({target: fingerprint(info)} if not target.startswith(MADE) else {}),
+            before=info.to_json(),
+            after=content.to_json(),
+            changes=[change.in_words() for change in changes],
+            labels=[],
+            allow_duplicates=allow_duplicates,
+        )
+    labels = _labelled(full.labels, known.policy) if draft.operations else full.labels
+    labels = _with_opt_out(labels, full, known)
+    fresh = [label for label in labels if label not in info.labels]
+    if fresh:
+        after = content.model_copy(update={"labels": labels})
+        draft.add(
+            "label",
+            target=target,
+            sources=[],
+            needs="{}",
+            before=content.to_json(),
+            after=after.to_json(),
+            labels=fresh,
+            changes=[f"label: {label}" for label in fresh],
+        )
+        return after, target
+    return content, target
+
+
+def _folded(
+    draft: _Draft, info: Info, rows: list[Row], known: _Known, overwrite: frozenset[str]
+) -> tuple[Info, list[Change]]:
+    """The content with each row folded in, the most trusted first; what is lost goes to the draft's ledger."""
+    changes: list[Change] = []
+    overwritten: set[str] = set()
+    company = known.company_keys[info.company] if info.company else None
+    for row in rows:
+        info, made, lost = fold(
+            info, known.given[row["record"]], overwrite=overwrite - overwritten, company_key=company
+        )
+        overwritten |= {change.field for change in made}
+        if any(change.field == "company" for change in made):
+            company = row["company_key"]
+        changes += made
+        draft.losses += lost
+    return info, changes
+
+
+def _preferred(draft: _Draft, info: Info, records: Iterable[Given], policy: Policy) -> tuple[Info, list[Change]]:
+    """The content with the values of fields that have an order of trust of their own; see `preferred`."""
+    if not policy.precedence:
+        return info, []
+    info, changes, lost = preferred(info, list(records), policy.precedence)
+    said = {(change.field, change.after) for change in changes}
+    shown = [loss for loss in draft.losses if (loss.field, loss.value) not in said]
+    draft.losses = shown + lost
+    return info, changes
+
+
+def _labelled(labels: tuple[str, ...], policy: Policy) -> tuple[str, ...]:
+    return tuple(dict.fromkeys([*labels, policy.label])) if policy.label else labels
+
+
+def _with_opt_out(labels: tuple[str, ...], info: Info, known: _Known) -> tuple[str, ...]:
+    """The labels with that of opt-outs, where the contact is to have it."""
+    if not _shows_opt_out(info, known):
+        return labels
+    return tuple(dict.fromkeys([*labels, known.policy.opt_out_label]))
+
+
+def _with_clusters(tables: Records, matches: Matches) -> pl.DataFrame:
+    """The records with their cluster, how complete they are, and their e-mails and phones (`reach`)."""
+    filled = [
+        pl.col(name).is_not_null().cast(pl.Int32) for name in ("first", "last", "company", "job_title", "birthdate")
+    ]
+    reached = pl.concat(
+        [
+            tables.emails.select("record", value=pl.col("email").str.to_lowercase()),
+            tables.phones.select("record", value=pl.coalesce("e164", "phone")),
+        ]
+    ).drop_nulls()
+    values = reached.group_by("record", maintain_order=True).agg(reach=pl.col("value"))
+    joined = tables.records.join(matches.clusters.select("record", "cluster"), on="record", maintain_order="left")
+    joined = joined.join(values, on="record", how="left", maintain_order="left").with_columns(
+        pl.col("reach").fill_null([])
+    )
+    places = joined.select(pl.struct("source_rank", "row", "record").rank("ordinal")).to_series()
+    joined = joined.with_columns(place=(places - 1).cast(pl.UInt32))
+    return joined.with_columns(complete=pl.sum_horizontal(*filled) + pl.col("reach").list.len().cast(pl.Int32))
+
+
+def _is_shared(people: pl.DataFrame) -> pl.Series:
+    """Whether a record has an e-mail or phone that another person's record has, too: duplicates are wanted then."""
+    values = people.select("record", "cluster", value="reach").explode("value").drop_nulls("value")
+    shared = values.filter(pl.col("cluster").n_unique().over("value") > 1)
+    return people.select(pl.col("record").is_in(shared["record"].unique().implode())).to_series()
+
+
+def _clusters(people: pl.DataFrame) -> Iterator[tuple[str, list[Row]]]:
+    """Each cluster with its records, the most trusted first; clusters in order of their first record."""
+    together = people.select(_FOLDED_BY).sort(pl.col("place").min().over("cluster"), "place")
+    for cluster, rows in groupby(together.iter_rows(named=True), key=itemgetter("cluster")):
+        yield cluster, list(rows)
+
+
+def _tie_breaks(row: Row, policy: Policy) -> tuple[object, ...]:
+    def moment(value: Any) -> float:  # noqa: ANN401 - a datetime or nothing, straight from the frame
+        return value.timestamp() if value is not None else 0.0
+
+    orders: dict[str, object] = {
+        "member": not row["is_member"],
+        "precedence": row["source_rank"],
+        "most_complete": -row["complete"],
+        "most_recent": -moment(row["updated"]),
+        "oldest": moment(row["created"]),
+        "id": row["contact_id"],
+    }
+    return tuple(orders[name] for name in (*policy.target, "id"))
+
+
+def _evidence(matches: Matches, people: pl.DataFrame) -> dict[str, Reason]:
+    """For each cluster, why it is one: the weakest of the best links of its records, and whom that links."""
+    inner = _beside(matches.pairs.drop_nulls("why"), people.select("record", "record_id", "cluster"))
+    inner = inner.filter(pl.col("cluster") == pl.col("cluster_other"))
+    ends = pl.concat(
+        [inner.select("cluster", "bits", "why", "record_id", "record_id_other", end=side) for side in ("left", "right")]
+    )
+    best = ends.sort("bits", "record_id", "record_id_other", descending=[True, False, False]).unique(
+        "end", keep="first", maintain_order=True
+    )
+    weakest = best.sort("bits", "record_id", "record_id_other").unique("cluster", keep="first", maintain_order=True)
+    return {
+        cluster: (f"weakest link {one} – {two}: {why} ({bits:.0f} bits)", [one, two])
+        for cluster, bits, why, one, two in weakest.select(
+            "cluster", "bits", "why", "record_id", "record_id_other"
+        ).iter_rows()
+    }
+
+
+def _outer(matches: Matches, people: pl.DataFrame, policy: Policy) -> pl.DataFrame:
+    """Pairs that look alike but were not joined, the likeliest first; without those whom a person has set apart."""
+    owner = people.select("record", "record_id", "cluster", "contact_id", "is_member", "source_rank", "row")
+    alike = _beside(matches.pairs.filter(pl.col("probability") >= policy.review), owner)
+    apart = pairs_frame(sorted(matches.verdicts.apart))
+    answered = _beside(apart, people.select("record", "cluster")).select("cluster", "cluster_other")
+    both_ways = pl.concat([answered, answered.select(cluster="cluster_other", cluster_other="cluster")])
+    return (
+        alike.filter(pl.col("cluster") != pl.col("cluster_other"))
+        .join(both_ways, on=["cluster", "cluster_other"], how="anti")
+        .sort("bits", "record_id", "record_id_other", descending=[True, False, False])
+    )
+
+
+def _beside(pairs: pl.DataFrame, owner: pl.DataFrame) -> pl.DataFrame:
+    """Pairs with what is known of the left record and, as `<column>_other`, of the right one."""
+    return pairs.join(owner, left_on="left", right_on="record").join(
+        owner, left_on="right", right_on="record", suffix="_other"
+    )
+
+
+def _decided_by(matches: Matches, people: pl.DataFrame) -> dict[str, Reason]:
+    """Clusters in which records were said to be one person, with who said so of whom."""
+    cluster, names = people["cluster"], people["record_id"]
+    told: dict[str, Reason] = {}
+    for left, right in sorted(matches.verdicts.together & set(matches.verdicts.told)):
+        if cluster[left] == cluster[right]:
+            link = [names[left], names[right]]
+            by = f"{' – '.join(link)}: decided by a person ({matches.verdicts.told[left, right]})"
+            told.setdefault(cluster[left], (by, link))
+    return told
+
+
+def _doubts(matches: Matches, people: pl.DataFrame, policy: Policy) -> dict[str, Reason]:
+    """Clusters without a contact that may be one person with another cluster: why that is in doubt, and who is alike.
+
+    Of two such clusters without a contact, only the less trusted one waits.
+    """
+    first = people.group_by("cluster").agg(new=pl.col("contact_id").is_null().all(), place=pl.col("place").min())
+    place = {cluster: (new, number) for cluster, new, number in first.iter_rows()}
+    doubts: dict[str, Reason] = {}
+    for pair in _outer(matches, people, policy).iter_rows(named=True):
+        one, two = pair["cluster"], pair["cluster_other"]
+        later, other = (two, pair["record_id"]) if place[one] < place[two] else (one, pair["record_id_other"])
+        doubt = f"may be the same person as {other} ({pair['probability']:.0%}): {pair['why']}"
+        doubts.setdefault(later, (doubt, [pair["record_id"], pair["record_id_other"]]))
+    return doubts
+
+
+def _birth_conflicts(matches: Matches, people: pl.DataFrame) -> set[str]:
+    """Clusters in which birth dates differ, unless people said that just these records are one person."""
+    together = pairs_frame(sorted(matches.verdicts.together))
+    group = components(together, len(people))
+    differing = matches.pairs.filter(pl.col("level_birth") == 1)
+    differing = differing.filter(group.gather(differing["left"]) != group.gather(differing["right"]))
+    inner = _beside(differing.select("left", "right"), people.select("record", "cluster"))
+    return set(inner.filter(pl.col("cluster") == pl.col("cluster_other"))["cluster"])
+
+
+def _held_pairs(matches: Matches, people: pl.DataFrame, policy: Policy) -> list[Row]:
+    """Contacts that may be one person but are not joined: for a person to decide, or never where both are members."""
+    both = _outer(matches, people, policy).filter(
+        pl.col("contact_id").is_not_null(), pl.col("contact_id_other").is_not_null()
+    )
+    held: list[Row] = []
+    for pair in both.unique(["cluster", "cluster_other"], keep="first", maintain_order=True).iter_rows(named=True):
+        members = pair["is_member"] and pair["is_member_other"]
+        records = [pair["record_id"], pair["record_id_other"]]
+        held.append(
+            {
+                "operation": short_id("held", *records),
+                "cluster": pair["cluster"],
+                "step": 0,
+                "kind": "merge",
+                "state": "blocked" if members else "review",
+                "reason": TWO_MEMBERS if members else f"may be the same person ({pair['probability']:.0%})",
+                "target": pair["contact_id"],
+                "sources": [pair["contact_id_other"]],
+                "records": records,
+                "evidence": pair["why"],
+                "link": records,
+            }
+        )
+    return held
+
+
+_FOLDED_BY = (
+    "record", "record_id", "cluster", "place", "source", "source_rank", "row", "contact_id", "is_member", "created",
+    "updated", "opted_out", "subscribed", "company", "company_key", "complete", "reach", "is_shared",
+)  # fmt: skip
+"""What folding a person needs to know of each record."""
+
+
+def _given(rows: pl.DataFrame, said: pl.DataFrame, lost: pl.DataFrame) -> _Given:
+    """What each of these export rows says, as the content of a contact.
+
+    Args:
+        rows: records.
+        said: the `contents` of all rows.
+        lost: `unplaced` values of all rows.
+    """
+    wanted = rows.filter(pl.col("contact_id").is_null()).select("record", "record_id", "source", "company_key")
+    texts = said.join(wanted, on="record", how="semi").select("record", info=info_json(pl.col("labels"), primary=False))
+    texts = wanted.join(texts, on="record", maintain_order="left")
+    values: dict[int, list[tuple[str, str, str]]] = {}
+    for record, field_name, value, reason in lost.join(wanted, on="record", how="semi").iter_rows():
+        values.setdefault(record, []).append((field_name, value, reason))
+    return _Given({record: tuple(rest) for record, *rest in texts.iter_rows()}, values)
+
+
+class _Given:
+    """What export rows say, made of its text when it is asked for: most people were folded before."""
+
+    def __init__(
+        self, texts: Mapping[int, tuple[str, ...]], unplaced_values: Mapping[int, list[tuple[str, str, str]]]
+    ) -> None:
+        self._texts = texts
+        self._unplaced = unplaced_values
+
+    def __getitem__(self, record: int) -> Given:
+        record_id, source, company_key, text = self._texts[record]
+        unplaced_values = tuple(self._unplaced.get(record, ()))
+        return Given(record_id, source, Info.model_validate_json(text), company_key, unplaced_values)
+
+
+class _Infos(Mapping[str, Info]):
+    """The site's contacts, each made of its text when it is asked for."""
+
+    def __init__(self, texts: Mapping[str, str]) -> None:
+        self._texts = texts
+
+    def __getitem__(self, contact: str) -> Info:
+        return Info.model_validate_json(self._texts[contact])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._texts)
+
+    def __len__(self) -> int:
+        return len(self._texts)
+
+
+class _CompanyKeys(dict[str, str | None]):
+    """The folded name of each company, found when it is first asked for."""
+
+    def __missing__(self, company: str) -> str | None:
+        return self.setdefault(company, company_keys(pl.Series([company]))[0])

@@ -1,0 +1,1 @@
+"""The vocabulary: tables, contacts, errors, ids. It imports nothing of the project."""
