@@ -25,7 +25,8 @@ from connectors.local import LocalSite
 from connectors.store.journal import Journal
 from flows.engine.applying import apply_plan
 from transforms.plan.survivorship import fingerprint, merged
-from transforms.schema.tables import PLAN, Email, Info, conform
+from transforms.schema.contact import Email, Info
+from transforms.schema.tables import PLAN, conform
 
 SHARES = ("create", "create", "create", "create", "update", "update", "update", "merge", "label", "label")
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 from connectors.contacts import Contact
-from transforms.schema.tables import Address, Email, Info, Phone
+from transforms.schema.contact import Address, Email, Info, Phone
 
 BEGAN = datetime(2024, 1, 1, tzinfo=UTC)
 

@@ -24,7 +24,7 @@ from match import Cost, measured
 
 from connectors.contacts import Contact
 from connectors.local import LocalSite
-from transforms.schema.tables import Email, Info, Phone
+from transforms.schema.contact import Email, Info, Phone
 
 ONEFOLD = Path(sys.executable).with_name("onefold")
 SOURCES = ("crm", "shop", "newsletter", "events", "support")

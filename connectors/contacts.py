@@ -10,8 +10,9 @@ import anyio
 import polars as pl
 from pydantic import BaseModel, ConfigDict
 
+from transforms.schema.contact import Info
 from transforms.schema.errors import Unavailable
-from transforms.schema.tables import ROWS, SITE, Info, conform
+from transforms.schema.tables import ROWS, SITE, conform
 
 MAX_SOURCES = 5
 """A merge takes at most this many source contacts."""

@@ -20,7 +20,7 @@ from connectors.exports.reading import read_export
 from connectors.local import LocalSite
 from transforms.match.matching import Matches, match
 from transforms.normalise.records import Records, to_records
-from transforms.schema.tables import Email, Info, Phone
+from transforms.schema.contact import Email, Info, Phone
 
 # The machines that run these tests are shared: how long one example takes says nothing.
 settings.register_profile("onefold", deadline=None, database=None)

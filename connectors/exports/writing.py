@@ -10,8 +10,8 @@ import vobject
 
 from connectors.contacts import Contact, contact_rows
 from connectors.exports.guards import write_csv
+from transforms.schema.contact import Address, Email, Info, Phone
 from transforms.schema.errors import UsageError
-from transforms.schema.tables import Address, Email, Info, Phone
 
 TABLE = (
     "contact_id", "revision", "is_member", "first", "last", "company", "job_title", "birthdate", "locale", "created",

@@ -11,8 +11,8 @@ from typing import TypeVar
 import phonenumbers
 
 from connectors.local.assumed import SYSTEM_NAMESPACES, is_email, same_email, same_phone
+from transforms.schema.contact import Address, Email, Info, Phone
 from transforms.schema.errors import Refused, Violation
-from transforms.schema.tables import Address, Email, Info, Phone
 
 Reach = TypeVar("Reach", Email, Phone)
 Thing = TypeVar("Thing")

@@ -46,6 +46,7 @@ from connectors.local.filters import (
 from connectors.private import private_file
 from connectors.wire.shapes import ENTITY
 from connectors.wire.writing import contact_to_wire, formatted
+from transforms.schema.contact import Email, Info, Phone
 from transforms.schema.errors import (
     AlreadyChanged,
     Duplicate,
@@ -55,7 +56,6 @@ from transforms.schema.errors import (
     SiteError,
     UsageError,
 )
-from transforms.schema.tables import Email, Info, Phone
 
 Named = TypeVar("Named", Label, ExtendedField)
 Event = dict[str, Any]

@@ -18,8 +18,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from connectors.local import LocalSite
 from connectors.wire.errors import error_to_wire
 from connectors.wire.shapes import CONSISTENT
+from transforms.schema.contact import Info
 from transforms.schema.errors import SiteError, TooManyCalls, Unanswered, Unavailable, UsageError
-from transforms.schema.tables import Info
 
 Rate = Annotated[float, Field(ge=0, le=1)]
 Seconds = Annotated[float, Field(ge=0)]

@@ -25,8 +25,8 @@ from connectors.wire.shapes import (
     WireStreet,
     WireUser,
 )
+from transforms.schema.contact import Address, Email, Info, Phone
 from transforms.schema.errors import Refused
-from transforms.schema.tables import Address, Email, Info, Phone
 
 Item = TypeVar("Item")
 DERIVED = ("emailSubscriptions.", "members.membershipStatus", "contacts.displayBy")

@@ -36,7 +36,7 @@ from connectors.wire.shapes import (
     WireStreet,
     WireUser,
 )
-from transforms.schema.tables import Address, Email, Info, Phone
+from transforms.schema.contact import Address, Email, Info, Phone
 
 Item = TypeVar("Item")
 MEMBERSHIP = {"ACTIVE": "APPROVED", "PENDING": "PENDING", "BLOCKED": "DENIED", "OFFLINE": "INACTIVE"}

@@ -55,6 +55,7 @@ from connectors.wire.shapes import (
 from connectors.wire.writing import info_to_wire
 from connectors.wix.pace import Pace
 from connectors.wix.transport import Parameters, Patience, Transport, is_loopback
+from transforms.schema.contact import Info
 from transforms.schema.errors import (
     AlreadyChanged,
     Duplicate,
@@ -62,7 +63,6 @@ from transforms.schema.errors import (
     PreconditionFailed,
     Unanswered,
 )
-from transforms.schema.tables import Info
 
 Done = TypeVar("Done")
 CALLS_A_MINUTE = 150

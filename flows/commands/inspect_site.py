@@ -13,8 +13,8 @@ from connectors.contacts import Contact, ContactsSite, all_fields, all_labels, n
 from flows.engine.pipeline import waited
 from flows.settings import Settings
 from flows.sites import opened, shown_site
+from transforms.schema.contact import Info
 from transforms.schema.errors import Denied, SiteError, TooManyCalls, Unanswered, Unavailable
-from transforms.schema.tables import Info
 
 MEMBERSHIP = "info.extendedFields.members.membershipStatus"
 

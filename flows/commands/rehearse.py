@@ -21,7 +21,7 @@ from flows.settings import LOCAL, Settings
 from flows.sites import is_missing
 from transforms.plan.audit import tally
 from transforms.plan.survivorship import differences
-from transforms.schema.tables import Info
+from transforms.schema.contact import Info
 
 FOLDER = "rehearsal"
 """Where in a run's folder the copy and its journal are; made anew each time."""

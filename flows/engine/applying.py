@@ -26,6 +26,7 @@ from connectors.store.journal import DONE, FAILED, HELD, OPEN, STALE, Image, Int
 from connectors.wix.transport import request_id
 from transforms.plan.planning import MADE
 from transforms.plan.survivorship import fingerprint
+from transforms.schema.contact import Info
 from transforms.schema.errors import (
     AlreadyChanged,
     Denied,
@@ -38,7 +39,6 @@ from transforms.schema.errors import (
     Unanswered,
     Unavailable,
 )
-from transforms.schema.tables import Info
 
 Row = dict[str, Any]
 Steps = list[Row]

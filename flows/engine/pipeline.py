@@ -52,9 +52,10 @@ from transforms.normalise.records import Records
 from transforms.plan.audit import audit, tally
 from transforms.plan.planning import MADE, Plan
 from transforms.plan.survivorship import fingerprint
+from transforms.schema.contact import Info
 from transforms.schema.errors import InputError, NotFound, OnefoldError, RunError, UsageError
 from transforms.schema.ids import short_id
-from transforms.schema.tables import FINGERPRINTS, REJECTS, ROWS, SITE, Info, conform, empty
+from transforms.schema.tables import FINGERPRINTS, REJECTS, ROWS, SITE, conform, empty
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -25,6 +25,7 @@ from flows.settings import Settings
 from flows.sites import memory_of, opened
 from transforms.plan.planning import MADE
 from transforms.plan.survivorship import fingerprint
+from transforms.schema.contact import Info
 from transforms.schema.errors import (
     AlreadyChanged,
     Denied,
@@ -36,7 +37,7 @@ from transforms.schema.errors import (
     Unavailable,
 )
 from transforms.schema.ids import short_id
-from transforms.schema.tables import UNDO, Info
+from transforms.schema.tables import UNDO
 
 CHANGED = "it was changed by somebody else since"
 GONE = "it is gone"

@@ -17,8 +17,8 @@ from connectors.local import LocalSite
 from connectors.server import make_app
 from connectors.wix import WixSite
 from transforms.plan.survivorship import merged
+from transforms.schema.contact import Address, Email, Info, Phone
 from transforms.schema.errors import SiteError
-from transforms.schema.tables import Address, Email, Info, Phone
 
 MAILS = ["a@x.example", "A@X.example", "b@x.example", "c@x.example", "d@x.example", "e@x.example"]
 PHONES = ["212-555-0123", "(212) 555 0123", "+1 617 555 0111", "12 34", "+49 30 901820"]

@@ -16,8 +16,8 @@ from connectors.contacts import Contact, ContactsSite
 from connectors.local import LocalSite
 from connectors.server import Chaos, Disturbance, make_app, read_chaos, running
 from connectors.wix import Patience, WixSite
+from transforms.schema.contact import Email, Info
 from transforms.schema.errors import AlreadyChanged, PreconditionFailed, UsageError
-from transforms.schema.tables import Email, Info
 
 KEY = SecretStr("a-key")
 FULL = Chaos(

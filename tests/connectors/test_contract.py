@@ -16,8 +16,8 @@ from connectors.contacts import Contact, ContactsSite, Member, Sort, all_fields,
 from connectors.local import LocalSite
 from connectors.server import make_app, running
 from connectors.wix import WixSite
+from transforms.schema.contact import Address, Email, Info, Phone
 from transforms.schema.errors import AlreadyChanged, Duplicate, NotFound, PreconditionFailed, Refused, UsageError
-from transforms.schema.tables import Address, Email, Info, Phone
 
 KEY = SecretStr("a-key")
 

@@ -19,7 +19,7 @@ from fastapi import FastAPI, Request, Response
 
 from connectors.local import LocalSite
 from connectors.server import Webhook, bounds, make_app, running, serving
-from transforms.schema.tables import Info
+from transforms.schema.contact import Info
 
 HEADERS = {"Authorization": "a-key", "wix-site-id": "a-site"}
 CONTACTS = "/contacts/v4/contacts"

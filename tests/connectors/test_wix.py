@@ -21,6 +21,7 @@ from pydantic import SecretStr
 
 from connectors.wix import Pace, Patience, WixSite
 from connectors.wix.transport import request_id
+from transforms.schema.contact import Info
 from transforms.schema.errors import (
     AlreadyChanged,
     Denied,
@@ -33,7 +34,6 @@ from transforms.schema.errors import (
     Unavailable,
     UsageError,
 )
-from transforms.schema.tables import Info
 
 KEY = "IST.a-very-secret-key"
 QUICK = Patience(attempts=4, first_pause=0.001, longest_pause=0.002, lag=0.05, recovery=0.05)

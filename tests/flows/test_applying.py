@@ -15,8 +15,8 @@ from connectors.store.journal import Intent, Journal
 from connectors.store.run_folder import Run
 from flows.engine.pipeline import apply_run, plan_run
 from flows.settings import Settings, SourceSettings
+from transforms.schema.contact import Info
 from transforms.schema.errors import RunError, UsageError
-from transforms.schema.tables import Info
 
 HEADER = "First Name,Last Name,Email,Phone,Company,Tags\n"
 

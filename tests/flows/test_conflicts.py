@@ -26,8 +26,8 @@ from connectors.store.journal import DONE, Journal
 from connectors.wix import WixSite
 from flows.engine.applying import Options, apply_plan
 from flows.engine.forecast import calls
+from transforms.schema.contact import Info
 from transforms.schema.errors import AlreadyChanged, NotFound
-from transforms.schema.tables import Info
 
 KEY = SecretStr("a-key")
 

@@ -15,7 +15,7 @@ import pytest
 from conftest import SAMPLES, Ended, contacts_of, table
 
 from connectors.local import LocalSite
-from transforms.schema.tables import Email, Info
+from transforms.schema.contact import Email, Info
 
 Onefold = Callable[..., Ended]
 Export = Callable[[str, str], Path]

@@ -9,7 +9,7 @@ from pathlib import Path
 import polars as pl
 from conftest import SAMPLES, Ended, contacts_of, table
 
-from transforms.schema.tables import Info
+from transforms.schema.contact import Info
 
 
 def test_the_samples_come_out_as_planned_and_the_site_is_as_it_was(

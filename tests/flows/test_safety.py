@@ -23,8 +23,8 @@ from connectors.store.run_folder import Run
 from flows.engine.pipeline import apply_options, apply_run, plan_run
 from flows.engine.undoing import prepared, undo_run
 from flows.settings import ApplySettings, Settings, SourceSettings
+from transforms.schema.contact import Info
 from transforms.schema.errors import Busy, RunError
-from transforms.schema.tables import Info
 
 HEADER = "First Name,Last Name,Email\n"
 

@@ -23,7 +23,7 @@ from connectors.contacts import Contact, Member
 from connectors.exports.reading import read_export
 from connectors.local import LocalSite
 from transforms.normalise.records import to_records
-from transforms.schema.tables import Address, Email, Info, Phone
+from transforms.schema.contact import Address, Email, Info, Phone
 
 KEY = {"WIX_API_KEY": "a-key", "WIX_SITE_ID": "a-site"}
 

@@ -15,7 +15,7 @@ from conftest import SAMPLES, Ended, contacts_of, info, table
 
 from connectors.local import LocalSite
 from connectors.store.journal import Intent, Journal
-from transforms.schema.tables import Info
+from transforms.schema.contact import Info
 
 HEADER = "First Name,Last Name,Email,Phone,Company,Tags,Shoe size\n"
 ROWS = (

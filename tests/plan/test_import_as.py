@@ -12,7 +12,7 @@ from conftest import Ended, contacts_of, info, table
 
 from connectors.local import LocalSite
 from connectors.store.journal import Intent, Journal
-from transforms.schema.tables import Info
+from transforms.schema.contact import Info
 
 HEADER = "First Name,Last Name,Email,Phone,Company,Tags\n"
 ADA = "Ada,Novak,ada@postbox.example,212-555-0101,Bluefin Analytics,VIP\n"

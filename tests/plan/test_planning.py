@@ -22,7 +22,8 @@ from transforms.match.verdicts import Verdicts
 from transforms.normalise.records import to_records
 from transforms.plan.contents import content_rows, contents, unplaced
 from transforms.plan.planning import Folded, Plan, Policy, plan
-from transforms.schema.tables import CONTACTS, Address, Email, Info, Phone
+from transforms.schema.contact import Address, Email, Info, Phone
+from transforms.schema.tables import CONTACTS
 
 Planned = Callable[..., Plan]
 HEADER = "First Name,Last Name,Email,Phone,Company,Job title,Birthday,Tags,Shoe size\n"

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from connectors.local import LocalSite
 from transforms.plan.survivorship import Given, fingerprint, fold, merge_losses, merged
-from transforms.schema.tables import Address, Email, Info, Phone
+from transforms.schema.contact import Address, Email, Info, Phone
 
 NAMES = st.one_of(st.none(), st.sampled_from(["Ada", "Byron", "Clara"]))
 CONTENT = st.builds(

@@ -7,7 +7,8 @@ import polars as pl
 from transforms.plan.contents import CONTENT
 from transforms.plan.planning import MADE
 from transforms.plan.survivorship import IN_WORDS, SINGLE, differences
-from transforms.schema.tables import AUDIT, Info, conform
+from transforms.schema.contact import Info
+from transforms.schema.tables import AUDIT, conform
 
 NOT_APPLIED = "planned"
 

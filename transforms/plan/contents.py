@@ -9,7 +9,8 @@ import polars as pl
 from transforms.columns.parallel import in_pieces
 from transforms.normalise.records import PIECE, Records
 from transforms.plan.survivorship import IN_WORDS, MAX_ITEMS, SINGLE
-from transforms.schema.tables import ADDRESS_CELL, EMAIL_CELL, PHONE_CELL, Address
+from transforms.schema.contact import Address
+from transforms.schema.tables import ADDRESS_CELL, EMAIL_CELL, PHONE_CELL
 
 _EMAIL_TAGS = ["MAIN", "HOME", "WORK"]
 _PHONE_TAGS = [*_EMAIL_TAGS, "MOBILE", "FAX"]

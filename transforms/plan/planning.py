@@ -29,16 +29,9 @@ from transforms.plan.survivorship import (
     merged,
     preferred,
 )
+from transforms.schema.contact import Info
 from transforms.schema.ids import short_id
-from transforms.schema.tables import (
-    CONTACTS,
-    LOSSES,
-    PLAN,
-    Info,
-    Schema,
-    conform,
-    empty,
-)
+from transforms.schema.tables import CONTACTS, LOSSES, PLAN, Schema, conform, empty
 
 NOTHING: Mapping[str, bool] = {}
 

@@ -11,8 +11,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from transforms.schema.contact import Address, Email, Info, Phone
 from transforms.schema.ids import short_id
-from transforms.schema.tables import Address, Email, Info, Phone
 
 Item = TypeVar("Item", Email, Phone, Address)
 Reach = TypeVar("Reach", Email, Phone)

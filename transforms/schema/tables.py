@@ -7,10 +7,8 @@ Text that came from outside is kept *as given*; what was made of it stands in a 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import polars as pl
-from pydantic import BaseModel, ConfigDict, Field
 
 from transforms.schema.errors import TableError
 
@@ -332,81 +330,3 @@ def checked(frame: pl.DataFrame, schema: Schema) -> pl.DataFrame:
 def empty(schema: Schema) -> pl.DataFrame:
     """A frame of this schema without rows."""
     return pl.DataFrame(schema=dict(schema))
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-
-class Email(_Part):
-    """One e-mail address of a contact."""
-
-    email: str
-    tag: str = "UNTAGGED"
-    primary: bool = False
-
-
-class Phone(_Part):
-    """One phone of a contact; `e164` is what the site makes of phone and country, null when it cannot."""
-
-    phone: str
-    tag: str = "UNTAGGED"
-    country_code: str | None = None
-    e164: str | None = None
-    primary: bool = False
-
-    def with_e164(self, e164: str | None) -> Phone:
-        """The phone with that."""
-        return self if self.e164 == e164 else self.model_copy(update={"e164": e164})
-
-
-class Address(_Part):
-    """One postal address of a contact; `country` and `subdivision` are ISO 3166 codes.
-
-    The street stands in `line`, or split in `street_name` and `street_number`.
-    """
-
-    tag: str = "UNTAGGED"
-    line: str | None = None
-    line2: str | None = None
-    city: str | None = None
-    subdivision: str | None = None
-    postal_code: str | None = None
-    country: str | None = None
-    street_name: str | None = None
-    street_number: str | None = None
-
-    def content(self) -> tuple[str, ...]:
-        """What makes two addresses the same: their parts, folded, without the tag."""
-        parts = (
-            self.line, self.street_number, self.street_name, self.line2,
-            self.city, self.subdivision, self.postal_code, self.country,
-        )  # fmt: skip
-        return tuple(" ".join((part or "").casefold().split()) for part in parts)
-
-
-class Info(_Part):
-    """What a contact holds, as the Contacts API v4 groups it.
-
-    On a site, labels and extended fields go by their keys; in records and plans by their display names.
-    """
-
-    first: str | None = None
-    last: str | None = None
-    emails: tuple[Email, ...] = ()
-    phones: tuple[Phone, ...] = ()
-    addresses: tuple[Address, ...] = ()
-    company: str | None = None
-    job_title: str | None = None
-    birthdate: str | None = None
-    locale: str | None = None
-    labels: tuple[str, ...] = ()
-    extended: dict[str, str | float] = Field(default_factory=dict)
-    picture: dict[str, Any] | None = None
-    """The picture's description, as the site gave it."""
-    locations: tuple[str, ...] = ()
-    assigned_users: tuple[str, ...] = ()
-
-    def to_json(self) -> str:
-        """A compact JSON text without empty fields, the same for the same content."""
-        return self.model_dump_json(exclude_defaults=True)
