@@ -19,8 +19,9 @@ from hypothesis import settings
 from connectors.exports.reading import read_export
 from connectors.local import LocalSite
 from transforms.match.matching import Matches, match
-from transforms.normalise.records import Records, to_records
+from transforms.normalise.records import to_records
 from transforms.schema.contact import Email, Info, Phone
+from transforms.schema.records import Records
 
 # The machines that run these tests are shared: how long one example takes says nothing.
 settings.register_profile("onefold", deadline=None, database=None)

@@ -9,7 +9,7 @@ import polars as pl
 from transforms.columns.coding import coded
 from transforms.match.comparison import nicknames
 from transforms.match.term_frequency import Held, shared_values
-from transforms.normalise.records import Records
+from transforms.schema.records import Records
 from transforms.schema.tables import PROBLEMS, conform
 
 SWAPPED = 0.7

@@ -14,9 +14,10 @@ from connectors.exports.layout import IGNORED
 from connectors.exports.reading import Reading
 from flows.engine.pipeline import readings
 from flows.settings import Settings
-from transforms.normalise.records import Records, to_records
+from transforms.normalise.records import to_records
 from transforms.quality import email_counts, phone_counts, problems
 from transforms.schema.errors import InputError
+from transforms.schema.records import Records
 from transforms.schema.tables import PROBLEMS, conform
 
 MOST_PROBLEMS = 10

@@ -19,8 +19,9 @@ from flows.engine.indexing import match_against
 from flows.stages import Stage, directly
 from transforms.match.matching import match
 from transforms.match.verdicts import NONE, Verdicts, resolved
-from transforms.normalise.records import Records, to_records
+from transforms.normalise.records import to_records
 from transforms.schema.errors import UsageError
+from transforms.schema.records import Records
 
 
 def match_file(

@@ -17,8 +17,8 @@ from transforms.match.features import prepare
 from transforms.match.scoring import Model, level_words
 from transforms.match.scoring import weigh as score
 from transforms.match.term_frequency import commonness, compared_values
-from transforms.normalise.records import Records
 from transforms.schema.errors import RunError, UsageError
+from transforms.schema.records import Records
 
 BAR = 24
 """Letters of the longest bar of evidence."""

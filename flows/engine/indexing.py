@@ -14,8 +14,8 @@ from transforms.match.incremental import Known, alike, keys_table, place
 from transforms.match.matching import match
 from transforms.match.scoring import Model
 from transforms.match.term_frequency import Commonness, commonness, compared_values
-from transforms.normalise.records import Records
 from transforms.schema.errors import UsageError
+from transforms.schema.records import Records
 from transforms.schema.tables import (
     ADDRESSES,
     DATE_ORDERS,

@@ -8,7 +8,8 @@ import polars as pl
 
 from connectors.contacts import Contact, contact_rows
 from flows.settings import Settings
-from transforms.normalise.records import Records, to_records
+from transforms.normalise.records import to_records
+from transforms.schema.records import Records
 from transforms.schema.tables import CONTACTS, SITE
 
 

@@ -48,13 +48,13 @@ from flows.sites import identity_of, is_missing, memory_of, opened, shown_site, 
 from flows.stages import Stage, directly
 from transforms.match.matching import Matches
 from transforms.match.verdicts import Verdicts, differing, identities, meant, of_site, resolved
-from transforms.normalise.records import Records
 from transforms.plan.audit import audit, tally
 from transforms.plan.planning import MADE, Plan
 from transforms.plan.survivorship import fingerprint
 from transforms.schema.contact import Info
 from transforms.schema.errors import InputError, NotFound, OnefoldError, RunError, UsageError
 from transforms.schema.ids import short_id
+from transforms.schema.records import Records
 from transforms.schema.tables import FINGERPRINTS, REJECTS, ROWS, SITE, conform, empty
 
 P = ParamSpec("P")

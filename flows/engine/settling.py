@@ -14,9 +14,9 @@ from flows.engine.inputs import infos_of, normalise, site_place
 from flows.settings import Settings
 from transforms.match.matching import Matches, match, match_changed, regrouped
 from transforms.match.verdicts import NONE, Verdicts
-from transforms.normalise.records import Records, chosen, together
 from transforms.plan.contents import content_rows
 from transforms.plan.planning import MADE, Folded, Plan, Policy, plan
+from transforms.schema.records import Records, chosen, together
 from transforms.schema.tables import NAMED_CELL, RECORDS, ROWS, SITE, conform
 
 LOOKS = 5

@@ -12,7 +12,8 @@ from conftest import ROOT, SAMPLES
 from connectors.exports.formats import described, known_formats, normalised, recognise
 from connectors.exports.reading import read_export
 from transforms.match.matching import told_by_sources
-from transforms.normalise.records import Records, to_records
+from transforms.normalise.records import to_records
+from transforms.schema.records import Records
 
 FORMATS = SAMPLES / "formats"
 ADA = {

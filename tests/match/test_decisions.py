@@ -12,7 +12,7 @@ from conftest import Ended, groups, table
 
 from transforms.match.matching import match
 from transforms.match.verdicts import Verdicts, resolved
-from transforms.normalise.records import Records
+from transforms.schema.records import Records
 from transforms.schema.tables import DECISIONS, IDENTITIES
 
 HEADER = "First Name,Last Name,Email,Phone,Company\n"

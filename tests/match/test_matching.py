@@ -19,8 +19,8 @@ from transforms.match.features import prepare
 from transforms.match.matching import match
 from transforms.match.scoring import CHANCE, FIRM, HOUSEHOLD, PERSON
 from transforms.match.term_frequency import commonness, compared_values
-from transforms.normalise.records import Records
 from transforms.schema.ids import short_id
+from transforms.schema.records import Records
 
 Joined = Callable[[str], list[list[int]]]
 HEADER = "First Name,Last Name,Email,Phone,Company,Street,City,Zip,Date of birth"

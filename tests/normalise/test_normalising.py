@@ -22,7 +22,7 @@ from transforms.normalise.emails import emails
 from transforms.normalise.locales import locale_tag
 from transforms.normalise.names import company_keys, split_full_names
 from transforms.normalise.phones import phones
-from transforms.normalise.records import Records
+from transforms.schema.records import Records
 from transforms.schema.tables import ROWS, conform
 
 Read = Callable[[str], Records]

@@ -16,7 +16,7 @@ import polars as pl
 
 from transforms.columns.coding import Numbers, begins, coded, hashed
 from transforms.match.term_frequency import Held
-from transforms.normalise.records import Records
+from transforms.schema.records import Records
 
 T = TypeVar("T")
 

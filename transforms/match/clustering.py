@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 import polars as pl
 
-from transforms.normalise.records import Records
 from transforms.schema.ids import short_id
+from transforms.schema.records import Records
 from transforms.schema.tables import CLUSTERS, conform
 
 CONTRADICTED = 0.01

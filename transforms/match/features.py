@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from transforms.columns.coding import Coded, Numbers, coded, hashed
 from transforms.match.term_frequency import USUAL, Commonness, Held, rarities
-from transforms.normalise.records import Records
+from transforms.schema.records import Records
 
 NAMED = ("first", "last", "whole", "initials", "born", "more")
 """What is seen of a record at first. `whole` tells first and last name written together, `initials` holds both, one

@@ -14,7 +14,7 @@ from transforms.match.features import prepare
 from transforms.match.matching import AUTO, inner_pairs, weighed
 from transforms.match.scoring import Model, weigh
 from transforms.match.term_frequency import Commonness, compared_values
-from transforms.normalise.records import Records, together
+from transforms.schema.records import Records, together
 from transforms.schema.tables import KEYS, empty
 
 

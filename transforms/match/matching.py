@@ -17,7 +17,7 @@ from transforms.match.features import Prepared, prepare
 from transforms.match.scoring import Model, learn, reasons, weigh
 from transforms.match.term_frequency import commonness, compared_values
 from transforms.match.verdicts import NONE, Verdicts
-from transforms.normalise.records import Records
+from transforms.schema.records import Records
 from transforms.schema.tables import CLUSTERS, empty
 
 AUTO = 0.90

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import polars as pl
 
 from transforms.columns.coding import Coded, coded
-from transforms.normalise.records import Records
+from transforms.schema.records import Records
 
 USUAL = {"first": 0.005, "last": 0.005, "birth": 0.0001, "company": 0.01}
 """How often two people have the same value of a field, when nothing is known of the value."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass, fields
+from collections.abc import Collection
 
 import polars as pl
 
@@ -18,6 +17,7 @@ from transforms.normalise.emails import emails
 from transforms.normalise.locales import locale_tag
 from transforms.normalise.names import are_companies, company_keys, name_keys, split_full_names
 from transforms.normalise.phones import phones
+from transforms.schema.records import Records, together
 from transforms.schema.tables import (
     EXTRAS,
     IDENTIFIERS,
@@ -63,26 +63,6 @@ _TOLD = {1: "told_first", 2: "told_last"}
 _NAME_IN_EMAIL = r"^([a-z]{2,})[._-]([a-z]{3,})\d*@"
 
 
-@dataclass(frozen=True)
-class Records:
-    """The records and what a record can have several of, one table each, joined by `record`."""
-
-    records: pl.DataFrame
-    emails: pl.DataFrame
-    phones: pl.DataFrame
-    addresses: pl.DataFrame
-    labels: pl.DataFrame
-    extras: pl.DataFrame
-    identifiers: pl.DataFrame
-    repairs: pl.DataFrame
-    date_orders: pl.DataFrame
-    rejects: pl.DataFrame
-
-    def tables(self) -> dict[str, pl.DataFrame]:
-        """The tables by name."""
-        return {one.name: getattr(self, one.name) for one in fields(self)}
-
-
 def to_records(rows: pl.DataFrame, *, keep: Collection[str] = (), everyone: bool = False) -> Records:
     """The usable rows as records; the others are rejected with the reason.
 
@@ -104,38 +84,6 @@ def to_records(rows: pl.DataFrame, *, keep: Collection[str] = (), everyone: bool
 
     parts = in_pieces(work, rows, most=PIECE)
     return together(parts, orders) if len(parts) > 1 else parts[0]
-
-
-def together(parts: Iterable[Records], orders: pl.DataFrame) -> Records:
-    """The parts' tables as one, the records numbered through, with these `date_orders`."""
-    tables: dict[str, list[pl.DataFrame]] = {}
-    before = 0
-    for part in parts:
-        for name, table in part.tables().items():
-            if "record" in table.columns:
-                table = table.with_columns(pl.col("record") + pl.lit(before, dtype=pl.UInt32))
-            tables.setdefault(name, []).append(table)
-        before += len(part.records)
-    tables["date_orders"] = [orders]
-    return Records(**{name: pl.concat(tables.pop(name)) for name in list(tables)})
-
-
-def chosen(tables: Records, wanted: pl.Series) -> Records:
-    """Some of the records with all that belongs to them, numbered anew in their order.
-
-    Args:
-        tables: the records.
-        wanted: for each record whether it is chosen.
-    """
-    number = pl.select(pl.when(wanted).then(wanted.cast(pl.UInt32).cum_sum() - 1)).to_series()
-    return Records(
-        **{
-            name: table.with_columns(record=number.gather(table["record"])).drop_nulls("record")
-            if "record" in table.columns
-            else table
-            for name, table in tables.tables().items()
-        }
-    )
 
 
 def _piece(rows: pl.DataFrame, orders: pl.DataFrame, keep: Collection[str], everyone: bool) -> Records:

@@ -7,9 +7,10 @@ from dataclasses import replace
 import polars as pl
 
 from transforms.columns.parallel import in_pieces
-from transforms.normalise.records import PIECE, Records
+from transforms.normalise.records import PIECE
 from transforms.plan.survivorship import IN_WORDS, MAX_ITEMS, SINGLE
 from transforms.schema.contact import Address
+from transforms.schema.records import Records
 from transforms.schema.tables import ADDRESS_CELL, EMAIL_CELL, PHONE_CELL
 
 _EMAIL_TAGS = ["MAIN", "HOME", "WORK"]

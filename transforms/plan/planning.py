@@ -15,7 +15,6 @@ import polars as pl
 from transforms.match.clustering import components, pairs_frame
 from transforms.match.matching import AUTO, REVIEW, Matches
 from transforms.normalise.names import company_keys
-from transforms.normalise.records import Records
 from transforms.plan.contents import contents, info_json, unplaced
 from transforms.plan.survivorship import (
     IN_WORDS,
@@ -31,6 +30,7 @@ from transforms.plan.survivorship import (
 )
 from transforms.schema.contact import Info
 from transforms.schema.ids import short_id
+from transforms.schema.records import Records
 from transforms.schema.tables import CONTACTS, LOSSES, PLAN, Schema, conform, empty
 
 NOTHING: Mapping[str, bool] = {}
