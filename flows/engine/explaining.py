@@ -11,9 +11,9 @@ import polars as pl
 from pydantic import TypeAdapter, ValidationError
 
 from connectors.store.run_folder import Run
-from transforms.match.clustering import components, pairs_frame
 from transforms.match.comparison import compare
 from transforms.match.features import prepare
+from transforms.match.graph import components, pairs_frame
 from transforms.match.scoring import Model, level_words
 from transforms.match.scoring import weigh as score
 from transforms.match.term_frequency import commonness, compared_values

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from connectors.exports import reading
 from transforms.columns.coding import by_value, coded
-from transforms.match.clustering import components
+from transforms.match.graph import components
 
 VALUES = st.lists(st.one_of(st.none(), st.text("abé", max_size=2)), max_size=30)
 

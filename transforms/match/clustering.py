@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 import polars as pl
 
+from transforms.match.graph import Groups, both_ways, components, pairs_frame
 from transforms.schema.ids import short_id
 from transforms.schema.records import Records
 from transforms.schema.tables import CLUSTERS, conform
@@ -48,22 +49,6 @@ def contradicted(pairs: pl.DataFrame) -> pl.Expr:
 def _identifiers(pairs: pl.DataFrame) -> list[str]:
     known = {f"level_{field}" for field in ("first", "middle", "last", "suffix", "title", *TELLING)}
     return [name for name in pairs.columns if name.startswith("level_") and name not in known]
-
-
-def components(edges: pl.DataFrame, records: int) -> pl.Series:
-    """The connected component of each record under these edges (`left`, `right`), called by its first record.
-
-    Each record takes over the lowest name it sees, until both ends of every edge have one name.
-    """
-    left, right = edges["left"].to_numpy(), edges["right"].to_numpy()
-    name = np.arange(records, dtype=np.uint32)
-    while (name[left] != name[right]).any():
-        lowest = np.minimum(name[left], name[right])
-        for end in (left, right):
-            np.minimum.at(name, name[end], lowest)
-        while (name[name] != name).any():
-            name = name[name]
-    return pl.Series("component", name)
 
 
 def missing_pairs(pairs: pl.DataFrame, group: pl.Series, *, most: int = 40) -> pl.DataFrame:
@@ -204,9 +189,9 @@ def _unrivalled(edges: pl.DataFrame, pairs: pl.DataFrame, against: pl.DataFrame,
         against: pairs that cannot be one person.
         auto: the probability from which a pair joins, here that of one of two people against the other.
     """
-    likely = _both_ways(pairs.filter(pl.col("probability") >= 1 - auto).select("left", "right", "bits"))
+    likely = both_ways(pairs.filter(pl.col("probability") >= 1 - auto).select("left", "right", "bits"))
     rivals = (
-        _both_ways(against)
+        both_ways(against)
         .select(mine="left", yours="right")
         .join(likely.select(one="left", mine="right"), on="mine")
         .join(likely.select(one="left", yours="right", rival="bits"), on=["one", "yours"])
@@ -218,16 +203,6 @@ def _unrivalled(edges: pl.DataFrame, pairs: pl.DataFrame, against: pl.DataFrame,
         edges = edges.join(rivals, left_on=[one, mine], right_on=["one", "mine"], how="left", maintain_order="left")
         edges = edges.filter((pl.col("bits") - pl.col("rival") >= least) | pl.col("rival").is_null()).drop("rival")
     return edges
-
-
-def _both_ways(pairs: pl.DataFrame) -> pl.DataFrame:
-    """Each pair from both of its ends."""
-    return pl.concat([pairs, pairs.with_columns(left="right", right="left")])
-
-
-def pairs_frame(pairs: Iterable[tuple[int, int]]) -> pl.DataFrame:
-    """Pairs of records as a frame: `left`, `right`."""
-    return pl.DataFrame(list(pairs), schema={"left": pl.UInt32, "right": pl.UInt32}, orient="row")
 
 
 def _doubtful(component: pl.Series, against: pl.DataFrame, members: pl.Series, cap: int) -> pl.Series:
@@ -252,7 +227,7 @@ def _refined(
         members: records that are members of the site.
         cap: the most records that edges bring into one group.
     """
-    groups = _Groups()
+    groups = Groups()
     apart = _Apart(never)
     for left, right in known.iter_rows():
         if apart.allows(groups.of(left), groups.of(right)):
@@ -311,28 +286,3 @@ def _named(people: pl.DataFrame, group: pl.Series, before: pl.DataFrame | None) 
         {"group": list(known), "cluster": list(known.values())}, schema={"group": group.dtype, "cluster": pl.String}
     )
     return conform(named.join(names, on="group", how="left", maintain_order="left"), CLUSTERS)
-
-
-class _Groups:
-    """Disjoint groups of records, by their members."""
-
-    def __init__(self) -> None:
-        self._group: dict[int, list[int]] = {}
-
-    def of(self, record: int) -> list[int]:
-        return self._group.setdefault(record, [record])
-
-    def join(self, left: int, right: int) -> None:
-        one, two = self.of(left), self.of(right)
-        if one is two:
-            return
-        if len(one) < len(two):
-            one, two = two, one
-        one.extend(two)
-        for record in two:
-            self._group[record] = one
-
-    def members(self) -> dict[int, list[int]]:
-        """The groups of more than one record, each in order, by its first record."""
-        distinct = {id(group): sorted(group) for group in self._group.values() if len(group) > 1}
-        return {group[0]: group for group in distinct.values()}

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import polars as pl
 
 from transforms.match.blocking import RULES, blocks, candidate_pairs
-from transforms.match.clustering import cluster, components
+from transforms.match.clustering import cluster
 from transforms.match.comparison import compare
 from transforms.match.features import prepare
+from transforms.match.graph import components
 from transforms.match.matching import AUTO, inner_pairs, weighed
 from transforms.match.scoring import Model, weigh
 from transforms.match.term_frequency import Commonness, compared_values

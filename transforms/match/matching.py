@@ -11,9 +11,10 @@ import polars as pl
 
 from transforms.columns.parallel import in_pieces
 from transforms.match.blocking import RULES, candidate_pairs, shared_keys
-from transforms.match.clustering import cluster, components, identifies, missing_pairs, pairs_frame
+from transforms.match.clustering import cluster, identifies, missing_pairs
 from transforms.match.comparison import compare, compare_names
 from transforms.match.features import Prepared, prepare
+from transforms.match.graph import components, pairs_frame
 from transforms.match.scoring import Model, learn, reasons, weigh
 from transforms.match.term_frequency import commonness, compared_values
 from transforms.match.verdicts import NONE, Verdicts

@@ -11,7 +11,7 @@ from itertools import combinations
 
 import polars as pl
 
-from transforms.match.clustering import components, pairs_frame
+from transforms.match.graph import components, pairs_frame
 from transforms.schema.ids import short_id
 from transforms.schema.tables import IDENTITIES, SITE, TOGETHER, conform
 

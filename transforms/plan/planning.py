@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import polars as pl
 
-from transforms.match.clustering import components, pairs_frame
+from transforms.match.graph import components, pairs_frame
 from transforms.match.matching import AUTO, REVIEW, Matches
 from transforms.normalise.names import company_keys
 from transforms.plan.contents import contents, info_json, unplaced
