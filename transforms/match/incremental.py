@@ -12,7 +12,8 @@ from transforms.match.clustering import cluster
 from transforms.match.comparison import compare
 from transforms.match.features import prepare
 from transforms.match.graph import components
-from transforms.match.matching import AUTO, inner_pairs, weighed
+from transforms.match.matching import inner_pairs, weighed
+from transforms.match.parameters import AUTO
 from transforms.match.scoring import Model, weigh
 from transforms.match.term_frequency import Commonness, compared_values
 from transforms.schema.records import Records, together

@@ -10,40 +10,21 @@ import numpy as np
 import polars as pl
 
 from transforms.columns.parallel import in_pieces
-from transforms.match.blocking import RULES, candidate_pairs, shared_keys
+from transforms.match.blocking import candidate_pairs, shared_keys
 from transforms.match.clustering import cluster, identifies, missing_pairs
 from transforms.match.comparison import compare, compare_names
 from transforms.match.features import Prepared, prepare
+from transforms.match.first_pass import HOPELESS, gist, hopeless_gists
 from transforms.match.graph import components, pairs_frame
+from transforms.match.parameters import AUTO, REVIEW
 from transforms.match.scoring import Model, learn, reasons, weigh
 from transforms.match.term_frequency import commonness, compared_values
 from transforms.match.verdicts import NONE, Verdicts
 from transforms.schema.records import Records
 from transforms.schema.tables import CLUSTERS, empty
 
-AUTO = 0.90
-REVIEW = 0.50
-HOPELESS = 0.001
-"""A pair less likely than this to be one person is forgotten, unless it stands within a would-be cluster."""
 AT_ONCE = 300_000
 """Pairs that are compared and weighed at once."""
-KINDS = [
-    sum(1 << RULES.index(rule) for rule in kind)
-    for kind in (
-        ["email"],
-        ["email name"],
-        ["phone"],
-        ["identifier"],
-        ["initial, surname and company", "first name and company"],
-        ["surname, initial and title"],
-        ["birth and postcode", "surname and postcode", "first name and postcode"],
-        ["first name and street", "surname and street", "house"],
-        ["surname, initial and city"],
-    )
-]
-"""What two records may share beside their names and birth dates, by the bits of its rules."""
-GIVEN_UP = 0.0005
-"""Of all that could be one person, so much may be left out for looking only at names and keys at first."""
 NOTHING = NONE.decided()
 
 
@@ -196,35 +177,6 @@ def weighed(
 
     parts = in_pieces(work, candidates, most=AT_ONCE)
     return pl.concat(one for one, _ in parts), pl.concat(other for _, other in parts)
-
-
-def gist(names: pl.DataFrame, rules: pl.Series) -> pl.Series:
-    """What pairs look like at a first glance, as a number: names, birth dates, and which keys they share."""
-    levels = [pl.col(f"level_{field}").cast(pl.UInt32) for field in ("first", "last", "birth")]
-    glance = names.select(code=pl.fold(pl.lit(0, dtype=pl.UInt32), lambda code, level: code * 8 + level, levels))[
-        "code"
-    ]
-    for kind in KINDS:
-        glance = glance * 2 + (rules & kind != 0).cast(pl.UInt32)
-    return glance
-
-
-def hopeless_gists(levels: pl.DataFrame, probability: pl.Series) -> pl.Series:
-    """What pairs look like at a first glance that are next to never one person.
-
-    Those are left out that together hold no more than `GIVEN_UP` of all that could be one person.
-
-    Args:
-        levels: a sample of the candidates, compared, with their `rules`.
-        probability: how likely each is one person.
-    """
-    seen = pl.DataFrame({"gist": gist(levels, levels["rules"]), "likely": probability})
-    told = (
-        seen.group_by("gist")
-        .agg(pl.col("likely").sum(), pairs=pl.len())
-        .sort(pl.col("likely") / pl.col("pairs"), "gist")
-    )
-    return told.filter(pl.col("likely").cum_sum() <= GIVEN_UP * pl.lit(probability).sum())["gist"]
 
 
 def inner_pairs(pairs: pl.DataFrame, hopeless: pl.DataFrame, group: pl.Series) -> pl.DataFrame:

@@ -13,7 +13,8 @@ import numpy as np
 import polars as pl
 
 from transforms.match.graph import components, pairs_frame
-from transforms.match.matching import AUTO, REVIEW, Matches
+from transforms.match.matching import Matches
+from transforms.match.parameters import AUTO, REVIEW
 from transforms.normalise.names import company_keys
 from transforms.plan.contents import contents, info_json, unplaced
 from transforms.plan.survivorship import (
