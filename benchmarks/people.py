@@ -19,7 +19,7 @@ import phonenumbers
 import polars as pl
 from numpy.typing import NDArray
 
-from transforms.match.comparison import nicknames
+from transforms.normalise.names import nicknames
 
 Strings = NDArray[np.object_]
 _ONSETS = "b br c ch cl d dr f fl g gr h j k kl l m n p pr r s sch sh st t th tr v w z".split()

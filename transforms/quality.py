@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import polars as pl
 
 from transforms.columns.coding import coded
-from transforms.match.comparison import nicknames
 from transforms.match.term_frequency import Held, shared_values
+from transforms.normalise.names import nicknames
 from transforms.schema.records import Records
 from transforms.schema.tables import PROBLEMS, conform
 

@@ -14,7 +14,7 @@ import pytest
 from rapidfuzz.distance import OSA
 
 from transforms.match.blocking import RULES, Blocks, candidate_pairs, shared_keys
-from transforms.match.comparison import compare_names
+from transforms.match.compare_names import compare_names
 from transforms.match.features import prepare
 from transforms.match.matching import match
 from transforms.match.scoring import CHANCE, FIRM, HOUSEHOLD, PERSON

@@ -12,7 +12,8 @@ import polars as pl
 from transforms.columns.parallel import in_pieces
 from transforms.match.blocking import candidate_pairs, shared_keys
 from transforms.match.clustering import cluster, identifies, missing_pairs
-from transforms.match.comparison import compare, compare_names
+from transforms.match.compare_names import compare_names
+from transforms.match.comparison import compare
 from transforms.match.features import Prepared, prepare
 from transforms.match.first_pass import HOPELESS, gist, hopeless_gists
 from transforms.match.graph import components, pairs_frame

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from importlib import resources
 
 import ftfy
 import polars as pl
@@ -149,3 +150,17 @@ def _legal_forms() -> str:
     plain = plain.str.replace_all(r"[^a-z0-9]+", " ").str.strip_chars().drop_nulls()
     forms = {form for form in plain if len(form) > 2 and form not in _WORDS_TOO} | set(_SHORT_FORMS)
     return "|".join(sorted(forms, key=lambda form: (-len(form), form)))
+
+
+@cache
+def nicknames() -> pl.DataFrame:
+    """Pairs of first names that stand for each other: `low`, `high`. A name and its short form, or two short forms."""
+    path = resources.files("nicknames") / "names.csv"
+    forms = pl.read_csv(path.read_bytes()).select(name=pl.col("name1"), nick=pl.col("name2"))
+    siblings = forms.join(forms, on="name", suffix="_other").select(name="nick", nick="nick_other")
+    both = pl.concat([forms, siblings]).filter(pl.col("name") != pl.col("nick"))
+    return (
+        both.select(low=pl.min_horizontal("name", "nick"), high=pl.max_horizontal("name", "nick"))
+        .unique()
+        .sort("low", "high")
+    )
