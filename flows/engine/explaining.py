@@ -14,7 +14,8 @@ from connectors.store.run_folder import Run
 from transforms.match.comparison import compare
 from transforms.match.features import prepare
 from transforms.match.graph import components, pairs_frame
-from transforms.match.scoring import Model, level_words
+from transforms.match.levels import level_words
+from transforms.match.parameters import Model
 from transforms.match.scoring import weigh as score
 from transforms.match.term_frequency import commonness, compared_values
 from transforms.schema.errors import RunError, UsageError

@@ -12,7 +12,7 @@ from connectors.store.index import Index
 from transforms.match.blocking import blocking_keys
 from transforms.match.incremental import Known, alike, keys_table, place
 from transforms.match.matching import match
-from transforms.match.scoring import Model
+from transforms.match.parameters import Model
 from transforms.match.term_frequency import Commonness, commonness, compared_values
 from transforms.schema.errors import UsageError
 from transforms.schema.records import Records

@@ -17,7 +17,7 @@ from transforms.match.blocking import RULES, Blocks, candidate_pairs, shared_key
 from transforms.match.compare_names import compare_names
 from transforms.match.features import prepare
 from transforms.match.matching import match
-from transforms.match.scoring import CHANCE, FIRM, HOUSEHOLD, PERSON
+from transforms.match.parameters import CHANCE, FIRM, HOUSEHOLD, PERSON
 from transforms.match.term_frequency import commonness, compared_values
 from transforms.schema.ids import short_id
 from transforms.schema.records import Records

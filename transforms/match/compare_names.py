@@ -12,8 +12,8 @@ from rapidfuzz import process
 from rapidfuzz.distance import OSA, JaroWinkler
 
 from transforms.columns.coding import Numbers
-from transforms.match.comparison import LEVELS
 from transforms.match.features import FURTHER, HAS_MIDDLE, HAS_SURNAMES, MONTH_AND_DAY, NAMED, People, Texts
+from transforms.match.levels import LEVELS
 from transforms.normalise.names import nicknames
 
 Scorer = Callable[..., float]

@@ -20,26 +20,8 @@ from transforms.match.features import (
     Prepared,
     Several,
 )
+from transforms.match.levels import LEVELS
 from transforms.match.term_frequency import USUAL
-
-LEVELS: dict[str, tuple[str, ...]] = {
-    "first": ("missing", "other first name", "same initial", "nickname", "similar first name", "same first name"),
-    "middle": ("missing", "other middle name", "same middle name"),
-    "last": ("missing", "other surname", "part of the surname", "similar surname", "same surname"),
-    "suffix": ("missing", "other generation", "one of them has a generation", "same generation"),
-    "birth": ("missing", "other birth date", "similar birth date", "same birthday", "same birth date"),
-    "email": (
-        "missing", "other e-mail", "other e-mail at the same company", "similar e-mail", "same e-mail name",
-        "same shared mailbox", "same e-mail",
-    ),
-    "phone": ("missing", "other phone", "similar phone", "same shared phone", "same phone"),
-    "address": ("missing", "other place", "same city", "same postcode", "similar address", "same address"),
-    "company": ("missing", "other company", "similar company", "same company"),
-    "title": ("missing", "other job title", "same job title"),
-}  # fmt: skip
-"""The levels of each field, in words."""
-
-IDENTIFIER_LEVELS = ("missing", "other value", "similar value", "same value")
 
 
 def compare(pairs: pl.DataFrame, prepared: Prepared, names: pl.DataFrame | None = None) -> pl.DataFrame:

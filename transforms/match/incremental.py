@@ -13,8 +13,8 @@ from transforms.match.comparison import compare
 from transforms.match.features import prepare
 from transforms.match.graph import components
 from transforms.match.matching import inner_pairs, weighed
-from transforms.match.parameters import AUTO
-from transforms.match.scoring import Model, weigh
+from transforms.match.parameters import AUTO, Model
+from transforms.match.scoring import weigh
 from transforms.match.term_frequency import Commonness, compared_values
 from transforms.schema.records import Records, together
 from transforms.schema.tables import KEYS, empty

@@ -17,8 +17,10 @@ from transforms.match.comparison import compare
 from transforms.match.features import Prepared, prepare
 from transforms.match.first_pass import HOPELESS, gist, hopeless_gists
 from transforms.match.graph import components, pairs_frame
-from transforms.match.parameters import AUTO, REVIEW
-from transforms.match.scoring import Model, learn, reasons, weigh
+from transforms.match.learning import learn
+from transforms.match.levels import reasons
+from transforms.match.parameters import AUTO, REVIEW, Model
+from transforms.match.scoring import weigh
 from transforms.match.term_frequency import commonness, compared_values
 from transforms.match.verdicts import NONE, Verdicts
 from transforms.schema.records import Records

@@ -1,0 +1,136 @@
+"""Learning the shares of comparison levels from the pairs themselves."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+import numpy as np
+import polars as pl
+
+from transforms.match.comparison import compare
+from transforms.match.features import Prepared
+from transforms.match.levels import LEVELS
+from transforms.match.parameters import (
+    CHANCE,
+    EXPECTED,
+    EXPLANATIONS,
+    FIRM,
+    GIVEN,
+    HOUSEHOLD,
+    IDENTIFIER_CHANCE,
+    IDENTIFIER_PERSON,
+    PERSON,
+    RANGE,
+    Model,
+)
+from transforms.match.scoring import Floats, _posteriors, _rarities
+from transforms.match.term_frequency import FEW
+
+PRIOR_PAIRS = 400.0
+
+
+ROUNDS = 8
+
+
+SAMPLE = 60_000
+
+
+SEED = 20_240_229
+
+
+LEARNED_FROM = 100_000
+"""Pairs that the model is learned from at most: a sample of so many tells as much as all."""
+
+
+TAUGHT = 10.0
+"""Pairs that a person's decision about one counts for."""
+
+
+class Learned(NamedTuple):
+    """The model, and the pairs it was learned from: their levels, and how likely each is one person."""
+
+    model: Model
+    levels: pl.DataFrame
+    probability: pl.Series
+
+
+def learn(candidates: pl.DataFrame, prepared: Prepared, decided: pl.DataFrame) -> Learned:
+    """The model of these records: chance from random pairs, persons by expectation-maximisation over the candidates.
+
+    Args:
+        candidates: `left`, `right`, `rules`.
+        prepared: the records' values.
+        decided: pairs of which people said whether they are one person (`is_same`): each counts as `TAUGHT` pairs of
+            which it is certain.
+    """
+    identifiers = tuple(prepared.identifiers)
+    fields = (*LEVELS, *identifiers)
+    person = PERSON | dict.fromkeys(identifiers, IDENTIFIER_PERSON)
+    chance = CHANCE | dict.fromkeys(identifiers, IDENTIFIER_CHANCE)
+    records = max(len(prepared.people), FEW)
+    start = {kind: share * records for kind, share in EXPECTED.items()}
+    model = Model(fields, {"person": person, "household": HOUSEHOLD, "firm": FIRM, "chance": chance}, start, records)
+    few = candidates if len(candidates) <= LEARNED_FROM else candidates.sample(LEARNED_FROM, seed=SEED)
+    with ThreadPoolExecutor(pl.thread_pool_size()) as threads:
+        drawn = _random_pairs(len(prepared.people))
+        halves = [half for one in (drawn, few) for half in (one.head(len(one) // 2), one.slice(len(one) // 2))]
+        *parts, taught = threads.map(lambda some: compare(some, prepared), [*halves, decided])
+    random, levels = pl.concat(parts[:2]), pl.concat(parts[2:])
+    if len(random):
+        by_chance = _posteriors(random, _rarities(random), model)[:, 3]
+        chance = {field: _share(random, field, by_chance, chance[field], PRIOR_PAIRS * 5) for field in fields}
+        model = Model(fields, {**model.tables, "chance": chance}, start, records)
+    scale = max(len(candidates), 1) / max(len(few), 1)
+    some = pl.concat([levels, taught])
+    counted = np.concatenate([np.ones(len(few)), np.full(len(decided), TAUGHT / scale)])
+    rarities = _rarities(some)
+    for _ in range(ROUNDS if len(candidates) else 0):
+        found = _posteriors(some, rarities, model)
+        found[len(few) :] = _certain(found[len(few) :], decided["is_same"])
+        found *= counted[:, None]
+        persons = found[:, 0]
+        strength = max(PRIOR_PAIRS / scale, 0.5 * float(persons.sum()))
+        learned = {
+            field: person[field] if field in GIVEN else _share(some, field, persons, person[field], strength)
+            for field in fields
+        }
+        expected = {}
+        for column, kind in enumerate(EXPLANATIONS[:3]):
+            low, high = RANGE[kind]
+            total = scale * float(found[:, column].sum()) + EXPECTED[kind] * min(records, PRIOR_PAIRS)
+            expected[kind] = float(np.clip(total, low * records, high * records))
+        model = Model(fields, {**model.tables, "person": learned}, expected, records)
+    probability = pl.Series("probability", _posteriors(levels, _rarities(levels), model)[:, 0])
+    return Learned(model, levels.with_columns(few["rules"]), probability)
+
+
+def _certain(found: Floats, is_same: pl.Series) -> Floats:
+    """P(explanation) of pairs of which people said whether they are one person: that one, or any of the others."""
+    others = np.maximum(found[:, 1:], 1e-12)
+    others /= others.sum(axis=1, keepdims=True)
+    same = is_same.to_numpy()[:, None]
+    return np.hstack([same.astype(np.float64), np.where(same, 0.0, others)])
+
+
+def _random_pairs(records: int) -> pl.DataFrame:
+    """A repeatable sample of pairs of different records; all of them when there are few."""
+    if records * (records - 1) // 2 <= SAMPLE:
+        left, right = np.triu_indices(records, k=1)
+    else:
+        generator = np.random.default_rng(SEED)
+        one, two = generator.integers(0, records, SAMPLE), generator.integers(0, records - 1, SAMPLE)
+        two = two + (two >= one)
+        left, right = np.minimum(one, two), np.maximum(one, two)
+    return pl.DataFrame({"left": left, "right": right}, schema={"left": pl.UInt32, "right": pl.UInt32}).unique(
+        maintain_order=True
+    )
+
+
+def _share(
+    levels: pl.DataFrame, field: str, weight: Floats, prior: tuple[float, ...], strength: float
+) -> tuple[float, ...]:
+    """How often each level above *missing* occurs among weighted pairs, with so many pairs' worth of the prior."""
+    counts = np.bincount(levels[f"level_{field}"].to_numpy(), weights=weight, minlength=len(prior) + 1)[1:]
+    shares = counts + np.array(prior) * strength
+    return tuple((shares / shares.sum()).tolist())
