@@ -25,7 +25,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from connectors.exports.limits import Limits
 from connectors.wire.shapes import BASE_URL
 from transforms.match.parameters import AUTO, REVIEW
-from transforms.plan.planning import TIE_BREAKS, Policy
+from transforms.plan.policy import TIE_BREAKS, Policy
 from transforms.schema.errors import UsageError
 from transforms.schema.tables import SITE
 

@@ -79,8 +79,8 @@ def _names(
     `Mary Annlee`), a first name that is the other's middle name, and one of several surnames. The numbers say where to
     look; only there the letters are read.
     """
-    first_alone = _alone("first", one["first"], two["first"], people, _alike_firsts)
-    last_alone = _alone("last", one["last"], two["last"], people, _alike_lasts)
+    first_alone = alone("first", one["first"], two["first"], people, _alike_firsts)
+    last_alone = alone("last", one["last"], two["last"], people, _alike_lasts)
     first, last = first_alone.copy(), last_alone.copy()
     named = np.minimum.reduce([side[name] for side in (one, two) for name in ("first", "last")]) > 0
     left, right = pairs["left"].to_numpy(), pairs["right"].to_numpy()
@@ -121,7 +121,7 @@ def _names(
     return first, last
 
 
-def _alone(
+def alone(
     field: str,
     one: Numbers,
     two: Numbers,

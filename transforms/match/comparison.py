@@ -13,7 +13,7 @@ import polars as pl
 from rapidfuzz.distance import OSA, JaroWinkler
 from rapidfuzz.fuzz import token_set_ratio
 
-from transforms.match.compare_names import DistinctPairs, Scorer, _alone, compare_names, similarity
+from transforms.match.compare_names import DistinctPairs, Scorer, alone, compare_names, similarity
 from transforms.match.features import (
     FURTHER,
     People,
@@ -70,10 +70,10 @@ def _further(pairs: pl.DataFrame, people: People) -> pl.DataFrame:
     suffix[(generation == 0) & (generation_two == 0)] = 0
     return pl.DataFrame(
         {
-            "level_middle": _alone("middle", one["middle"], two["middle"], people, _alike_middles),
+            "level_middle": alone("middle", one["middle"], two["middle"], people, _alike_middles),
             "level_suffix": suffix,
-            "level_company": _alone("company", one["company"], two["company"], people, _alike_companies),
-            "level_title": _alone("title", one["title"], two["title"], people),
+            "level_company": alone("company", one["company"], two["company"], people, _alike_companies),
+            "level_title": alone("title", one["title"], two["title"], people),
         }
     )
 

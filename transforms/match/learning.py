@@ -24,7 +24,7 @@ from transforms.match.parameters import (
     RANGE,
     Model,
 )
-from transforms.match.scoring import Floats, _posteriors, _rarities
+from transforms.match.scoring import Floats, posteriors, rarities_of
 from transforms.match.term_frequency import FEW
 
 PRIOR_PAIRS = 400.0
@@ -78,15 +78,15 @@ def learn(candidates: pl.DataFrame, prepared: Prepared, decided: pl.DataFrame) -
         *parts, taught = threads.map(lambda some: compare(some, prepared), [*halves, decided])
     random, levels = pl.concat(parts[:2]), pl.concat(parts[2:])
     if len(random):
-        by_chance = _posteriors(random, _rarities(random), model)[:, 3]
+        by_chance = posteriors(random, rarities_of(random), model)[:, 3]
         chance = {field: _share(random, field, by_chance, chance[field], PRIOR_PAIRS * 5) for field in fields}
         model = Model(fields, {**model.tables, "chance": chance}, start, records)
     scale = max(len(candidates), 1) / max(len(few), 1)
     some = pl.concat([levels, taught])
     counted = np.concatenate([np.ones(len(few)), np.full(len(decided), TAUGHT / scale)])
-    rarities = _rarities(some)
+    rarities = rarities_of(some)
     for _ in range(ROUNDS if len(candidates) else 0):
-        found = _posteriors(some, rarities, model)
+        found = posteriors(some, rarities, model)
         found[len(few) :] = _certain(found[len(few) :], decided["is_same"])
         found *= counted[:, None]
         persons = found[:, 0]
@@ -101,7 +101,7 @@ def learn(candidates: pl.DataFrame, prepared: Prepared, decided: pl.DataFrame) -
             total = scale * float(found[:, column].sum()) + EXPECTED[kind] * min(records, PRIOR_PAIRS)
             expected[kind] = float(np.clip(total, low * records, high * records))
         model = Model(fields, {**model.tables, "person": learned}, expected, records)
-    probability = pl.Series("probability", _posteriors(levels, _rarities(levels), model)[:, 0])
+    probability = pl.Series("probability", posteriors(levels, rarities_of(levels), model)[:, 0])
     return Learned(model, levels.with_columns(few["rules"]), probability)
 
 

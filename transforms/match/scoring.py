@@ -40,7 +40,7 @@ def weigh(levels: pl.DataFrame, model: Model, *, fully: bool = True) -> pl.DataF
         model: what was learned.
         fully: whether each field's own bits (`bits_<field>`) are wanted, too.
     """
-    rarities = _rarities(levels)
+    rarities = rarities_of(levels)
     totals = _totals(_columns(levels, model), rarities, model)
     others = totals[:, 1:].argmax(axis=1)
     highest = totals[:, 1:].max(axis=1)
@@ -68,7 +68,7 @@ def _prior(model: Model, kind: str) -> float:
     return 0.0 if kind == "chance" else float(np.log2(model.expected[kind] / pairs))
 
 
-def _posteriors(levels: pl.DataFrame, rarities: Mapping[str, Floats], model: Model) -> Floats:
+def posteriors(levels: pl.DataFrame, rarities: Mapping[str, Floats], model: Model) -> Floats:
     """P(explanation | levels) for each pair: one row a pair, one column an explanation."""
     columns = _columns(levels, model)
     found = np.empty((len(levels), len(EXPLANATIONS)), dtype=np.float64)
@@ -136,7 +136,7 @@ def _likelihoods(levels: pl.DataFrame, rarities: Mapping[str, Floats], model: Mo
     return found
 
 
-def _rarities(levels: pl.DataFrame) -> dict[str, Floats]:
+def rarities_of(levels: pl.DataFrame) -> dict[str, Floats]:
     """log2 of how likely another person has the very value a pair agrees on; NaN where it agrees on none."""
     names = [name for name in levels.columns if name.startswith("rarity_")]
     return {name.removeprefix("rarity_"): levels[name].fill_null(np.nan).to_numpy() for name in names}

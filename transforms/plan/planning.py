@@ -14,9 +14,9 @@ import polars as pl
 
 from transforms.match.graph import components, pairs_frame
 from transforms.match.matching import Matches
-from transforms.match.parameters import AUTO, REVIEW
 from transforms.normalise.names import company_keys
 from transforms.plan.contents import contents, info_json, unplaced
+from transforms.plan.policy import Policy
 from transforms.plan.survivorship import (
     IN_WORDS,
     MAX_ITEMS,
@@ -45,7 +45,6 @@ AT_ONCE = 10_000
 MADE = "@"
 """Before the id of an operation, in the place of a contact: the one that it creates."""
 
-TIE_BREAKS = ("member", "precedence", "most_complete", "most_recent", "oldest", "id")
 
 OPT_OUT_LOST = (
     "one of its contacts has opted out or bounced, and the one that would stay is subscribed: nobody is to be "
@@ -59,30 +58,6 @@ NOBODY_ELSE = "no other record is like it"
 Row = dict[str, Any]
 Reason = tuple[str, list[str]]
 """A reason in words, and the two records it is about."""
-
-
-@dataclass(frozen=True)
-class Policy:
-    """What decides between values and contacts.
-
-    Attributes:
-        target: tie-breaks in order that choose the contact the others are merged into.
-        overwrite: single fields of an existing contact that an export may overwrite.
-        precedence: sources in the order of trust for single fields that have an order of their own.
-        import_as: `fold` a row into its person's contact, or create one for it and `merge` that.
-        label: the label of everything a run touched; empty for none.
-        opt_out_label: the label that keeps an export's opt-out visible; empty for none.
-        auto, review: probabilities from which records are joined, and from which a person should look.
-    """
-
-    target: tuple[str, ...] = TIE_BREAKS
-    overwrite: frozenset[str] = frozenset()
-    precedence: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    import_as: str = "fold"
-    label: str = ""
-    opt_out_label: str = ""
-    auto: float = AUTO
-    review: float = REVIEW
 
 
 @dataclass(frozen=True)
