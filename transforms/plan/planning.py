@@ -15,7 +15,7 @@ import polars as pl
 from transforms.match.graph import components, pairs_frame
 from transforms.match.matching import Matches
 from transforms.normalise.names import company_keys
-from transforms.plan.contents import contents, info_json, unplaced
+from transforms.plan.contents import _given, contents, info_json, unplaced
 from transforms.plan.policy import Policy
 from transforms.plan.survivorship import (
     IN_WORDS,
@@ -916,23 +916,6 @@ _FOLDED_BY = (
     "updated", "opted_out", "subscribed", "company", "company_key", "complete", "reach", "is_shared",
 )  # fmt: skip
 """What folding a person needs to know of each record."""
-
-
-def _given(rows: pl.DataFrame, said: pl.DataFrame, lost: pl.DataFrame) -> _Given:
-    """What each of these export rows says, as the content of a contact.
-
-    Args:
-        rows: records.
-        said: the `contents` of all rows.
-        lost: `unplaced` values of all rows.
-    """
-    wanted = rows.filter(pl.col("contact_id").is_null()).select("record", "record_id", "source", "company_key")
-    texts = said.join(wanted, on="record", how="semi").select("record", info=info_json(pl.col("labels"), primary=False))
-    texts = wanted.join(texts, on="record", maintain_order="left")
-    values: dict[int, list[tuple[str, str, str]]] = {}
-    for record, field_name, value, reason in lost.join(wanted, on="record", how="semi").iter_rows():
-        values.setdefault(record, []).append((field_name, value, reason))
-    return _Given({record: tuple(rest) for record, *rest in texts.iter_rows()}, values)
 
 
 class _Given:
