@@ -1,0 +1,146 @@
+"""Why records are one person, or wait for a person."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from transforms.match.graph import components, pairs_frame
+from transforms.match.matching import Matches
+from transforms.plan.planning import Row
+from transforms.plan.policy import Policy
+from transforms.plan.survivorship import MAX_ITEMS, merged
+from transforms.schema.contact import Info
+from transforms.schema.ids import short_id
+
+OPT_OUT_LOST = (
+    "one of its contacts has opted out or bounced, and the one that would stay is subscribed: nobody is to be "
+    "subscribed again by a merge"
+)
+
+
+TWO_MEMBERS = "both are members of the site, and it never merges those"
+
+
+LEFT_BEFORE = "an earlier run left this to a person, and nothing has changed since"
+
+
+NOBODY_ELSE = "no other record is like it"
+
+
+Reason = tuple[str, list[str]]
+"""A reason in words, and the two records it is about."""
+
+
+def _too_many(contacts: list[Info]) -> str | None:
+    """Why contacts cannot become one, where together they have more than a contact holds."""
+    for name, what in (("emails", "e-mails"), ("phones", "phones"), ("addresses", "addresses")):
+        if sum(len(getattr(one, name)) for one in contacts) > MAX_ITEMS:
+            count = len(getattr(merged(contacts[0], contacts[1:]), name))
+            if count > MAX_ITEMS:
+                return f"together they have {count} {what}, and a contact holds {MAX_ITEMS} at most"
+    return None
+
+
+def _evidence(matches: Matches, people: pl.DataFrame) -> dict[str, Reason]:
+    """For each cluster, why it is one: the weakest of the best links of its records, and whom that links."""
+    inner = _beside(matches.pairs.drop_nulls("why"), people.select("record", "record_id", "cluster"))
+    inner = inner.filter(pl.col("cluster") == pl.col("cluster_other"))
+    ends = pl.concat(
+        [inner.select("cluster", "bits", "why", "record_id", "record_id_other", end=side) for side in ("left", "right")]
+    )
+    best = ends.sort("bits", "record_id", "record_id_other", descending=[True, False, False]).unique(
+        "end", keep="first", maintain_order=True
+    )
+    weakest = best.sort("bits", "record_id", "record_id_other").unique("cluster", keep="first", maintain_order=True)
+    return {
+        cluster: (f"weakest link {one} – {two}: {why} ({bits:.0f} bits)", [one, two])
+        for cluster, bits, why, one, two in weakest.select(
+            "cluster", "bits", "why", "record_id", "record_id_other"
+        ).iter_rows()
+    }
+
+
+def _outer(matches: Matches, people: pl.DataFrame, policy: Policy) -> pl.DataFrame:
+    """Pairs that look alike but were not joined, the likeliest first; without those whom a person has set apart."""
+    owner = people.select("record", "record_id", "cluster", "contact_id", "is_member", "source_rank", "row")
+    alike = _beside(matches.pairs.filter(pl.col("probability") >= policy.review), owner)
+    apart = pairs_frame(sorted(matches.verdicts.apart))
+    answered = _beside(apart, people.select("record", "cluster")).select("cluster", "cluster_other")
+    both_ways = pl.concat([answered, answered.select(cluster="cluster_other", cluster_other="cluster")])
+    return (
+        alike.filter(pl.col("cluster") != pl.col("cluster_other"))
+        .join(both_ways, on=["cluster", "cluster_other"], how="anti")
+        .sort("bits", "record_id", "record_id_other", descending=[True, False, False])
+    )
+
+
+def _beside(pairs: pl.DataFrame, owner: pl.DataFrame) -> pl.DataFrame:
+    """Pairs with what is known of the left record and, as `<column>_other`, of the right one."""
+    return pairs.join(owner, left_on="left", right_on="record").join(
+        owner, left_on="right", right_on="record", suffix="_other"
+    )
+
+
+def _decided_by(matches: Matches, people: pl.DataFrame) -> dict[str, Reason]:
+    """Clusters in which records were said to be one person, with who said so of whom."""
+    cluster, names = people["cluster"], people["record_id"]
+    told: dict[str, Reason] = {}
+    for left, right in sorted(matches.verdicts.together & set(matches.verdicts.told)):
+        if cluster[left] == cluster[right]:
+            link = [names[left], names[right]]
+            by = f"{' – '.join(link)}: decided by a person ({matches.verdicts.told[left, right]})"
+            told.setdefault(cluster[left], (by, link))
+    return told
+
+
+def _doubts(matches: Matches, people: pl.DataFrame, policy: Policy) -> dict[str, Reason]:
+    """Clusters without a contact that may be one person with another cluster: why that is in doubt, and who is alike.
+
+    Of two such clusters without a contact, only the less trusted one waits.
+    """
+    first = people.group_by("cluster").agg(new=pl.col("contact_id").is_null().all(), place=pl.col("place").min())
+    place = {cluster: (new, number) for cluster, new, number in first.iter_rows()}
+    doubts: dict[str, Reason] = {}
+    for pair in _outer(matches, people, policy).iter_rows(named=True):
+        one, two = pair["cluster"], pair["cluster_other"]
+        later, other = (two, pair["record_id"]) if place[one] < place[two] else (one, pair["record_id_other"])
+        doubt = f"may be the same person as {other} ({pair['probability']:.0%}): {pair['why']}"
+        doubts.setdefault(later, (doubt, [pair["record_id"], pair["record_id_other"]]))
+    return doubts
+
+
+def _birth_conflicts(matches: Matches, people: pl.DataFrame) -> set[str]:
+    """Clusters in which birth dates differ, unless people said that just these records are one person."""
+    together = pairs_frame(sorted(matches.verdicts.together))
+    group = components(together, len(people))
+    differing = matches.pairs.filter(pl.col("level_birth") == 1)
+    differing = differing.filter(group.gather(differing["left"]) != group.gather(differing["right"]))
+    inner = _beside(differing.select("left", "right"), people.select("record", "cluster"))
+    return set(inner.filter(pl.col("cluster") == pl.col("cluster_other"))["cluster"])
+
+
+def _held_pairs(matches: Matches, people: pl.DataFrame, policy: Policy) -> list[Row]:
+    """Contacts that may be one person but are not joined: for a person to decide, or never where both are members."""
+    both = _outer(matches, people, policy).filter(
+        pl.col("contact_id").is_not_null(), pl.col("contact_id_other").is_not_null()
+    )
+    held: list[Row] = []
+    for pair in both.unique(["cluster", "cluster_other"], keep="first", maintain_order=True).iter_rows(named=True):
+        members = pair["is_member"] and pair["is_member_other"]
+        records = [pair["record_id"], pair["record_id_other"]]
+        held.append(
+            {
+                "operation": short_id("held", *records),
+                "cluster": pair["cluster"],
+                "step": 0,
+                "kind": "merge",
+                "state": "blocked" if members else "review",
+                "reason": TWO_MEMBERS if members else f"may be the same person ({pair['probability']:.0%})",
+                "target": pair["contact_id"],
+                "sources": [pair["contact_id_other"]],
+                "records": records,
+                "evidence": pair["why"],
+                "link": records,
+            }
+        )
+    return held
