@@ -15,6 +15,7 @@ import polars as pl
 from transforms.match.matching import Matches
 from transforms.normalise.names import company_keys
 from transforms.plan.contents import _given, contents, info_json, unplaced
+from transforms.plan.opt_outs import OptOuts, _count_opt_outs, _opted_out, _reaches
 from transforms.plan.policy import Policy
 from transforms.plan.reasons import (
     LEFT_BEFORE,
@@ -71,22 +72,6 @@ class Plan:
     losses: pl.DataFrame
     outcome: pl.DataFrame
     opt_outs: OptOuts
-
-
-class OptOuts(NamedTuple):
-    """What becomes of the opt-outs of exports.
-
-    Attributes:
-        rows: export rows that carry an opt-out.
-        shown: of these, rows whose every address is on a contact, and no contact with it is without the label.
-        waiting: of these, rows of which an address is on no contact: their person waits, or is not imported.
-        subscribed_again: contacts that have opted out on the site and are merged into one that is subscribed.
-    """
-
-    rows: int
-    shown: int
-    waiting: int
-    subscribed_again: int
 
 
 @dataclass
@@ -472,26 +457,6 @@ def _outcome(contacts: pl.DataFrame, created: pl.DataFrame, people: Sequence[_Pe
     return pl.concat([stays, created, new.join(stays, on="contact_id", how="anti", maintain_order="left")])
 
 
-def _reaches(reach: pl.Expr, addresses: frozenset[str]) -> pl.Expr:
-    """Whether one of a record's e-mails and phones is among these."""
-    if not addresses:
-        return pl.lit(value=False)
-    return reach.list.eval(pl.element().is_in(sorted(addresses))).list.any()
-
-
-def _opted_out(people: pl.DataFrame, policy: Policy) -> frozenset[str]:
-    """The addresses of export rows that carry an opt-out: their e-mails, or their phones where they have no e-mail."""
-    rows = people.filter(pl.col("contact_id").is_null(), "opted_out")
-    if not policy.opt_out_label:
-        return frozenset()
-    return frozenset(value for values in rows["reach"] for value in _addresses(values))
-
-
-def _addresses(reach: Sequence[str]) -> list[str]:
-    """Where a row is written to: its e-mails, or its phones where it has no e-mail."""
-    return [value for value in reach if "@" in value] or list(reach)
-
-
 def _shows_opt_out(info: Info, known: _Known) -> bool:
     """Whether a contact is to have the label of opt-outs: it has an address that somebody opted out with."""
     if not known.opted_out:
@@ -515,33 +480,6 @@ def _opt_out_draft(row: Row, info: Info, policy: Policy) -> _Draft:
         changes=[f"label: {policy.opt_out_label}"],
     )
     return draft
-
-
-def _count_opt_outs(people: pl.DataFrame, operations: pl.DataFrame, outcome: pl.DataFrame, policy: Policy) -> OptOuts:
-    """What becomes of the opt-outs, counted on the plan and the contacts it leaves."""
-    rows = people.filter(pl.col("contact_id").is_null(), "opted_out")
-    wanted = {value for values in rows["reach"] for value in _addresses(values)}
-    shown: dict[str, bool] = {}
-    if wanted:
-        may_show = pl.col("info").str.contains_any(sorted(wanted), ascii_case_insensitive=True)
-        for info in map(Info.model_validate_json, outcome.filter(may_show)["info"]):
-            for value in (*(one.email.lower() for one in info.emails), *(one.e164 or one.phone for one in info.phones)):
-                if value in wanted:
-                    shown[value] = shown.get(value, True) and policy.opt_out_label in info.labels
-    states = [[shown.get(value) for value in _addresses(values)] for values in rows["reach"]]
-    contacts = people.drop_nulls("contact_id").select("contact_id", "opted_out", "subscribed")
-    merges = operations.filter(pl.col("state") == "auto", pl.col("kind") == "merge").select("target", "sources")
-    again = (
-        merges.explode("sources")
-        .join(contacts.filter("opted_out"), left_on="sources", right_on="contact_id", how="semi")
-        .join(contacts.filter("subscribed"), left_on="target", right_on="contact_id", how="semi")
-    )
-    return OptOuts(
-        rows=len(rows),
-        shown=sum(bool(one) and all(one) for one in states),
-        waiting=sum(None in one or not one for one in states),
-        subscribed_again=len(again),
-    )
 
 
 def _ledger(losses: pl.DataFrame, tables: Records, unplaced_values: pl.DataFrame) -> pl.DataFrame:
