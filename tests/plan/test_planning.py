@@ -21,7 +21,8 @@ from transforms.match.matching import match
 from transforms.match.verdicts import Verdicts
 from transforms.normalise.records import to_records
 from transforms.plan.contents import content_rows, contents, unplaced
-from transforms.plan.planning import Folded, Plan, plan
+from transforms.plan.people import Folded
+from transforms.plan.planning import Plan, plan
 from transforms.plan.policy import Policy
 from transforms.schema.contact import Address, Email, Info, Phone
 from transforms.schema.tables import CONTACTS
