@@ -24,7 +24,7 @@ import polars as pl
 from connectors.contacts import MAX_PAGE, Contact, ContactsSite, all_fields, all_labels, finished, holds
 from connectors.store.journal import DONE, FAILED, HELD, OPEN, STALE, Image, Intent, Journal, Outcome
 from connectors.wix.transport import request_id
-from transforms.plan.planning import MADE
+from transforms.plan.operations import MADE
 from transforms.plan.survivorship import fingerprint
 from transforms.schema.contact import Info
 from transforms.schema.errors import (

@@ -49,7 +49,8 @@ from flows.stages import Stage, directly
 from transforms.match.matching import Matches
 from transforms.match.verdicts import Verdicts, differing, identities, meant, of_site, resolved
 from transforms.plan.audit import audit, tally
-from transforms.plan.planning import MADE, Plan
+from transforms.plan.operations import MADE
+from transforms.plan.planning import Plan
 from transforms.plan.survivorship import fingerprint
 from transforms.schema.contact import Info
 from transforms.schema.errors import InputError, NotFound, OnefoldError, RunError, UsageError

@@ -15,8 +15,9 @@ from flows.settings import Settings
 from transforms.match.matching import Matches, match, match_changed, regrouped
 from transforms.match.verdicts import NONE, Verdicts
 from transforms.plan.contents import content_rows
+from transforms.plan.operations import MADE
 from transforms.plan.people import Folded
-from transforms.plan.planning import MADE, Plan, plan
+from transforms.plan.planning import Plan, plan
 from transforms.plan.policy import Policy
 from transforms.schema.records import Records, chosen, together
 from transforms.schema.tables import NAMED_CELL, RECORDS, ROWS, SITE, conform

@@ -23,7 +23,7 @@ from flows.engine.pipeline import UNDO_JOURNAL, waited
 from flows.engine.right_site import checked_journal, refuse_another_site, site_held
 from flows.settings import Settings
 from flows.sites import memory_of, opened
-from transforms.plan.planning import MADE
+from transforms.plan.operations import MADE
 from transforms.plan.survivorship import fingerprint
 from transforms.schema.contact import Info
 from transforms.schema.errors import (

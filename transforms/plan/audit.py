@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from transforms.plan.contents import CONTENT
-from transforms.plan.planning import MADE
+from transforms.plan.operations import MADE
 from transforms.plan.survivorship import IN_WORDS, SINGLE, differences
 from transforms.schema.contact import Info
 from transforms.schema.tables import AUDIT, conform

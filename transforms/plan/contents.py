@@ -8,7 +8,6 @@ import polars as pl
 
 from transforms.columns.parallel import in_pieces
 from transforms.normalise.records import PIECE
-from transforms.plan.planning import _Given
 from transforms.plan.survivorship import IN_WORDS, MAX_ITEMS, SINGLE
 from transforms.schema.contact import Address
 from transforms.schema.records import Records
@@ -318,20 +317,3 @@ def _with_suffix(last: pl.Expr, suffix: pl.Expr) -> pl.Expr:
     plain = [one.str.to_lowercase().str.strip_chars_end(".") for one in (last, suffix)]
     is_there = (suffix.fill_null("") == "") | plain[0].str.ends_with(plain[1]).fill_null(value=False)
     return pl.when((last.fill_null("") == "") | is_there).then(last).otherwise(pl.format("{} {}", last, suffix))
-
-
-def _given(rows: pl.DataFrame, said: pl.DataFrame, lost: pl.DataFrame) -> _Given:
-    """What each of these export rows says, as the content of a contact.
-
-    Args:
-        rows: records.
-        said: the `contents` of all rows.
-        lost: `unplaced` values of all rows.
-    """
-    wanted = rows.filter(pl.col("contact_id").is_null()).select("record", "record_id", "source", "company_key")
-    texts = said.join(wanted, on="record", how="semi").select("record", info=info_json(pl.col("labels"), primary=False))
-    texts = wanted.join(texts, on="record", maintain_order="left")
-    values: dict[int, list[tuple[str, str, str]]] = {}
-    for record, field_name, value, reason in lost.join(wanted, on="record", how="semi").iter_rows():
-        values.setdefault(record, []).append((field_name, value, reason))
-    return _Given({record: tuple(rest) for record, *rest in texts.iter_rows()}, values)

@@ -11,8 +11,17 @@ from typing import Any, NamedTuple
 import numpy as np
 import polars as pl
 
-from transforms.plan.contents import _given
-from transforms.plan.planning import Row, _CompanyKeys, _Draft, _Infos, _Known, _operate, _opt_out_draft, _shows_opt_out
+from transforms.plan.operations import (
+    Row,
+    _CompanyKeys,
+    _Draft,
+    _given,
+    _Infos,
+    _Known,
+    _operate,
+    _opt_out_draft,
+    _shows_opt_out,
+)
 from transforms.plan.policy import Policy
 from transforms.plan.reasons import LEFT_BEFORE, NOBODY_ELSE, OPT_OUT_LOST, TWO_MEMBERS, Reason, _too_many
 from transforms.schema.contact import Info

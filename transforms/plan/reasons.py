@@ -6,7 +6,7 @@ import polars as pl
 
 from transforms.match.graph import components, pairs_frame
 from transforms.match.matching import Matches
-from transforms.plan.planning import Row
+from transforms.plan.operations import Row
 from transforms.plan.policy import Policy
 from transforms.plan.survivorship import MAX_ITEMS, merged
 from transforms.schema.contact import Info

@@ -1,0 +1,342 @@
+"""What is done to the contacts of one person: creates, merges, updates, labels."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import polars as pl
+
+from transforms.normalise.names import company_keys
+from transforms.plan.contents import info_json
+from transforms.plan.policy import Policy
+from transforms.plan.survivorship import Change, Given, Loss, fingerprint, fold, merge_losses, merged, preferred
+from transforms.schema.contact import Info
+from transforms.schema.ids import short_id
+
+SOURCES_A_CALL = 5
+"""The site merges at most this many contacts into one in a call."""
+
+
+MADE = "@"
+"""Before the id of an operation, in the place of a contact: the one that it creates."""
+
+
+Row = dict[str, Any]
+
+
+@dataclass
+class _Draft:
+    """One cluster's part of the plan while it is being made."""
+
+    cluster: str
+    place: int
+    records: list[str]
+    evidence: str
+    link: list[str]
+    state: str = "auto"
+    reason: str = ""
+    operations: list[Row] = field(default_factory=list)
+    losses: list[Loss] = field(default_factory=list)
+
+    def add(self, kind: str, **more: object) -> str:
+        step = len(self.operations)
+        operation = short_id(self.cluster, str(step), kind, *self.records)
+        self.operations.append(
+            {
+                "operation": operation,
+                "cluster": self.cluster,
+                "step": step,
+                "kind": kind,
+                "state": self.state,
+                "reason": self.reason,
+                "records": self.records,
+                "evidence": self.evidence,
+                "link": self.link,
+                "allow_duplicates": True,
+                **more,
+            }
+        )
+        return operation
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What folding people rests on.
+
+    Attributes:
+        given: what each export row says.
+        infos: the site's contacts as they are.
+        company_keys: folded company names by the names as they stand.
+        opted_out: addresses that somebody opted out with.
+        policy: what decides.
+    """
+
+    given: _Given
+    infos: _Infos
+    company_keys: _CompanyKeys
+    opted_out: frozenset[str]
+    policy: Policy
+
+
+def _shows_opt_out(info: Info, known: _Known) -> bool:
+    """Whether a contact is to have the label of opt-outs: it has an address that somebody opted out with."""
+    if not known.opted_out:
+        return False
+    emails = (one.email.lower() in known.opted_out for one in info.emails)
+    return any(emails) or any((one.e164 or one.phone) in known.opted_out for one in info.phones)
+
+
+def _opt_out_draft(row: Row, info: Info, policy: Policy) -> _Draft:
+    """The label of an opt-out on a contact of which nothing else is done, as a person's own: it waits for nothing."""
+    cluster = short_id("opt-out", row["contact_id"])
+    draft = _Draft(cluster, row["place"], [row["record_id"]], "somebody with its address opted out", [])
+    draft.add(
+        "label",
+        target=row["contact_id"],
+        sources=[],
+        needs="{}",
+        before=info.to_json(),
+        after=info.model_copy(update={"labels": (*info.labels, policy.opt_out_label)}).to_json(),
+        labels=[policy.opt_out_label],
+        changes=[f"label: {policy.opt_out_label}"],
+    )
+    return draft
+
+
+def _operate(
+    draft: _Draft,
+    existing: list[Row],
+    rows: list[Row],
+    known: _Known,
+    *,
+    allowed: bool,
+) -> tuple[Info, str]:
+    """Writes one cluster's operations; returns the contact's content afterwards, and its id."""
+    if not existing and (known.policy.import_as == "fold" or len(rows) == 1):
+        info, changes = _folded(draft, Info(), rows, known, frozenset())
+        info, more = _preferred(draft, info, (known.given[row["record"]] for row in rows), known.policy)
+        changes += more
+        labels = _with_opt_out(_labelled(info.labels, known.policy), info, known)
+        info = info.model_copy(update={"labels": labels})
+        return info, _created(draft, info, changes, allow_duplicates=allowed)
+    if known.policy.import_as == "merge" and rows:
+        return _imported(draft, existing, rows, known)
+    target, *others = [row["contact_id"] for row in existing]
+    info = _chained(draft, target, others, known.infos)
+    for row in existing[1:]:
+        draft.losses += merge_losses(row["record_id"], known.infos[row["contact_id"]], info)
+    full, changes = _folded(draft, info, rows, known, known.policy.overwrite)
+    everyone = sorted([*existing, *rows], key=lambda row: row["source_rank"])
+    records = (
+        Given(row["record_id"], row["source"], known.infos[row["contact_id"]])
+        if row["contact_id"]
+        else known.given[row["record"]]
+        for row in everyone
+    )
+    full, more = _preferred(draft, full, records, known.policy)
+    return _completed(draft, target, info, full, [*changes, *more], known, allow_duplicates=allowed)
+
+
+def _imported(
+    draft: _Draft,
+    existing: list[Row],
+    rows: list[Row],
+    known: _Known,
+) -> tuple[Info, str]:
+    """As `_operate`, but each row becomes a contact of its own that is merged, so that the trail is on the site.
+
+    A contact that a step before creates goes by `MADE` and the step's operation.
+    """
+    contents = {row["contact_id"]: known.infos[row["contact_id"]] for row in existing}
+    people = [(row, row["contact_id"]) for row in existing]
+    for row in rows:
+        content, changes = _folded(draft, Info(), [row], known, frozenset())
+        name = MADE + _created(draft, content, changes, allow_duplicates=True)
+        contents[name] = content
+        people.append((row, name))
+    (_, target), *others = people
+    others.sort(key=lambda one: (one[0]["source_rank"], one[0]["row"]))
+    info = _chained(draft, target, [name for _, name in others], contents)
+    for row, name in others:
+        draft.losses += merge_losses(row["record_id"], contents[name], info)
+    ranked = sorted(people, key=lambda one: one[0]["source_rank"])
+    records = [Given(row["record_id"], row["source"], contents[name]) for row, name in ranked]
+    full, changes = _preferred(draft, info, records, known.policy)
+    after, name = _completed(draft, target, info, full, changes, known, allow_duplicates=True)
+    return after, name.removeprefix(MADE)
+
+
+def _created(draft: _Draft, content: Info, changes: list[Change], *, allow_duplicates: bool) -> str:
+    """Writes the create of a contact; returns the operation's id."""
+    return draft.add(
+        "create",
+        sources=[],
+        labels=list(content.labels),
+        needs="{}",
+        after=content.to_json(),
+        changes=[change.in_words() for change in changes],
+        allow_duplicates=allow_duplicates,
+    )
+
+
+def _chained(draft: _Draft, target: str, others: list[str], contents: Mapping[str, Info]) -> Info:
+    """Writes the merges of contacts into a target, some a call; returns what it is then."""
+    info = contents[target]
+    for start in range(0, len(others), SOURCES_A_CALL):
+        sources = others[start : start + SOURCES_A_CALL]
+        needs = {one: fingerprint(contents[one]) for one in sources} | {target: fingerprint(info)}
+        after = merged(info, [contents[one] for one in sources])
+        draft.add(
+            "merge",
+            target=target,
+            sources=sources,
+            needs=json.dumps({one: seen for one, seen in needs.items() if not one.startswith(MADE)}),
+            before=info.to_json(),
+            after=after.to_json(),
+            changes=[f"{len(sources)} contact{'s' * (len(sources) > 1)} merged into this one, in this order"],
+            labels=[],
+        )
+        info = after
+    return info
+
+
+def _completed(
+    draft: _Draft,
+    target: str,
+    info: Info,
+    full: Info,
+    changes: list[Change],
+    known: _Known,
+    *,
+    allow_duplicates: bool,
+) -> tuple[Info, str]:
+    """Writes what makes a contact of one content one of another: an update and labels. As `_operate`."""
+    content = full.model_copy(update={"labels": info.labels})
+    if content != info:
+        draft.add(
+            "update",
+            target=target,
+            sources=[],
+            needs=json.dumps({target: fingerprint(info)} if not target.startswith(MADE) else {}),
+            before=info.to_json(),
+            after=content.to_json(),
+            changes=[change.in_words() for change in changes],
+            labels=[],
+            allow_duplicates=allow_duplicates,
+        )
+    labels = _labelled(full.labels, known.policy) if draft.operations else full.labels
+    labels = _with_opt_out(labels, full, known)
+    fresh = [label for label in labels if label not in info.labels]
+    if fresh:
+        after = content.model_copy(update={"labels": labels})
+        draft.add(
+            "label",
+            target=target,
+            sources=[],
+            needs="{}",
+            before=content.to_json(),
+            after=after.to_json(),
+            labels=fresh,
+            changes=[f"label: {label}" for label in fresh],
+        )
+        return after, target
+    return content, target
+
+
+def _folded(
+    draft: _Draft, info: Info, rows: list[Row], known: _Known, overwrite: frozenset[str]
+) -> tuple[Info, list[Change]]:
+    """The content with each row folded in, the most trusted first; what is lost goes to the draft's ledger."""
+    changes: list[Change] = []
+    overwritten: set[str] = set()
+    company = known.company_keys[info.company] if info.company else None
+    for row in rows:
+        info, made, lost = fold(
+            info, known.given[row["record"]], overwrite=overwrite - overwritten, company_key=company
+        )
+        overwritten |= {change.field for change in made}
+        if any(change.field == "company" for change in made):
+            company = row["company_key"]
+        changes += made
+        draft.losses += lost
+    return info, changes
+
+
+def _preferred(draft: _Draft, info: Info, records: Iterable[Given], policy: Policy) -> tuple[Info, list[Change]]:
+    """The content with the values of fields that have an order of trust of their own; see `preferred`."""
+    if not policy.precedence:
+        return info, []
+    info, changes, lost = preferred(info, list(records), policy.precedence)
+    said = {(change.field, change.after) for change in changes}
+    shown = [loss for loss in draft.losses if (loss.field, loss.value) not in said]
+    draft.losses = shown + lost
+    return info, changes
+
+
+def _labelled(labels: tuple[str, ...], policy: Policy) -> tuple[str, ...]:
+    return tuple(dict.fromkeys([*labels, policy.label])) if policy.label else labels
+
+
+def _with_opt_out(labels: tuple[str, ...], info: Info, known: _Known) -> tuple[str, ...]:
+    """The labels with that of opt-outs, where the contact is to have it."""
+    if not _shows_opt_out(info, known):
+        return labels
+    return tuple(dict.fromkeys([*labels, known.policy.opt_out_label]))
+
+
+class _Given:
+    """What export rows say, made of its text when it is asked for: most people were folded before."""
+
+    def __init__(
+        self, texts: Mapping[int, tuple[str, ...]], unplaced_values: Mapping[int, list[tuple[str, str, str]]]
+    ) -> None:
+        self._texts = texts
+        self._unplaced = unplaced_values
+
+    def __getitem__(self, record: int) -> Given:
+        record_id, source, company_key, text = self._texts[record]
+        unplaced_values = tuple(self._unplaced.get(record, ()))
+        return Given(record_id, source, Info.model_validate_json(text), company_key, unplaced_values)
+
+
+class _Infos(Mapping[str, Info]):
+    """The site's contacts, each made of its text when it is asked for."""
+
+    def __init__(self, texts: Mapping[str, str]) -> None:
+        self._texts = texts
+
+    def __getitem__(self, contact: str) -> Info:
+        return Info.model_validate_json(self._texts[contact])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._texts)
+
+    def __len__(self) -> int:
+        return len(self._texts)
+
+
+class _CompanyKeys(dict[str, str | None]):
+    """The folded name of each company, found when it is first asked for."""
+
+    def __missing__(self, company: str) -> str | None:
+        return self.setdefault(company, company_keys(pl.Series([company]))[0])
+
+
+def _given(rows: pl.DataFrame, said: pl.DataFrame, lost: pl.DataFrame) -> _Given:
+    """What each of these export rows says, as the content of a contact.
+
+    Args:
+        rows: records.
+        said: the `contents` of all rows.
+        lost: `unplaced` values of all rows.
+    """
+    wanted = rows.filter(pl.col("contact_id").is_null()).select("record", "record_id", "source", "company_key")
+    texts = said.join(wanted, on="record", how="semi").select("record", info=info_json(pl.col("labels"), primary=False))
+    texts = wanted.join(texts, on="record", maintain_order="left")
+    values: dict[int, list[tuple[str, str, str]]] = {}
+    for record, field_name, value, reason in lost.join(wanted, on="record", how="semi").iter_rows():
+        values.setdefault(record, []).append((field_name, value, reason))
+    return _Given({record: tuple(rest) for record, *rest in texts.iter_rows()}, values)
