@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import polars as pl
 
 from transforms.columns.coding import coded
-from transforms.match.term_frequency import Held, shared_values
+from transforms.match.term_frequency import FieldValues, shared_values
 from transforms.normalise.names import nicknames
 from transforms.schema.records import Records
 from transforms.schema.tables import PROBLEMS, conform
@@ -55,7 +55,7 @@ def problems(tables: Records) -> pl.DataFrame:
     role = mails.filter(pl.col("role")).select("record", what=pl.lit("e-mail: the mailbox of a task, not of a person"))
     fleeting = mails.filter(pl.col("disposable")).select("record", what=pl.lit("e-mail: one to be thrown away"))
     keyed = mails.drop_nulls("match_key")
-    shared = shared_values(Held(keyed["record"], coded(keyed["match_key"])), tables.records)
+    shared = shared_values(FieldValues(keyed["record"], coded(keyed["match_key"])), tables.records)
     several = mails.filter(pl.col("match_key").is_in(shared.implode()))
     foreign = numbers.filter(pl.col("phone").is_not_null() & pl.col("e164").is_null())
     unread = tables.extras.filter(pl.col("name").is_in(["birth date", "locale"]) & ~pl.col("kept"))

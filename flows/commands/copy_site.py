@@ -11,7 +11,7 @@ from connectors.contacts import Contact, ContactsSite, all_fields, all_labels, n
 from connectors.exports.writing import check_suffix, write_contacts
 from connectors.local import LocalSite
 from connectors.private import replacing
-from flows.engine.pipeline import waited
+from flows.engine.pipeline import run_blocking
 from flows.settings import LOCAL, Settings
 from flows.sites import opened
 from transforms.schema.errors import UsageError
@@ -47,7 +47,7 @@ def pull(settings: Settings, to: str, progress: Callable[[int], None] = lambda _
             with LocalSite(part, create=True) as copy:
                 return await _copied(site, _name(settings), copy, progress)
 
-    count = waited(pulled())
+    count = run_blocking(pulled())
     part.rename(path)
     return count
 
@@ -66,7 +66,7 @@ def export(settings: Settings, out: Path, progress: Callable[[int], None] = lamb
         async with opened(settings) as site:
             return await named_contacts(site, progress)
 
-    contacts = waited(read())
+    contacts = run_blocking(read())
     with replacing(out) as part:
         write_contacts(contacts, part, out.suffix)
     return len(contacts)

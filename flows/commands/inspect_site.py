@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from connectors.contacts import Contact, ContactsSite, all_fields, all_labels, named_contacts
-from flows.engine.pipeline import waited
+from flows.engine.pipeline import run_blocking
 from flows.settings import Settings
 from flows.sites import opened, shown_site
 from transforms.schema.contact import Info
@@ -112,7 +112,7 @@ def check_site(settings: Settings) -> Checked:
             }
             return Checked(shown_site(settings.site.url), allowed, there, took)
 
-    return waited(checked())
+    return run_blocking(checked())
 
 
 def count_site(settings: Settings, progress: Callable[[int], None] = lambda _: None) -> Counted:
@@ -122,7 +122,7 @@ def count_site(settings: Settings, progress: Callable[[int], None] = lambda _: N
         async with opened(settings) as site:
             return await named_contacts(site, progress)
 
-    contacts = waited(read())
+    contacts = run_blocking(read())
     infos = [one.info for one in contacts]
     mails = Counter(email for one in infos for email in {email.email.casefold() for email in one.emails})
     counts = {

@@ -16,7 +16,7 @@ from connectors.store.journal import DONE, Journal
 from connectors.store.run_folder import Run
 from flows.commands.copy_site import pull
 from flows.engine.applying import Options, apply_plan
-from flows.engine.pipeline import waited
+from flows.engine.pipeline import run_blocking
 from flows.settings import LOCAL, Settings
 from flows.sites import is_missing
 from transforms.plan.audit import tally
@@ -107,7 +107,7 @@ def rehearse(
             contacts = {one.id: one.info for one in await named_contacts(site)}
             return journal.entries(), (before, len(contacts)), contacts
 
-    entries, counted, contacts = waited(rehearsed())
+    entries, counted, contacts = run_blocking(rehearsed())
     states = plan.filter(pl.col("state") == "auto").join(entries, on="operation", how="left", suffix="_now")
     wrong = states.filter(pl.col("state_now") != DONE)
     last = states.filter(pl.col("state_now") == DONE).group_by("cluster", maintain_order=True).last()

@@ -24,7 +24,7 @@ import polars as pl
 from connectors.contacts import MAX_PAGE, Contact, ContactsSite, all_fields, all_labels, finished, holds
 from connectors.store.journal import DONE, FAILED, HELD, OPEN, STALE, Image, Intent, Journal, Outcome
 from connectors.wix.transport import request_id
-from transforms.plan.operations import MADE
+from transforms.plan.operations import CREATED_BY
 from transforms.plan.survivorship import fingerprint
 from transforms.schema.contact import Info
 from transforms.schema.errors import (
@@ -65,7 +65,7 @@ class Stale(Exception):  # noqa: N818 - a state of an operation, never shown as 
     """The site is no longer what the decision rested on."""
 
 
-class Held(Exception):  # noqa: N818
+class HeldBack(Exception):  # noqa: N818
     """The site would do something else than was planned."""
 
 
@@ -309,7 +309,7 @@ class _Work:
         Raises:
             Stale: it does not.
         """
-        needs = dict.fromkeys(name for name in operation["sources"] if not name.startswith(MADE))
+        needs = dict.fromkeys(name for name in operation["sources"] if not name.startswith(CREATED_BY))
         needs |= json.loads(operation["needs"])
         for one in later:
             needs |= {name: seen for name, seen in json.loads(one["needs"]).items() if name in one["sources"]}
@@ -397,7 +397,7 @@ class _Work:
                 contact, revision = await self._do(operation)
             except Stale as reason:
                 return self._not_done(steps[number:], STALE, str(reason))
-            except Held as reason:
+            except HeldBack as reason:
                 return self._not_done(steps[number:], HELD, str(reason))
             except Unanswered:
                 self._count(len(steps) - number)
@@ -438,7 +438,7 @@ class _Work:
                 if self.options.preview:
                     preview = await self.site.preview_merge(target.id, operation["sources"])
                     if fingerprint(preview.info) != planned:
-                        raise Held("the site's preview of this merge differs from what was planned")
+                        raise HeldBack("the site's preview of this merge differs from what was planned")
                 await self._claim(operation)
                 done = await self.site.merge(target.id, target.revision, operation["sources"])
                 return done, target.revision
@@ -454,7 +454,7 @@ class _Work:
 
         Raises:
             Stale: it is no longer what the decision rested on.
-            Held: it is a member by now.
+            HeldBack: it is a member by now.
         """
         if any(one.contact in operation["sources"] for one in self.outcomes):
             self.flush()  # what was just created is now found by the journal, not by the marker it had
@@ -478,7 +478,7 @@ class _Work:
                     continue
                 self.contacts[name] = self.names.unmarked(contact)
                 if contact.is_member:
-                    raise Held("a contact that would be merged away is a member of the site by now")
+                    raise HeldBack("a contact that would be merged away is a member of the site by now")
                 return
             raise Stale("a contact of this person keeps being changed by somebody else")
 
@@ -516,11 +516,11 @@ class _Work:
 
     def _placed(self, operation: Row) -> Row:
         """An operation with the contacts that earlier ones have created, as far as they are known."""
-        if not any(name.startswith(MADE) for name in (operation["target"] or "", *operation["sources"])):
+        if not any(name.startswith(CREATED_BY) for name in (operation["target"] or "", *operation["sources"])):
             return operation
 
         def placed(name: str) -> str:
-            return self.made.get(name.removeprefix(MADE), name) if name.startswith(MADE) else name
+            return self.made.get(name.removeprefix(CREATED_BY), name) if name.startswith(CREATED_BY) else name
 
         target, sources = placed(operation["target"]), [placed(one) for one in operation["sources"]]
         return {**operation, "target": target, "sources": sources}
@@ -795,7 +795,7 @@ async def side_by_side(work: Callable[[Any], Awaitable[object]], items: Iterable
 def _touched(operations: Iterable[Row]) -> list[str]:
     """The contacts that are there already and that operations touch."""
     names = {name for one in operations for name in (one["target"], *one["sources"]) if name}
-    return sorted(name for name in names if not name.startswith(MADE))
+    return sorted(name for name in names if not name.startswith(CREATED_BY))
 
 
 def _parts(items: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:

@@ -16,8 +16,8 @@ from transforms.match.features import prepare
 from transforms.match.graph import components, pairs_frame
 from transforms.match.levels import level_words
 from transforms.match.parameters import Model
-from transforms.match.scoring import weigh as score
-from transforms.match.term_frequency import commonness, compared_values
+from transforms.match.scoring import score
+from transforms.match.term_frequency import compared_values, term_frequencies
 from transforms.schema.errors import RunError, UsageError
 from transforms.schema.records import Records
 
@@ -73,7 +73,7 @@ class PairExplained:
                 f"{one.values[0] or '–'} | {one.values[1] or '–'}"
             )
         lines.append(f"  {'bits in all':<{names}} {self.total:+7.1f}  {_bar(self.total, widest)}")
-        lines.append(f"  weighed against the strongest other explanation: {self.other_explanation}")
+        lines.append(f"  scored against the strongest other explanation: {self.other_explanation}")
         return "\n".join(lines)
 
 
@@ -154,7 +154,7 @@ def _scored(run: Run, left: int, right: int) -> pl.DataFrame:
         raise RunError(f"{run.folder} does not hold the model of its plan. Plan again.") from error
     values = compared_values(tables)
     pair = pairs_frame([(left, right)])
-    return score(compare(pair, prepare(tables, values, commonness(tables, values))), model)
+    return score(compare(pair, prepare(tables, values, term_frequencies(tables, values))), model)
 
 
 def _weakest(pairs: pl.DataFrame, records: int) -> tuple[list[list[int]], dict[str, Any] | None]:

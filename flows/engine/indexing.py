@@ -13,7 +13,7 @@ from transforms.match.blocking import blocking_keys
 from transforms.match.incremental import Known, alike, keys_table, place
 from transforms.match.matching import match
 from transforms.match.parameters import Model
-from transforms.match.term_frequency import Commonness, commonness, compared_values
+from transforms.match.term_frequency import TermFrequencies, compared_values, term_frequencies
 from transforms.schema.errors import UsageError
 from transforms.schema.records import Records
 from transforms.schema.tables import (
@@ -75,7 +75,7 @@ def match_against(
     if not index.is_new and index.facts["made_with"] != made_with:
         raise UsageError(f"The index {index.folder} was made with other settings: {_said(index.facts['made_with'])}.")
     held = compared_values(tables)
-    keys, common = keys_table(blocking_keys(tables, held)), commonness(tables, held)
+    keys, common = keys_table(blocking_keys(tables, held)), term_frequencies(tables, held)
     if index.is_new:
         matches = match(tables, explain=False)
         clusters = matches.clusters["cluster"].rank("dense").cast(pl.UInt32)
@@ -104,15 +104,15 @@ def match_against(
     return found
 
 
-def _known(index: Index, members: pl.DataFrame, new: Commonness) -> Known:
+def _known(index: Index, members: pl.DataFrame, new: TermFrequencies) -> Known:
     """What the index knows of these records, and how common the values are that they and the new ones have."""
     held = index.tables(members["record"])
     tables = Records(**{name: conform(held.get(name, pl.DataFrame()), schema) for name, schema in _SCHEMAS.items()})
-    known = commonness(tables, compared_values(tables))
+    known = term_frequencies(tables, compared_values(tables))
     wanted = pl.concat([_table(known.counts), _table(new.counts)]).select("field", "value").unique()
     facts = index.facts
     counts, shared = index.counts(wanted), index.shared()
-    common = Commonness(
+    common = TermFrequencies(
         facts["records"],
         facts["totals"],
         {field: counts.filter(pl.col("field") == field).select("value", "count") for field in new.counts},

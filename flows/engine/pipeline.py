@@ -49,7 +49,7 @@ from flows.stages import Stage, directly
 from transforms.match.matching import Matches
 from transforms.match.verdicts import Verdicts, differing, identities, meant, of_site, resolved
 from transforms.plan.audit import audit, tally
-from transforms.plan.operations import MADE
+from transforms.plan.operations import CREATED_BY
 from transforms.plan.planning import Plan
 from transforms.plan.survivorship import fingerprint
 from transforms.schema.contact import Info
@@ -267,7 +267,7 @@ def read_site(settings: Settings) -> list[Contact]:
         async with opened(settings) as site:
             return await named_contacts(site)
 
-    return waited(contacts())
+    return run_blocking(contacts())
 
 
 def redirected(settings: Settings, contacts: Sequence[Contact], exports: Exports) -> dict[str, str]:
@@ -292,7 +292,7 @@ def redirected(settings: Settings, contacts: Sequence[Contact], exports: Exports
                     found[contact] = (await site.get(contact)).id
         return found
 
-    now = dict(zip(there, there, strict=True)) | (waited(followed()) if gone and there else {})
+    now = dict(zip(there, there, strict=True)) | (run_blocking(followed()) if gone and there else {})
     return {
         f"{source}:{row}": now[key]
         for source, row, key in keyed.select("source", "row", "source_key").iter_rows()
@@ -300,7 +300,7 @@ def redirected(settings: Settings, contacts: Sequence[Contact], exports: Exports
     }
 
 
-def waited(work: Coroutine[Any, Any, T]) -> T:
+def run_blocking(work: Coroutine[Any, Any, T]) -> T:
     """The coroutine's result; where an event loop runs already, as in a notebook, in a thread beside it."""
     try:
         asyncio.get_running_loop()
@@ -573,7 +573,7 @@ def execute(run: Run, settings: Settings, options: Options, progress: Callable[[
                     memory.leave(run.id, PARTIAL if options.is_partial() else ENDED)
                 return None
 
-    return waited(applied())
+    return run_blocking(applied())
 
 
 def decided_since(run: Run, settings: Settings) -> dict[str, str]:
@@ -660,8 +660,8 @@ def counts(planned: pl.DataFrame) -> Mapping[str, int]:
     and cases that are held.
     """
     auto = planned.filter(pl.col("state") == "auto").with_columns(
-        pl.col("sources").list.filter(~pl.element().str.starts_with(MADE)),
-        pl.when(~pl.col("target").str.starts_with(MADE)).then("target"),
+        pl.col("sources").list.filter(~pl.element().str.starts_with(CREATED_BY)),
+        pl.when(~pl.col("target").str.starts_with(CREATED_BY)).then("target"),
     )
     merges = auto.filter(pl.col("kind") == "merge", pl.col("sources").list.len() > 0)
     held = planned.filter(pl.col("state") != "auto")

@@ -15,8 +15,8 @@ from flows.settings import Settings
 from transforms.match.matching import Matches, match, match_changed, regrouped
 from transforms.match.verdicts import NONE, Verdicts
 from transforms.plan.contents import content_rows
-from transforms.plan.operations import MADE
-from transforms.plan.people import Folded
+from transforms.plan.operations import CREATED_BY
+from transforms.plan.people import FoldedPeople
 from transforms.plan.planning import Plan, plan
 from transforms.plan.policy import Policy
 from transforms.schema.records import Records, chosen, together
@@ -60,7 +60,7 @@ def settle(
     left_to_people = {name: contact == HELD for name, contact in decided.items()}
     matches = match(tables, auto=policy.auto, review=policy.review, told=sorted(told), verdicts=verdicts)
     outlook = Outlook(tables, site_rows, settings, policy)
-    folded = Folded()
+    folded = FoldedPeople()
     was_collecting = gc.isenabled()
     gc.disable()  # hundreds of thousands of small objects, none of them in a circle
     try:
@@ -74,7 +74,7 @@ def _settled(
     matches: Matches,
     told: set[tuple[int, int]],
     outlook: Outlook,
-    folded: Folded,
+    folded: FoldedPeople,
     left_to_people: Mapping[str, bool],
     tables: Records,
     site: pl.DataFrame,
@@ -215,5 +215,7 @@ def _between(matches: Matches, went: pl.DataFrame, names: pl.Series) -> Verdicts
 def _went_to_contacts(auto: pl.DataFrame) -> pl.DataFrame:
     """The contact each cluster goes to under a plan: `cluster`, `contact`; one still to be created by its operation."""
     last = auto.group_by("cluster", maintain_order=True).last()
-    target = pl.when(pl.col("kind") == "create").then("operation").otherwise(pl.col("target").str.strip_prefix(MADE))
+    target = (
+        pl.when(pl.col("kind") == "create").then("operation").otherwise(pl.col("target").str.strip_prefix(CREATED_BY))
+    )
     return last.select("cluster", contact=target)

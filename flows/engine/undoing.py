@@ -19,11 +19,11 @@ from connectors.store.memory import ENDED, HELD, PARTIAL
 from connectors.store.run_folder import Run
 from connectors.wix.transport import request_id
 from flows.engine.applying import BATCH, Names, changed_fields, find_marked, marker_of, put_on, read_pages, side_by_side
-from flows.engine.pipeline import UNDO_JOURNAL, waited
+from flows.engine.pipeline import UNDO_JOURNAL, run_blocking
 from flows.engine.right_site import checked_journal, refuse_another_site, site_held
 from flows.settings import Settings
 from flows.sites import memory_of, opened
-from transforms.plan.operations import MADE
+from transforms.plan.operations import CREATED_BY
 from transforms.plan.survivorship import fingerprint
 from transforms.schema.contact import Info
 from transforms.schema.errors import (
@@ -149,7 +149,7 @@ def _steps(
     now = contents[-1] if contents else images[target].info
     now = now.model_copy(update={"labels": tuple(dict.fromkeys([*now.labels, *added]))})
     for name, one in created.items():  # those that are still there: merged away ones are part of another by now
-        if name != target and MADE + str(one["operation"]) not in gone:
+        if name != target and CREATED_BY + str(one["operation"]) not in gone:
             yield step("delete", name, expected=Info.model_validate_json(one["entry"]["after"]), image=None)
     if target in created:
         yield step("delete", target, expected=now, image=None)
@@ -161,7 +161,7 @@ def _steps(
         if extra:
             yield step("unlabel", target, expected=now, image=before, labels=extra)
     for name in sorted(gone):
-        if not name.startswith(MADE):
+        if not name.startswith(CREATED_BY):
             yield step("recreate", name, expected=None, image=images[name].info)
 
 
@@ -412,7 +412,7 @@ def prepared(run: Run, settings: Settings, *, only: Sequence[str] = ()) -> Undo:
             await look(undo, site, begun, at_once=settings.apply.concurrency)
             return undo
 
-    return waited(looked_at())
+    return run_blocking(looked_at())
 
 
 def undo_run(
@@ -457,7 +457,7 @@ def undo_run(
         Journal(run.folder / UNDO_JOURNAL, writing=True) as own,
     ):
         try:
-            waited(carried_out(own))
+            run_blocking(carried_out(own))
         finally:
             table = undone_table(undo, own)
             write_report_csv(table, run.folder / "undo.csv")

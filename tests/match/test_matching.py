@@ -18,7 +18,7 @@ from transforms.match.compare_names import compare_names
 from transforms.match.features import prepare
 from transforms.match.matching import match
 from transforms.match.parameters import CHANCE, FIRM, HOUSEHOLD, PERSON
-from transforms.match.term_frequency import commonness, compared_values
+from transforms.match.term_frequency import compared_values, term_frequencies
 from transforms.schema.ids import short_id
 from transforms.schema.records import Records
 
@@ -308,7 +308,7 @@ def test_birth_dates_are_as_alike_as_by_letters(records: Callable[[str], Records
     )
 
     held = compared_values(tables)
-    levels = compare_names(pairs, prepare(tables, held, commonness(tables, held)).people)["level_birth"].to_list()
+    levels = compare_names(pairs, prepare(tables, held, term_frequencies(tables, held)).people)["level_birth"].to_list()
 
     born = tables.records["birthdate"].dt.strftime("%Y%m%d").to_list()
     expected = []

@@ -21,7 +21,7 @@ from transforms.match.matching import match
 from transforms.match.verdicts import Verdicts
 from transforms.normalise.records import to_records
 from transforms.plan.contents import content_rows, contents, unplaced
-from transforms.plan.people import Folded
+from transforms.plan.people import FoldedPeople
 from transforms.plan.planning import Plan, plan
 from transforms.plan.policy import Policy
 from transforms.schema.contact import Address, Email, Info, Phone
@@ -382,7 +382,7 @@ def test_a_row_planned_in_columns_is_what_folding_it_alone_gives(tmp_path: Path,
     nobody = pl.DataFrame(schema=dict(CONTACTS))
 
     in_columns = plan(tables, alone, nobody, policy)
-    folded = Folded(said=said.with_columns(is_plain=pl.lit(value=False)), lost=lost)
+    folded = FoldedPeople(said=said.with_columns(is_plain=pl.lit(value=False)), lost=lost)
     one_by_one = plan(tables, alone, nobody, policy, folded=folded)
 
     assert in_columns.operations.equals(one_by_one.operations)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.local import LocalSite
-from transforms.plan.survivorship import Given, fingerprint, fold, merge_losses, merged
+from transforms.plan.survivorship import Contribution, fingerprint, fold, merge_losses, merged
 from transforms.schema.contact import Address, Email, Info, Phone
 
 NAMES = st.one_of(st.none(), st.sampled_from(["Ada", "Byron", "Clara"]))
@@ -69,7 +69,7 @@ def test_our_fold_equals_the_sites_merge(contents: list[Info]) -> None:
 
 @given(CONTENT, CONTENT)
 def test_a_fold_overwrites_nothing_and_loses_nothing_silently(info: Info, more: Info) -> None:
-    folded, _, losses = fold(info, Given("crm:1", "crm", more))
+    folded, _, losses = fold(info, Contribution("crm:1", "crm", more))
 
     lost = {(loss.field, loss.value) for loss in losses}
     for name in ("first", "last", "company", "job_title", "birthdate"):
@@ -84,7 +84,7 @@ def test_a_fold_overwrites_nothing_and_loses_nothing_silently(info: Info, more: 
 
 @given(CONTENT, CONTENT)
 def test_folding_again_changes_nothing(info: Info, more: Info) -> None:
-    given_record = Given("crm:1", "crm", more)
+    given_record = Contribution("crm:1", "crm", more)
     once, _, _ = fold(info, given_record)
 
     twice, changes, _ = fold(once, given_record)
@@ -95,7 +95,9 @@ def test_folding_again_changes_nothing(info: Info, more: Info) -> None:
 
 def test_a_job_title_stays_with_its_company() -> None:
     info = Info(first="Ada", company="Kestrel Aviation")
-    other = Given("crm:1", "crm", Info(company="Umbra Lighting", job_title="Director"), company_key="umbra lighting")
+    other = Contribution(
+        "crm:1", "crm", Info(company="Umbra Lighting", job_title="Director"), company_key="umbra lighting"
+    )
 
     folded, _, losses = fold(info, other, company_key="kestrel aviation")
 
@@ -105,7 +107,7 @@ def test_a_job_title_stays_with_its_company() -> None:
 
 def test_the_policy_can_let_a_field_be_overwritten_and_the_loss_is_on_record() -> None:
     folded, changes, losses = fold(
-        Info(first="Ada", company="Old"), Given("crm:1", "crm", Info(company="New")), overwrite={"company"}
+        Info(first="Ada", company="Old"), Contribution("crm:1", "crm", Info(company="New")), overwrite={"company"}
     )
 
     assert folded.company == "New"
@@ -116,7 +118,7 @@ def test_the_policy_can_let_a_field_be_overwritten_and_the_loss_is_on_record() -
 def test_more_than_fifty_emails_are_in_the_ledger() -> None:
     many = tuple(Email(email=f"a{number}@x.example") for number in range(53))
 
-    folded, _, losses = fold(Info(first="Ada"), Given("crm:1", "crm", Info(emails=many)))
+    folded, _, losses = fold(Info(first="Ada"), Contribution("crm:1", "crm", Info(emails=many)))
 
     assert len(folded.emails) == 50
     assert [loss.value for loss in losses] == ["a50@x.example", "a51@x.example", "a52@x.example"]

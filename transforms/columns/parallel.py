@@ -10,7 +10,7 @@ from typing import TypeVar
 import polars as pl
 from loky import get_reusable_executor
 
-Given = TypeVar("Given")
+Contribution = TypeVar("Contribution")
 Found = TypeVar("Found")
 MANY = 20_000
 """Values from which starting further processes costs less than it saves."""
@@ -33,7 +33,7 @@ def in_pieces(work: Callable[[pl.DataFrame], Found], frame: pl.DataFrame, *, mos
         return list(threads.map(work, frame.iter_slices(math.ceil(len(frame) / pieces))))
 
 
-def each(work: Callable[[Given], Found], values: Sequence[Given]) -> list[Found]:
+def each(work: Callable[[Contribution], Found], values: Sequence[Contribution]) -> list[Found]:
     """The work's result for each value, in order; many values are shared among processes.
 
     Args:

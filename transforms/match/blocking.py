@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 
 from transforms.columns.coding import Numbers, begins, coded, hashed
-from transforms.match.term_frequency import Held
+from transforms.match.term_frequency import FieldValues
 from transforms.schema.records import Records
 
 T = TypeVar("T")
@@ -62,7 +62,7 @@ class Blocks(NamedTuple):
         return int(keys * size * (size - 1) // 2)
 
 
-def blocking_keys(tables: Records, held: Mapping[str, Held]) -> Iterator[tuple[str, pl.DataFrame]]:
+def blocking_keys(tables: Records, held: Mapping[str, FieldValues]) -> Iterator[tuple[str, pl.DataFrame]]:
     """Every record's blocking keys: values in which two records of one person rarely all differ.
 
     Args:
@@ -75,13 +75,15 @@ def blocking_keys(tables: Records, held: Mapping[str, Held]) -> Iterator[tuple[s
     yield from zip(RULES, _for_each_rule(tables, held, lambda _, keys: keys), strict=True)
 
 
-def shared_keys(tables: Records, held: Mapping[str, Held]) -> list[Blocks]:
+def shared_keys(tables: Records, held: Mapping[str, FieldValues]) -> list[Blocks]:
     """Who shares a key that is worth looking at, see `blocks`."""
     found = _for_each_rule(tables, held, lambda rule, keys: blocks([(rule, keys)]))
     return [one for several in found for one in several]
 
 
-def _for_each_rule(tables: Records, held: Mapping[str, Held], work: Callable[[str, pl.DataFrame], T]) -> Iterator[T]:
+def _for_each_rule(
+    tables: Records, held: Mapping[str, FieldValues], work: Callable[[str, pl.DataFrame], T]
+) -> Iterator[T]:
     """What `work` makes of the keys of each rule, on all cores.
 
     A key is the sum of its parts' hashes; a part is hashed once a different value.

@@ -12,7 +12,7 @@ from rapidfuzz import process
 from rapidfuzz.distance import OSA, JaroWinkler
 
 from transforms.columns.coding import Numbers
-from transforms.match.features import FURTHER, HAS_MIDDLE, HAS_SURNAMES, MONTH_AND_DAY, NAMED, People, Texts
+from transforms.match.features import FURTHER, HAS_MIDDLE, HAS_SURNAMES, MONTH_AND_DAY, NAMED, SingleValued, Texts
 from transforms.match.levels import LEVELS
 from transforms.normalise.names import nicknames
 
@@ -26,7 +26,7 @@ JUST_LIKE = (0.6, 0.92)
 """First names of this Jaro–Winkler similarity may differ by a typo; above it they are taken to."""
 
 
-def compare_names(pairs: pl.DataFrame, people: People) -> pl.DataFrame:
+def compare_names(pairs: pl.DataFrame, people: SingleValued) -> pl.DataFrame:
     """The levels that tell most for least: `level_first`, `level_last` and `level_birth`."""
     one, two = (dict(zip(NAMED, people.named[pairs[side].to_numpy()].T, strict=True)) for side in ("left", "right"))
     first, last = _names(pairs, one, two, people)
@@ -71,7 +71,7 @@ class DistinctPairs(NamedTuple):
 
 
 def _names(
-    pairs: pl.DataFrame, one: Mapping[str, Numbers], two: Mapping[str, Numbers], people: People
+    pairs: pl.DataFrame, one: Mapping[str, Numbers], two: Mapping[str, Numbers], people: SingleValued
 ) -> tuple[Levels, Levels]:
     """The levels of first and last names: each by itself, then what only both together tell.
 
@@ -125,7 +125,7 @@ def alone(
     field: str,
     one: Numbers,
     two: Numbers,
-    people: People,
+    people: SingleValued,
     alike: Callable[[DistinctPairs], pl.Series] | None = None,
 ) -> Levels:
     """The level of each two values by themselves: 0 where one is missing, the highest where both are the same.
@@ -155,7 +155,7 @@ def is_a_middle_name(
     right: Numbers,
     one: Mapping[str, Numbers],
     two: Mapping[str, Numbers],
-    people: People,
+    people: SingleValued,
 ) -> NDArray[np.bool_]:
     """Of which pairs the first name of one is the first word of the other's middle names."""
     column = FURTHER.index("middle")

@@ -16,15 +16,15 @@ from rapidfuzz.fuzz import token_set_ratio
 from transforms.match.compare_names import DistinctPairs, Scorer, alone, compare_names, similarity
 from transforms.match.features import (
     FURTHER,
-    People,
-    Prepared,
-    Several,
+    Features,
+    MultiValued,
+    SingleValued,
 )
 from transforms.match.levels import LEVELS
 from transforms.match.term_frequency import USUAL
 
 
-def compare(pairs: pl.DataFrame, prepared: Prepared, names: pl.DataFrame | None = None) -> pl.DataFrame:
+def compare(pairs: pl.DataFrame, prepared: Features, names: pl.DataFrame | None = None) -> pl.DataFrame:
     """Levels of agreement for candidate pairs.
 
     Args:
@@ -53,7 +53,7 @@ def compare(pairs: pl.DataFrame, prepared: Prepared, names: pl.DataFrame | None 
     return pl.concat(frames, how="horizontal")
 
 
-def _rarity(pairs: pl.DataFrame, levels: pl.DataFrame, field: str, people: People) -> pl.DataFrame:
+def _rarity(pairs: pl.DataFrame, levels: pl.DataFrame, field: str, people: SingleValued) -> pl.DataFrame:
     """How rare the value is that a pair has in common."""
     same = (levels[f"level_{field}"] == len(LEVELS[field]) - 1).arg_true()
     found = np.full(len(pairs), np.nan, dtype=np.float32)
@@ -61,7 +61,7 @@ def _rarity(pairs: pl.DataFrame, levels: pl.DataFrame, field: str, people: Peopl
     return pl.DataFrame({f"rarity_{field}": pl.Series(found).fill_nan(None)})
 
 
-def _further(pairs: pl.DataFrame, people: People) -> pl.DataFrame:
+def _further(pairs: pl.DataFrame, people: SingleValued) -> pl.DataFrame:
     """The levels of middle names, generations, companies and job titles."""
     one, two = (dict(zip(FURTHER, people.further[pairs[side].to_numpy()].T, strict=True)) for side in ("left", "right"))
     generation, generation_two = one["suffix"], two["suffix"]
@@ -111,7 +111,7 @@ class _Crossed:
         return similarity(where, lambda at: [texts.gather(side.gather(at)).to_list() for side in sides], scorer)
 
 
-def _crossed(pairs: pl.DataFrame, several: Several) -> _Crossed:
+def _crossed(pairs: pl.DataFrame, several: MultiValued) -> _Crossed:
     left, right = pairs["left"].to_numpy(), pairs["right"].to_numpy()
     rows = several.count[left] * several.count[right]
     alone, more = np.flatnonzero(rows == 1), np.flatnonzero(rows > 1)
@@ -170,7 +170,7 @@ def _best(
     return best
 
 
-def _emails(pairs: pl.DataFrame, mail: Several) -> pl.DataFrame:
+def _emails(pairs: pl.DataFrame, mail: MultiValued) -> pl.DataFrame:
     crossed = _crossed(pairs, mail)
     one, two = pl.col("value"), pl.col("value_other")
     same_domain = pl.col("domain") == pl.col("domain_other")
@@ -196,7 +196,7 @@ def _emails(pairs: pl.DataFrame, mail: Several) -> pl.DataFrame:
     return _best(pairs, crossed, level, "email", rarity=True, near=near, close=close)
 
 
-def _phones(pairs: pl.DataFrame, phone: Several) -> pl.DataFrame:
+def _phones(pairs: pl.DataFrame, phone: MultiValued) -> pl.DataFrame:
     crossed = _crossed(pairs, phone)
     one, two = pl.col("value"), pl.col("value_other")
     long = pl.col("tail").is_not_null() & pl.col("tail_other").is_not_null()
@@ -212,7 +212,7 @@ def _phones(pairs: pl.DataFrame, phone: Several) -> pl.DataFrame:
     return _best(pairs, crossed, level, "phone", rarity=True, near=near, close=close)
 
 
-def _addresses(pairs: pl.DataFrame, home: Several) -> pl.DataFrame:
+def _addresses(pairs: pl.DataFrame, home: MultiValued) -> pl.DataFrame:
     crossed = _crossed(pairs, home)
     city, city_two = pl.col("city"), pl.col("city_other")
     ends = (pl.col("city_start") == pl.col("city_start_other")) | (pl.col("city_end") == pl.col("city_end_other"))
@@ -251,7 +251,7 @@ def _alike_companies(names: DistinctPairs) -> pl.Series:
     return alike.cast(pl.UInt8) + 1
 
 
-def _identifier(pairs: pl.DataFrame, name: str, held: Several) -> pl.DataFrame:
+def _identifier(pairs: pl.DataFrame, name: str, held: MultiValued) -> pl.DataFrame:
     crossed = _crossed(pairs, held)
     same = pl.col("value") == pl.col("value_other")
     close = crossed.similarity("value", OSA.distance, crossed.frame.select(~same).to_series())

@@ -12,7 +12,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from transforms.columns.coding import Coded, Numbers, coded, hashed
-from transforms.match.term_frequency import USUAL, Commonness, Held, rarities
+from transforms.match.term_frequency import USUAL, FieldValues, TermFrequencies, rarities
 from transforms.schema.records import Records
 
 NAMED = ("first", "last", "whole", "initials", "born", "more")
@@ -38,7 +38,7 @@ class Texts:
 
 
 @dataclass(frozen=True)
-class People:
+class SingleValued:
     """What is compared of each record's single fields: numbers, so that equality takes no letters.
 
     A value's number is its place in `values` plus one; 0 is *missing*.
@@ -62,7 +62,7 @@ class People:
 
 
 @dataclass(frozen=True)
-class Several:
+class MultiValued:
     """What a record can have several of: one row a value, in the order of the records.
 
     Attributes:
@@ -81,17 +81,17 @@ class Several:
 
 
 @dataclass(frozen=True)
-class Prepared:
+class Features:
     """What of the records is compared, with the rarity of each value."""
 
-    people: People
-    mail: Several
-    phone: Several
-    home: Several
-    identifiers: dict[str, Several]
+    people: SingleValued
+    mail: MultiValued
+    phone: MultiValued
+    home: MultiValued
+    identifiers: dict[str, MultiValued]
 
 
-def prepare(tables: Records, held: Mapping[str, Held], common: Commonness) -> Prepared:
+def prepare(tables: Records, held: Mapping[str, FieldValues], common: TermFrequencies) -> Features:
     """The records' values as they are compared.
 
     Args:
@@ -106,7 +106,7 @@ def prepare(tables: Records, held: Mapping[str, Held], common: Commonness) -> Pr
         phone = threads.submit(_phone, held["phone"], common, count)
         home = threads.submit(_home, tables, count)
     named = tables.identifiers.partition_by("name", as_dict=True, include_key=False)
-    return Prepared(
+    return Features(
         people.result(),
         mail.result(),
         phone.result(),
@@ -117,17 +117,17 @@ def prepare(tables: Records, held: Mapping[str, Held], common: Commonness) -> Pr
 
 def _several(
     record: pl.Series, values: pl.DataFrame, texts: pl.DataFrame, records: int, *, about: Sequence[str] = ()
-) -> Several:
+) -> MultiValued:
     """Values by the `record` that has them; some columns tell only `about` a value by itself."""
     if not record.is_sorted():
         order = record.to_frame("record").with_row_index("place").sort("record", "place")["place"]
         record, values, texts = record.gather(order), values[order], texts[order]
     count = np.bincount(record.to_numpy(), minlength=records).astype(np.uint32)
     first = np.cumsum(count, dtype=np.uint32) - count
-    return Several(values.drop(about), values.select(about), texts, first, count)
+    return MultiValued(values.drop(about), values.select(about), texts, first, count)
 
 
-def _people(tables: Records, held: Mapping[str, Held], common: Commonness) -> People:
+def _people(tables: Records, held: Mapping[str, FieldValues], common: TermFrequencies) -> SingleValued:
     records = tables.records
     single = {field: held[field].values for field in USUAL}
     single |= {field: coded(records[f"{field}_key"]) for field in ("middle", "suffix", "title")}
@@ -152,7 +152,7 @@ def _people(tables: Records, held: Mapping[str, Held], common: Commonness) -> Pe
         "born": born.fill_null(0).to_numpy(),
         "more": more.to_numpy().astype(np.uint32),
     }
-    return People(
+    return SingleValued(
         named=np.column_stack([numbers[name] for name in NAMED]),
         further=np.column_stack([numbers[name] for name in FURTHER]),
         values={field: Texts(values.different) for field, values in single.items()},
@@ -165,7 +165,7 @@ def _number(code: pl.Series) -> Numbers:
     return (code + 1).fill_null(0).to_numpy().astype(np.uint32)
 
 
-def _mail(tables: Records, held: Held, common: Commonness, records: int) -> Several:
+def _mail(tables: Records, held: FieldValues, common: TermFrequencies, records: int) -> MultiValued:
     """Addresses: the whole (`value`), what stands before the `@`, also without points and the like, and behind it."""
     role = tables.emails.drop_nulls("match_key")["role"]
     code, mails = held.values
@@ -219,7 +219,7 @@ def _is_the_name(record: pl.Series, plain: pl.Series, people: pl.DataFrame) -> p
     return names.with_columns(plain=plain).select(pl.any_horizontal(told).fill_null(value=False)).to_series()
 
 
-def _phone(held: Held, common: Commonness, records: int) -> Several:
+def _phone(held: FieldValues, common: TermFrequencies, records: int) -> MultiValued:
     """Phones: the whole (`value`), and its last digits."""
     code, phones = held.values
     tail = pl.select(pl.when(phones.str.len_chars() >= 8).then(phones.str.tail(8))).to_series()
@@ -233,7 +233,7 @@ def _phone(held: Held, common: Commonness, records: int) -> Several:
     return _several(held.record, values, digits, records, about=["is_shared", "rarity"])
 
 
-def _home(tables: Records, records: int) -> Several:
+def _home(tables: Records, records: int) -> MultiValued:
     """Addresses: house number, street (`compact`: without blanks), town and postcode."""
     homes = tables.addresses.filter(pl.any_horizontal(pl.col("street_key", "city_key", "postal_key").is_not_null()))
     street, postal = homes["street_key"], homes["postal_key"]
@@ -251,7 +251,7 @@ def _home(tables: Records, records: int) -> Several:
     return _several(homes["record"], values, texts, records)
 
 
-def _identifier(values: pl.DataFrame, records: int) -> Several:
+def _identifier(values: pl.DataFrame, records: int) -> MultiValued:
     """What identifies a person by being the same: `record`, `value`."""
     texts = values.select("value")
     numbers = pl.select(value=hashed(values["value"]), length=values["value"].str.len_chars())

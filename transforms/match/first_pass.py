@@ -31,7 +31,7 @@ GIVEN_UP = 0.0005
 """Of all that could be one person, so much may be left out for looking only at names and keys at first."""
 
 
-def gist(names: pl.DataFrame, rules: pl.Series) -> pl.Series:
+def first_pass_pattern(names: pl.DataFrame, rules: pl.Series) -> pl.Series:
     """What pairs look like at a first glance, as a number: names, birth dates, and which keys they share."""
     levels = [pl.col(f"level_{field}").cast(pl.UInt32) for field in ("first", "last", "birth")]
     glance = names.select(code=pl.fold(pl.lit(0, dtype=pl.UInt32), lambda code, level: code * 8 + level, levels))[
@@ -42,7 +42,7 @@ def gist(names: pl.DataFrame, rules: pl.Series) -> pl.Series:
     return glance
 
 
-def hopeless_gists(levels: pl.DataFrame, probability: pl.Series) -> pl.Series:
+def hopeless_patterns(levels: pl.DataFrame, probability: pl.Series) -> pl.Series:
     """What pairs look like at a first glance that are next to never one person.
 
     Those are left out that together hold no more than `GIVEN_UP` of all that could be one person.
@@ -51,10 +51,10 @@ def hopeless_gists(levels: pl.DataFrame, probability: pl.Series) -> pl.Series:
         levels: a sample of the candidates, compared, with their `rules`.
         probability: how likely each is one person.
     """
-    seen = pl.DataFrame({"gist": gist(levels, levels["rules"]), "likely": probability})
+    seen = pl.DataFrame({"first_pass_pattern": first_pass_pattern(levels, levels["rules"]), "likely": probability})
     told = (
-        seen.group_by("gist")
+        seen.group_by("first_pass_pattern")
         .agg(pl.col("likely").sum(), pairs=pl.len())
-        .sort(pl.col("likely") / pl.col("pairs"), "gist")
+        .sort(pl.col("likely") / pl.col("pairs"), "first_pass_pattern")
     )
-    return told.filter(pl.col("likely").cum_sum() <= GIVEN_UP * pl.lit(probability).sum())["gist"]
+    return told.filter(pl.col("likely").cum_sum() <= GIVEN_UP * pl.lit(probability).sum())["first_pass_pattern"]

@@ -41,9 +41,11 @@ class Groups:
         self._group: dict[int, list[int]] = {}
 
     def of(self, record: int) -> list[int]:
+        """The group of a record, itself among it."""
         return self._group.setdefault(record, [record])
 
     def join(self, left: int, right: int) -> None:
+        """Makes the groups of two records one."""
         one, two = self.of(left), self.of(right)
         if one is two:
             return

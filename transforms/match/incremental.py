@@ -12,10 +12,10 @@ from transforms.match.clustering import cluster
 from transforms.match.comparison import compare
 from transforms.match.features import prepare
 from transforms.match.graph import components
-from transforms.match.matching import inner_pairs, weighed
+from transforms.match.matching import inner_pairs, scored
 from transforms.match.parameters import AUTO, Model
-from transforms.match.scoring import weigh
-from transforms.match.term_frequency import Commonness, compared_values
+from transforms.match.scoring import score
+from transforms.match.term_frequency import TermFrequencies, compared_values
 from transforms.schema.records import Records, together
 from transforms.schema.tables import KEYS, empty
 
@@ -35,7 +35,7 @@ class Known:
     numbers: pl.Series
     tables: Records
     clusters: pl.Series
-    common: Commonness
+    common: TermFrequencies
     model: Model
 
 
@@ -91,14 +91,14 @@ def place(new: Records, known: Known, pairs: pl.DataFrame, *, first: int, auto: 
         right=(pl.col("right") + offset).cast(pl.UInt32),
     ).sort("left", "right")
     prepared = prepare(tables, compared_values(tables), known.common)
-    found, hopeless = weighed(candidates, prepared, known.model, fully=False)
+    found, hopeless = scored(candidates, prepared, known.model, fully=False)
     members = pl.DataFrame({"record": pl.int_range(offset, dtype=pl.UInt32, eager=True), "cluster": known.clusters})
     chains = members.with_columns(left=pl.col("record").min().over("cluster"))
     told = chains.filter(pl.col("left") != pl.col("record")).select("left", right="record")
     edges = pl.concat([found.filter(pl.col("probability") >= auto).select("left", "right"), told])
     inner = inner_pairs(found, hopeless, components(edges, len(tables.records))).filter(pl.col("right") >= offset)
     if len(inner):
-        found = pl.concat([found, weigh(compare(inner, prepared), known.model, fully=False)]).sort("left", "right")
+        found = pl.concat([found, score(compare(inner, prepared), known.model, fully=False)]).sort("left", "right")
     grouped = cluster(found, tables, auto=auto, told=told.iter_rows(), named=False)["cluster"]
     return _numbered(grouped, known.clusters, first)
 

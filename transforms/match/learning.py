@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from transforms.match.comparison import compare
-from transforms.match.features import Prepared
+from transforms.match.features import Features
 from transforms.match.levels import LEVELS
 from transforms.match.parameters import (
     CHANCE,
@@ -55,7 +55,7 @@ class Learned(NamedTuple):
     probability: pl.Series
 
 
-def learn(candidates: pl.DataFrame, prepared: Prepared, decided: pl.DataFrame) -> Learned:
+def learn(candidates: pl.DataFrame, prepared: Features, decided: pl.DataFrame) -> Learned:
     """The model of these records: chance from random pairs, persons by expectation-maximisation over the candidates.
 
     Args:

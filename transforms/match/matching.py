@@ -14,20 +14,20 @@ from transforms.match.blocking import candidate_pairs, shared_keys
 from transforms.match.clustering import cluster, identifies, missing_pairs
 from transforms.match.compare_names import compare_names
 from transforms.match.comparison import compare
-from transforms.match.features import Prepared, prepare
-from transforms.match.first_pass import HOPELESS, gist, hopeless_gists
+from transforms.match.features import Features, prepare
+from transforms.match.first_pass import HOPELESS, first_pass_pattern, hopeless_patterns
 from transforms.match.graph import components, pairs_frame
 from transforms.match.learning import learn
 from transforms.match.levels import reasons
 from transforms.match.parameters import AUTO, REVIEW, Model
-from transforms.match.scoring import weigh
-from transforms.match.term_frequency import commonness, compared_values
+from transforms.match.scoring import score
+from transforms.match.term_frequency import compared_values, term_frequencies
 from transforms.match.verdicts import NONE, Verdicts
 from transforms.schema.records import Records
 from transforms.schema.tables import CLUSTERS, empty
 
 AT_ONCE = 300_000
-"""Pairs that are compared and weighed at once."""
+"""Pairs that are compared and scored at once."""
 NOTHING = NONE.decided()
 
 
@@ -63,7 +63,7 @@ def match(
     count = len(tables.records)
     held = compared_values(tables)
     with ThreadPoolExecutor(1) as thread:
-        preparing = thread.submit(lambda: prepare(tables, held, commonness(tables, held)))
+        preparing = thread.submit(lambda: prepare(tables, held, term_frequencies(tables, held)))
         candidates = candidate_pairs(shared_keys(tables, held), records=count)
         prepared = preparing.result()
     decided = verdicts.decided()
@@ -73,13 +73,13 @@ def match(
         )
         candidates = pl.concat([candidates, beside]).sort("left", "right")
     model, seen, chances = learn(candidates, prepared, decided)
-    gists = hopeless_gists(seen, chances) if len(candidates) > len(seen) else None
-    pairs, hopeless = weighed(candidates, prepared, model, decided, gists, fully=explain)
+    gists = hopeless_patterns(seen, chances) if len(candidates) > len(seen) else None
+    pairs, hopeless = scored(candidates, prepared, model, decided, gists, fully=explain)
     likely = pairs.filter(pl.col("probability") >= auto).select("left", "right")
     would_be = components(pl.concat([likely, pairs_frame(sorted(verdicts.together))]), count)
     inner = inner_pairs(pairs, hopeless, would_be)
     if len(inner):
-        further = in_pieces(lambda some: weigh(compare(some, prepared), model, fully=explain), inner, most=AT_ONCE // 4)
+        further = in_pieces(lambda some: score(compare(some, prepared), model, fully=explain), inner, most=AT_ONCE // 4)
         pairs = pl.concat([pairs, *further]).sort("left", "right")
     matches = Matches(explained(pairs, model, least=review if explain else 2.0), empty(CLUSTERS), model, verdicts)
     return regrouped(matches, tables, auto=auto, told=told, named=explain)
@@ -132,24 +132,24 @@ def match_changed(
         The matches; pairs neither of whose records has changed are not among them.
     """
     values = compared_values(tables)
-    prepared = prepare(tables, values, commonness(tables, values))
+    prepared = prepare(tables, values, term_frequencies(tables, values))
     candidates = candidate_pairs(shared_keys(tables, values), records=len(tables.records))
     candidates = candidates.filter(changed.gather(candidates["left"]) | changed.gather(candidates["right"]))
-    pairs, _ = weighed(candidates, prepared, model, fully=False)
+    pairs, _ = scored(candidates, prepared, model, fully=False)
     pairs = pairs.with_columns(why=pl.lit(None, dtype=pl.String))
     return regrouped(Matches(pairs, empty(CLUSTERS), model, verdicts), tables, auto=auto, named=False)
 
 
-def weighed(
+def scored(
     candidates: pl.DataFrame,
-    prepared: Prepared,
+    prepared: Features,
     model: Model,
     decided: pl.DataFrame = NOTHING,
     gists: pl.Series | None = None,
     *,
     fully: bool,
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The pairs that could be one person or were decided, weighed, and the others.
+    """The pairs that could be one person or were decided, scored, and the others.
 
     Pairs are looked at some at a time, on all cores: only what is kept of them is held.
 
@@ -158,7 +158,7 @@ def weighed(
         prepared: the records' values.
         model: what was learned.
         decided: pairs of which people said whether they are one person.
-        gists: what pairs look like at a first glance that are not looked at more closely, see `hopeless_gists`.
+        gists: what pairs look like at a first glance that are not looked at more closely, see `hopeless_patterns`.
         fully: whether each field's own bits are wanted.
     """
     wanted = decided.select("left", "right", wanted=pl.lit(value=True))
@@ -170,9 +170,9 @@ def weighed(
         names, close = None, pl.int_range(len(some), dtype=pl.UInt32, eager=True)
         if gists is not None:
             names = compare_names(some, prepared.people)
-            close = (~gist(names, some["rules"]).is_in(gists.implode()) | is_wanted(some)).arg_true()
+            close = (~first_pass_pattern(names, some["rules"]).is_in(gists.implode()) | is_wanted(some)).arg_true()
             names = names[close]
-        pairs = weigh(compare(some[close], prepared, names), model, fully=fully)
+        pairs = score(compare(some[close], prepared, names), model, fully=fully)
         kept = (pairs["probability"] >= HOPELESS) | is_wanted(pairs)
         others = np.ones(len(some), dtype=np.bool_)
         others[close.filter(kept).to_numpy()] = False

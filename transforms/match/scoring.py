@@ -29,10 +29,10 @@ LEVELS_AT_MOST = 7
 FIELDS_TOGETHER = 4
 """Fields whose levels are added up in one step."""
 AT_ONCE = 250_000
-"""Pairs that are weighed at once."""
+"""Pairs that are scored at once."""
 
 
-def weigh(levels: pl.DataFrame, model: Model, *, fully: bool = True) -> pl.DataFrame:
+def score(levels: pl.DataFrame, model: Model, *, fully: bool = True) -> pl.DataFrame:
     """The pairs' probabilities, weights in bits and strongest other explanations under a model.
 
     Args:

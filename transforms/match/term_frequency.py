@@ -30,7 +30,7 @@ PEOPLE_BEHIND = 3
 """A value under so many different pairs of initials belongs to several people."""
 
 
-class Held(NamedTuple):
+class FieldValues(NamedTuple):
     """The values of a field, each with the `record` (u32) that has it; of a single field every record's value."""
 
     record: pl.Series
@@ -38,7 +38,7 @@ class Held(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Commonness:
+class TermFrequencies:
     """How common each value is among all records.
 
     Attributes:
@@ -53,7 +53,7 @@ class Commonness:
     counts: Mapping[str, pl.DataFrame]
     shared: Mapping[str, pl.Series]
 
-    def plus(self, other: Commonness) -> Commonness:
+    def plus(self, other: TermFrequencies) -> TermFrequencies:
         """Of the records of both."""
         counts = {
             field: pl.concat([count, other.counts[field]]).group_by("value").agg(pl.col("count").sum())
@@ -61,7 +61,7 @@ class Commonness:
         }
         totals = {field: self.totals.get(field, 0) + other.totals.get(field, 0) for field in other.totals}
         shared = {field: pl.concat([values, other.shared[field]]).unique() for field, values in self.shared.items()}
-        return Commonness(self.records + other.records, totals, counts, shared)
+        return TermFrequencies(self.records + other.records, totals, counts, shared)
 
     def providers(self) -> pl.Series:
         """The domains that are everybody's."""
@@ -69,33 +69,35 @@ class Commonness:
         return self.counts["domain"].filter(pl.col("count") > many)["value"]
 
 
-def compared_values(tables: Records) -> dict[str, Held]:
+def compared_values(tables: Records) -> dict[str, FieldValues]:
     """What is compared of each field that has rarities."""
     people, phones = tables.records, tables.phones
     mails = tables.emails.drop_nulls("match_key")
 
-    def reached() -> Held:
+    def reached() -> FieldValues:
         odd = phones["e164"].is_null().arg_true()
         digits = phones["phone"].gather(odd).str.replace_all(r"\D", "").replace({"": None})
         numbers = phones["e164"].scatter(odd, digits) if len(odd) else phones["e164"]
         there = numbers.is_not_null()
-        return Held(phones["record"].filter(there), coded(numbers.filter(there)))
+        return FieldValues(phones["record"].filter(there), coded(numbers.filter(there)))
 
-    work: dict[str, Callable[[], Held]] = {
-        "first": lambda: Held(people["record"], coded(people["first_key"])),
-        "last": lambda: Held(
+    work: dict[str, Callable[[], FieldValues]] = {
+        "first": lambda: FieldValues(people["record"], coded(people["first_key"])),
+        "last": lambda: FieldValues(
             people["record"], coded(people["last_key"]).by(lambda one: one.str.replace_all(" ", "", literal=True))
         ),
-        "birth": lambda: Held(people["record"], coded(people["birthdate"]).by(lambda one: one.dt.strftime("%Y%m%d"))),
-        "company": lambda: Held(people["record"], coded(people["company_key"])),
-        "email": lambda: Held(mails["record"], coded(mails["match_key"])),
+        "birth": lambda: FieldValues(
+            people["record"], coded(people["birthdate"]).by(lambda one: one.dt.strftime("%Y%m%d"))
+        ),
+        "company": lambda: FieldValues(people["record"], coded(people["company_key"])),
+        "email": lambda: FieldValues(mails["record"], coded(mails["match_key"])),
         "phone": reached,
     }
     with ThreadPoolExecutor(pl.thread_pool_size()) as threads:
         return dict(zip(work, threads.map(lambda one: one(), work.values()), strict=True))
 
 
-def commonness(tables: Records, held: Mapping[str, Held]) -> Commonness:
+def term_frequencies(tables: Records, held: Mapping[str, FieldValues]) -> TermFrequencies:
     """How common each value is among these records.
 
     Args:
@@ -110,7 +112,7 @@ def commonness(tables: Records, held: Mapping[str, Held]) -> Commonness:
     counts["domain"] = pl.DataFrame({"value": domains.different, "count": domains.counts()})
     totals = {field: len(values.code) - values.code.null_count() for field, (_, values) in held.items()}
     shared = {field: shared_values(held[field], tables.records) for field in UNIQUE}
-    return Commonness(len(tables.records), totals, counts, shared)
+    return TermFrequencies(len(tables.records), totals, counts, shared)
 
 
 def domain_of(mails: pl.Series) -> pl.Series:
@@ -118,7 +120,7 @@ def domain_of(mails: pl.Series) -> pl.Series:
     return mails.str.splitn("@", 2).struct[1]
 
 
-def shared_values(held: Held, people: pl.DataFrame) -> pl.Series:
+def shared_values(held: FieldValues, people: pl.DataFrame) -> pl.Series:
     """Which values belong to several people, by the initials of who has them.
 
     Args:
@@ -134,7 +136,7 @@ def shared_values(held: Held, people: pl.DataFrame) -> pl.Series:
     return different.gather(several.filter(pl.col("people") >= PEOPLE_BEHIND)["code"].sort())
 
 
-def rarities(field: str, values: pl.Series, common: Commonness) -> pl.Series:
+def rarities(field: str, values: pl.Series, common: TermFrequencies) -> pl.Series:
     """How rare each of different values is: log2 of how likely another person has it (f32).
 
     Args:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from transforms.plan.contents import CONTENT
-from transforms.plan.operations import MADE
+from transforms.plan.operations import CREATED_BY
 from transforms.plan.survivorship import IN_WORDS, SINGLE, differences
 from transforms.schema.contact import Info
 from transforms.schema.tables import AUDIT, conform
@@ -127,7 +127,7 @@ def tally(plan: pl.DataFrame, journal: pl.DataFrame) -> dict[str, int]:
     """
     joined = plan.join(journal.select("operation", state_now="state"), on="operation", how="left")
     done = joined.filter(pl.col("state_now") == "done")
-    there = pl.col("sources").list.filter(~pl.element().str.starts_with(MADE))
+    there = pl.col("sources").list.filter(~pl.element().str.starts_with(CREATED_BY))
     sources = done.filter(pl.col("kind") == "merge").select(there.list.len().sum()).item()
     waiting = plan.filter(pl.col("state") != "auto")["cluster"].n_unique()
     stopped = joined.filter(pl.col("state_now").is_in(["held", "stale"])).height

@@ -8,14 +8,14 @@ from typing import NamedTuple
 import polars as pl
 
 from transforms.plan.contents import info_json
-from transforms.plan.opt_outs import _reaches
+from transforms.plan.opt_outs import reaches
 from transforms.plan.policy import Policy
 from transforms.plan.reasons import LEFT_BEFORE, NOBODY_ELSE, Reason
 from transforms.schema.ids import short_id
 from transforms.schema.tables import PLAN, conform
 
 
-class _Made(NamedTuple):
+class NewContacts(NamedTuple):
     """The operations (`PLAN` and `place`), losses and outcome (`CONTACTS`) of rows that are nobody else's."""
 
     operations: pl.DataFrame
@@ -23,7 +23,7 @@ class _Made(NamedTuple):
     outcome: pl.DataFrame
 
 
-def _new_contacts(
+def new_contacts(
     rows: pl.DataFrame,
     lost: pl.DataFrame,
     doubts: Mapping[str, Reason],
@@ -31,7 +31,7 @@ def _new_contacts(
     decided: Mapping[str, bool],
     opted_out: frozenset[str],
     policy: Policy,
-) -> _Made:
+) -> NewContacts:
     """A contact for each row that is nobody else's, in columns.
 
     Args:
@@ -54,7 +54,7 @@ def _new_contacts(
         labels=pl.concat_list(
             "labels",
             own,
-            pl.when(_reaches(pl.col("reach"), opted_out)).then(opt_out).otherwise(pl.lit([], dtype=pl.List(pl.String))),
+            pl.when(reaches(pl.col("reach"), opted_out)).then(opt_out).otherwise(pl.lit([], dtype=pl.List(pl.String))),
         ).list.unique(maintain_order=True),
         reason=pl.coalesce("contested", "doubt", pl.when("is_left").then(pl.lit(LEFT_BEFORE)), pl.lit("")),
         link=pl.col("link").fill_null([]),
@@ -86,7 +86,7 @@ def _new_contacts(
     outcome = automatic.filter(~pl.col("is_settled")).select(contact_id="operation", info="after")
     losses = automatic.select("cluster", "record", "place").join(lost, on="record", maintain_order="left")
     dealt_with = (pl.col("state") == "auto") & pl.col("is_settled")
-    return _Made(_with_place(operations.filter(~dealt_with)), losses, outcome)
+    return NewContacts(_with_place(operations.filter(~dealt_with)), losses, outcome)
 
 
 def _with_place(operations: pl.DataFrame) -> pl.DataFrame:

@@ -12,7 +12,7 @@ import polars as pl
 from transforms.normalise.names import company_keys
 from transforms.plan.contents import info_json
 from transforms.plan.policy import Policy
-from transforms.plan.survivorship import Change, Given, Loss, fingerprint, fold, merge_losses, merged, preferred
+from transforms.plan.survivorship import Change, Contribution, Loss, fingerprint, fold, merge_losses, merged, preferred
 from transforms.schema.contact import Info
 from transforms.schema.ids import short_id
 
@@ -20,7 +20,7 @@ SOURCES_A_CALL = 5
 """The site merges at most this many contacts into one in a call."""
 
 
-MADE = "@"
+CREATED_BY = "@"
 """Before the id of an operation, in the place of a contact: the one that it creates."""
 
 
@@ -28,7 +28,7 @@ Row = dict[str, Any]
 
 
 @dataclass
-class _Draft:
+class Draft:
     """One cluster's part of the plan while it is being made."""
 
     cluster: str
@@ -63,7 +63,7 @@ class _Draft:
 
 
 @dataclass(frozen=True)
-class _Known:
+class FoldingContext:
     """What folding people rests on.
 
     Attributes:
@@ -74,14 +74,14 @@ class _Known:
         policy: what decides.
     """
 
-    given: _Given
-    infos: _Infos
-    company_keys: _CompanyKeys
+    given: Contributions
+    infos: SiteContents
+    company_keys: CompanyKeys
     opted_out: frozenset[str]
     policy: Policy
 
 
-def _shows_opt_out(info: Info, known: _Known) -> bool:
+def needs_opt_out_label(info: Info, known: FoldingContext) -> bool:
     """Whether a contact is to have the label of opt-outs: it has an address that somebody opted out with."""
     if not known.opted_out:
         return False
@@ -89,10 +89,10 @@ def _shows_opt_out(info: Info, known: _Known) -> bool:
     return any(emails) or any((one.e164 or one.phone) in known.opted_out for one in info.phones)
 
 
-def _opt_out_draft(row: Row, info: Info, policy: Policy) -> _Draft:
+def opt_out_draft(row: Row, info: Info, policy: Policy) -> Draft:
     """The label of an opt-out on a contact of which nothing else is done, as a person's own: it waits for nothing."""
     cluster = short_id("opt-out", row["contact_id"])
-    draft = _Draft(cluster, row["place"], [row["record_id"]], "somebody with its address opted out", [])
+    draft = Draft(cluster, row["place"], [row["record_id"]], "somebody with its address opted out", [])
     draft.add(
         "label",
         target=row["contact_id"],
@@ -106,11 +106,11 @@ def _opt_out_draft(row: Row, info: Info, policy: Policy) -> _Draft:
     return draft
 
 
-def _operate(
-    draft: _Draft,
+def write_operations(
+    draft: Draft,
     existing: list[Row],
     rows: list[Row],
-    known: _Known,
+    known: FoldingContext,
     *,
     allowed: bool,
 ) -> tuple[Info, str]:
@@ -131,7 +131,7 @@ def _operate(
     full, changes = _folded(draft, info, rows, known, known.policy.overwrite)
     everyone = sorted([*existing, *rows], key=lambda row: row["source_rank"])
     records = (
-        Given(row["record_id"], row["source"], known.infos[row["contact_id"]])
+        Contribution(row["record_id"], row["source"], known.infos[row["contact_id"]])
         if row["contact_id"]
         else known.given[row["record"]]
         for row in everyone
@@ -141,20 +141,20 @@ def _operate(
 
 
 def _imported(
-    draft: _Draft,
+    draft: Draft,
     existing: list[Row],
     rows: list[Row],
-    known: _Known,
+    known: FoldingContext,
 ) -> tuple[Info, str]:
-    """As `_operate`, but each row becomes a contact of its own that is merged, so that the trail is on the site.
+    """As `write_operations`, but each row becomes a contact of its own that is merged, so that the trail is on the site.
 
-    A contact that a step before creates goes by `MADE` and the step's operation.
+    A contact that a step before creates goes by `CREATED_BY` and the step's operation.
     """
     contents = {row["contact_id"]: known.infos[row["contact_id"]] for row in existing}
     people = [(row, row["contact_id"]) for row in existing]
     for row in rows:
         content, changes = _folded(draft, Info(), [row], known, frozenset())
-        name = MADE + _created(draft, content, changes, allow_duplicates=True)
+        name = CREATED_BY + _created(draft, content, changes, allow_duplicates=True)
         contents[name] = content
         people.append((row, name))
     (_, target), *others = people
@@ -163,13 +163,13 @@ def _imported(
     for row, name in others:
         draft.losses += merge_losses(row["record_id"], contents[name], info)
     ranked = sorted(people, key=lambda one: one[0]["source_rank"])
-    records = [Given(row["record_id"], row["source"], contents[name]) for row, name in ranked]
+    records = [Contribution(row["record_id"], row["source"], contents[name]) for row, name in ranked]
     full, changes = _preferred(draft, info, records, known.policy)
     after, name = _completed(draft, target, info, full, changes, known, allow_duplicates=True)
-    return after, name.removeprefix(MADE)
+    return after, name.removeprefix(CREATED_BY)
 
 
-def _created(draft: _Draft, content: Info, changes: list[Change], *, allow_duplicates: bool) -> str:
+def _created(draft: Draft, content: Info, changes: list[Change], *, allow_duplicates: bool) -> str:
     """Writes the create of a contact; returns the operation's id."""
     return draft.add(
         "create",
@@ -182,7 +182,7 @@ def _created(draft: _Draft, content: Info, changes: list[Change], *, allow_dupli
     )
 
 
-def _chained(draft: _Draft, target: str, others: list[str], contents: Mapping[str, Info]) -> Info:
+def _chained(draft: Draft, target: str, others: list[str], contents: Mapping[str, Info]) -> Info:
     """Writes the merges of contacts into a target, some a call; returns what it is then."""
     info = contents[target]
     for start in range(0, len(others), SOURCES_A_CALL):
@@ -193,7 +193,7 @@ def _chained(draft: _Draft, target: str, others: list[str], contents: Mapping[st
             "merge",
             target=target,
             sources=sources,
-            needs=json.dumps({one: seen for one, seen in needs.items() if not one.startswith(MADE)}),
+            needs=json.dumps({one: seen for one, seen in needs.items() if not one.startswith(CREATED_BY)}),
             before=info.to_json(),
             after=after.to_json(),
             changes=[f"{len(sources)} contact{'s' * (len(sources) > 1)} merged into this one, in this order"],
@@ -204,23 +204,23 @@ def _chained(draft: _Draft, target: str, others: list[str], contents: Mapping[st
 
 
 def _completed(
-    draft: _Draft,
+    draft: Draft,
     target: str,
     info: Info,
     full: Info,
     changes: list[Change],
-    known: _Known,
+    known: FoldingContext,
     *,
     allow_duplicates: bool,
 ) -> tuple[Info, str]:
-    """Writes what makes a contact of one content one of another: an update and labels. As `_operate`."""
+    """Writes what makes a contact of one content one of another: an update and labels. As `write_operations`."""
     content = full.model_copy(update={"labels": info.labels})
     if content != info:
         draft.add(
             "update",
             target=target,
             sources=[],
-            needs=json.dumps({target: fingerprint(info)} if not target.startswith(MADE) else {}),
+            needs=json.dumps({target: fingerprint(info)} if not target.startswith(CREATED_BY) else {}),
             before=info.to_json(),
             after=content.to_json(),
             changes=[change.in_words() for change in changes],
@@ -247,7 +247,7 @@ def _completed(
 
 
 def _folded(
-    draft: _Draft, info: Info, rows: list[Row], known: _Known, overwrite: frozenset[str]
+    draft: Draft, info: Info, rows: list[Row], known: FoldingContext, overwrite: frozenset[str]
 ) -> tuple[Info, list[Change]]:
     """The content with each row folded in, the most trusted first; what is lost goes to the draft's ledger."""
     changes: list[Change] = []
@@ -265,7 +265,7 @@ def _folded(
     return info, changes
 
 
-def _preferred(draft: _Draft, info: Info, records: Iterable[Given], policy: Policy) -> tuple[Info, list[Change]]:
+def _preferred(draft: Draft, info: Info, records: Iterable[Contribution], policy: Policy) -> tuple[Info, list[Change]]:
     """The content with the values of fields that have an order of trust of their own; see `preferred`."""
     if not policy.precedence:
         return info, []
@@ -280,14 +280,14 @@ def _labelled(labels: tuple[str, ...], policy: Policy) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*labels, policy.label])) if policy.label else labels
 
 
-def _with_opt_out(labels: tuple[str, ...], info: Info, known: _Known) -> tuple[str, ...]:
+def _with_opt_out(labels: tuple[str, ...], info: Info, known: FoldingContext) -> tuple[str, ...]:
     """The labels with that of opt-outs, where the contact is to have it."""
-    if not _shows_opt_out(info, known):
+    if not needs_opt_out_label(info, known):
         return labels
     return tuple(dict.fromkeys([*labels, known.policy.opt_out_label]))
 
 
-class _Given:
+class Contributions:
     """What export rows say, made of its text when it is asked for: most people were folded before."""
 
     def __init__(
@@ -296,13 +296,13 @@ class _Given:
         self._texts = texts
         self._unplaced = unplaced_values
 
-    def __getitem__(self, record: int) -> Given:
+    def __getitem__(self, record: int) -> Contribution:
         record_id, source, company_key, text = self._texts[record]
         unplaced_values = tuple(self._unplaced.get(record, ()))
-        return Given(record_id, source, Info.model_validate_json(text), company_key, unplaced_values)
+        return Contribution(record_id, source, Info.model_validate_json(text), company_key, unplaced_values)
 
 
-class _Infos(Mapping[str, Info]):
+class SiteContents(Mapping[str, Info]):
     """The site's contacts, each made of its text when it is asked for."""
 
     def __init__(self, texts: Mapping[str, str]) -> None:
@@ -318,14 +318,14 @@ class _Infos(Mapping[str, Info]):
         return len(self._texts)
 
 
-class _CompanyKeys(dict[str, str | None]):
+class CompanyKeys(dict[str, str | None]):
     """The folded name of each company, found when it is first asked for."""
 
     def __missing__(self, company: str) -> str | None:
         return self.setdefault(company, company_keys(pl.Series([company]))[0])
 
 
-def _given(rows: pl.DataFrame, said: pl.DataFrame, lost: pl.DataFrame) -> _Given:
+def contributions_of(rows: pl.DataFrame, said: pl.DataFrame, lost: pl.DataFrame) -> Contributions:
     """What each of these export rows says, as the content of a contact.
 
     Args:
@@ -339,4 +339,4 @@ def _given(rows: pl.DataFrame, said: pl.DataFrame, lost: pl.DataFrame) -> _Given
     values: dict[int, list[tuple[str, str, str]]] = {}
     for record, field_name, value, reason in lost.join(wanted, on="record", how="semi").iter_rows():
         values.setdefault(record, []).append((field_name, value, reason))
-    return _Given({record: tuple(rest) for record, *rest in texts.iter_rows()}, values)
+    return Contributions({record: tuple(rest) for record, *rest in texts.iter_rows()}, values)

@@ -27,14 +27,14 @@ class OptOuts(NamedTuple):
     subscribed_again: int
 
 
-def _reaches(reach: pl.Expr, addresses: frozenset[str]) -> pl.Expr:
+def reaches(reach: pl.Expr, addresses: frozenset[str]) -> pl.Expr:
     """Whether one of a record's e-mails and phones is among these."""
     if not addresses:
         return pl.lit(value=False)
     return reach.list.eval(pl.element().is_in(sorted(addresses))).list.any()
 
 
-def _opted_out(people: pl.DataFrame, policy: Policy) -> frozenset[str]:
+def opted_out_addresses(people: pl.DataFrame, policy: Policy) -> frozenset[str]:
     """The addresses of export rows that carry an opt-out: their e-mails, or their phones where they have no e-mail."""
     rows = people.filter(pl.col("contact_id").is_null(), "opted_out")
     if not policy.opt_out_label:
@@ -47,7 +47,7 @@ def _addresses(reach: Sequence[str]) -> list[str]:
     return [value for value in reach if "@" in value] or list(reach)
 
 
-def _count_opt_outs(people: pl.DataFrame, operations: pl.DataFrame, outcome: pl.DataFrame, policy: Policy) -> OptOuts:
+def count_opt_outs(people: pl.DataFrame, operations: pl.DataFrame, outcome: pl.DataFrame, policy: Policy) -> OptOuts:
     """What becomes of the opt-outs, counted on the plan and the contacts it leaves."""
     rows = people.filter(pl.col("contact_id").is_null(), "opted_out")
     wanted = {value for values in rows["reach"] for value in _addresses(values)}

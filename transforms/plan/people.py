@@ -12,18 +12,18 @@ import numpy as np
 import polars as pl
 
 from transforms.plan.operations import (
+    CompanyKeys,
+    Draft,
+    FoldingContext,
     Row,
-    _CompanyKeys,
-    _Draft,
-    _given,
-    _Infos,
-    _Known,
-    _operate,
-    _opt_out_draft,
-    _shows_opt_out,
+    SiteContents,
+    contributions_of,
+    needs_opt_out_label,
+    opt_out_draft,
+    write_operations,
 )
 from transforms.plan.policy import Policy
-from transforms.plan.reasons import LEFT_BEFORE, NOBODY_ELSE, OPT_OUT_LOST, TWO_MEMBERS, Reason, _too_many
+from transforms.plan.reasons import LEFT_BEFORE, NOBODY_ELSE, OPT_OUT_LOST, TWO_MEMBERS, Reason, too_many_items
 from transforms.schema.contact import Info
 from transforms.schema.tables import PLAN, Schema, empty
 
@@ -31,7 +31,7 @@ AT_ONCE = 10_000
 """People whose operations are held as objects before they become rows of a table."""
 
 
-class _Told(NamedTuple):
+class ClusterReasons(NamedTuple):
     """What is told of clusters beside their records: doubts, evidence, contradictions, and what is decided already."""
 
     doubts: Mapping[str, Reason]
@@ -49,7 +49,7 @@ class _Told(NamedTuple):
 
 
 @dataclass(frozen=True)
-class _Person:
+class FoldedPerson:
     """What became of a cluster of several records: the contacts it leaves changed (as JSON), and those that are gone.
 
     `number` is that of its operations and losses.
@@ -67,7 +67,7 @@ _LOST: Schema = dict.fromkeys(("cluster", "record_id", "field", "value", "kept",
 
 
 @dataclass
-class Folded:
+class FoldedPeople:
     """People who were dealt with one by one, so that the next plan of the same records does not do it again.
 
     Attributes:
@@ -77,15 +77,20 @@ class Folded:
         said, lost: the rows' `contents` and `unplaced` values.
     """
 
-    people: dict[tuple[object, ...], _Person] = field(default_factory=dict)
+    people: dict[tuple[object, ...], FoldedPerson] = field(default_factory=dict)
     operations: pl.DataFrame = field(default_factory=lambda: empty({**_NUMBERED, **PLAN}))
     losses: pl.DataFrame = field(default_factory=lambda: empty({**_NUMBERED, **_LOST}))
     said: pl.DataFrame | None = None
     lost: pl.DataFrame | None = None
 
     def deal_with(
-        self, rows: pl.DataFrame, told: _Told, contacts: pl.DataFrame, opted_out: frozenset[str], policy: Policy
-    ) -> list[_Person]:
+        self,
+        rows: pl.DataFrame,
+        told: ClusterReasons,
+        contacts: pl.DataFrame,
+        opted_out: frozenset[str],
+        policy: Policy,
+    ) -> list[FoldedPerson]:
         """The people whose records these are, each dealt with once.
 
         Args:
@@ -103,36 +108,36 @@ class Folded:
             assert self.said is not None
             assert self.lost is not None
             texts = contacts.join(wanted.select("contact_id"), on="contact_id", how="semi")
-            known = _Known(
-                _given(wanted, self.said, self.lost),
-                _Infos(dict(texts.iter_rows())),
-                _CompanyKeys(wanted.select("company", "company_key").drop_nulls("company").unique().iter_rows()),
+            known = FoldingContext(
+                contributions_of(wanted, self.said, self.lost),
+                SiteContents(dict(texts.iter_rows())),
+                CompanyKeys(wanted.select("company", "company_key").drop_nulls("company").unique().iter_rows()),
                 opted_out,
                 policy,
             )
             clusters_in_turn = _clusters(wanted)
             while several := list(islice(clusters_in_turn, AT_ONCE)):
-                drafts: list[tuple[int, _Draft]] = []
+                drafts: list[tuple[int, Draft]] = []
                 for cluster, group in several:
                     number = len(self.people)
                     made, changed, gone = _dealt_with(cluster, group, told, known)
                     drafts += [(number, draft) for draft in made]
                     after = {contact: info.to_json() for contact, info in changed.items()}
-                    self.people[keys[cluster]] = _Person(number, after, gone)
+                    self.people[keys[cluster]] = FoldedPerson(number, after, gone)
                 self.operations = pl.concat([self.operations, _as_operations(drafts)])
                 self.losses = pl.concat([self.losses, _as_losses(drafts)])
         return [self.people[key] for key in keys.values()]
 
 
 def _dealt_with(
-    cluster: str, group: list[Row], told: _Told, known: _Known
-) -> tuple[list[_Draft], dict[str, Info], list[str]]:
+    cluster: str, group: list[Row], told: ClusterReasons, known: FoldingContext
+) -> tuple[list[Draft], dict[str, Info], list[str]]:
     """What is to be done with the records of one person; the contacts that are changed by it; those that are gone."""
     policy = known.policy
     existing = sorted((row for row in group if row["contact_id"]), key=lambda row: _tie_breaks(row, policy))
     rows = [row for row in group if not row["contact_id"]]
     evidence, link = told.evidence.get(cluster, ("", []))
-    draft = _Draft(cluster, group[0]["place"], [row["record_id"] for row in group], evidence, link)
+    draft = Draft(cluster, group[0]["place"], [row["record_id"] for row in group], evidence, link)
     if cluster in told.contradicted and (len(existing) > 1 or rows):
         draft.state, draft.reason = "review", "birth dates of its records differ"
     if cluster in told.doubts and not existing:
@@ -144,7 +149,7 @@ def _dealt_with(
         if written_to is not None and written_to["subscribed"]:
             draft.state, draft.reason = "review", OPT_OUT_LOST
     if len(existing) > 1:
-        too_many = _too_many([known.infos[row["contact_id"]] for row in existing])
+        too_many = too_many_items([known.infos[row["contact_id"]] for row in existing])
         if too_many is not None:
             draft.state, draft.reason = "review", too_many
     if sum(row["is_member"] for row in existing) > 1:
@@ -156,7 +161,7 @@ def _dealt_with(
     if draft.state == "auto" and not draft.evidence:
         draft.evidence = NOBODY_ELSE
     allowed = any(row["is_shared"] for row in group)
-    after, operation = _operate(draft, existing, rows, known, allowed=allowed)
+    after, operation = write_operations(draft, existing, rows, known, allowed=allowed)
     if draft.state == "auto" and not settled:
         return [draft], {operation: after}, [row["contact_id"] for row in existing[1:]]
     if draft.state == "auto":
@@ -164,13 +169,13 @@ def _dealt_with(
     drafts, changed = [draft], {}
     for row in existing:  # what waits does not keep an opt-out from being seen
         contact, info = row["contact_id"], known.infos[row["contact_id"]]
-        if _shows_opt_out(info, known) and policy.opt_out_label not in info.labels:
-            drafts.append(_opt_out_draft(row, info, policy))
+        if needs_opt_out_label(info, known) and policy.opt_out_label not in info.labels:
+            drafts.append(opt_out_draft(row, info, policy))
             changed[contact] = info.model_copy(update={"labels": (*info.labels, policy.opt_out_label)})
     return drafts, changed, []
 
 
-def _as_operations(drafts: Sequence[tuple[int, _Draft]]) -> pl.DataFrame:
+def _as_operations(drafts: Sequence[tuple[int, Draft]]) -> pl.DataFrame:
     """The operations of people, by their number: `person`, `place`, `PLAN`."""
     rows = [row for _, draft in drafts for row in draft.operations]
     numbers = [(number, draft.place) for number, draft in drafts for _ in draft.operations]
@@ -184,7 +189,7 @@ def _as_operations(drafts: Sequence[tuple[int, _Draft]]) -> pl.DataFrame:
     return pl.concat([numbered, pl.DataFrame(columns)], how="horizontal")
 
 
-def _as_losses(drafts: Sequence[tuple[int, _Draft]]) -> pl.DataFrame:
+def _as_losses(drafts: Sequence[tuple[int, Draft]]) -> pl.DataFrame:
     """What is lost of people who will be applied, by their number: `person`, `place`, and the loss."""
     rows = [
         (number, draft.place, draft.cluster, loss.record_id, loss.field, loss.value, loss.kept, loss.reason)

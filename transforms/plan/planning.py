@@ -9,16 +9,16 @@ import polars as pl
 
 from transforms.match.matching import Matches
 from transforms.plan.contents import contents, unplaced
-from transforms.plan.new_contacts import _new_contacts
-from transforms.plan.opt_outs import OptOuts, _count_opt_outs, _opted_out, _reaches
-from transforms.plan.people import Folded, _Person, _Told
+from transforms.plan.new_contacts import new_contacts
+from transforms.plan.opt_outs import OptOuts, count_opt_outs, opted_out_addresses, reaches
+from transforms.plan.people import ClusterReasons, FoldedPeople, FoldedPerson
 from transforms.plan.policy import Policy
 from transforms.plan.reasons import (
-    _birth_conflicts,
-    _decided_by,
-    _doubts,
-    _evidence,
-    _held_pairs,
+    clusters_with_differing_birth_dates,
+    decided_by_people,
+    doubtful_clusters,
+    held_pairs,
+    weakest_links,
 )
 from transforms.plan.survivorship import (
     IN_WORDS,
@@ -49,7 +49,7 @@ def plan(
     policy: Policy,
     *,
     decided: Mapping[str, bool] = NOTHING,
-    folded: Folded | None = None,
+    folded: FoldedPeople | None = None,
 ) -> Plan:
     """The operations that leave one contact for each person.
 
@@ -68,31 +68,31 @@ def plan(
     Returns:
         The plan; a cluster in which nothing is to be done has no operation in it.
     """
-    folded = folded if folded is not None else Folded()
+    folded = folded if folded is not None else FoldedPeople()
     people = _with_clusters(tables, matches)
     if folded.said is None or folded.lost is None:
         folded.said, folded.lost = contents(tables, opt_out_label=policy.opt_out_label), unplaced(tables)
-    opted_out = _opted_out(people, policy)
+    opted_out = opted_out_addresses(people, policy)
     contested: dict[str, str] = {}
     for cluster, record in people.select("cluster", "record").iter_rows() if matches.verdicts.contested else ():
         if record in matches.verdicts.contested:
             contested.setdefault(cluster, matches.verdicts.contested[record])
-    doubts = _doubts(matches, people, policy)
+    doubts = doubtful_clusters(matches, people, policy)
     people = people.with_columns(is_shared=_is_shared(people))
     is_alone = pl.len().over("cluster") == 1
     plain = pl.col("record").is_in(folded.said.filter("is_plain")["record"].implode())
     is_new = is_alone & pl.col("contact_id").is_null() & plain
-    is_as_it_is = is_alone & pl.col("contact_id").is_not_null() & ~_reaches(pl.col("reach"), opted_out)
+    is_as_it_is = is_alone & pl.col("contact_id").is_not_null() & ~reaches(pl.col("reach"), opted_out)
     kinds = people.select(new=is_new, rest=~is_new & ~is_as_it_is)
     new = people.filter(kinds["new"]).select("record", "record_id", "cluster", "place", "reach", "is_shared")
-    made = _new_contacts(
+    made = new_contacts(
         new.join(folded.said, on="record", how="left", maintain_order="left"),
         folded.lost, doubts, contested, decided, opted_out, policy,
     )  # fmt: skip
-    told = _Told(
+    told = ClusterReasons(
         doubts,
-        _evidence(matches, people) | _decided_by(matches, people),
-        _birth_conflicts(matches, people),
+        weakest_links(matches, people) | decided_by_people(matches, people),
+        clusters_with_differing_birth_dates(matches, people),
         contested,
         decided,
     )
@@ -100,14 +100,14 @@ def plan(
     numbers = pl.Series([person.number for person in dealt_with], dtype=pl.UInt32).implode()
     operations = folded.operations.filter(pl.col("person").is_in(numbers)).drop("person")
     operations = pl.concat([made.operations, operations]).sort("place", maintain_order=True).drop("place")
-    held = pl.DataFrame(_held_pairs(matches, people, policy), schema=dict(PLAN))
+    held = pl.DataFrame(held_pairs(matches, people, policy), schema=dict(PLAN))
     operations = pl.concat([operations, conform(held, PLAN)])
     outcome = _outcome(contacts, made.outcome, dealt_with)
     losses = _ledger(folded.losses.filter(pl.col("person").is_in(numbers)), tables, made.losses)
-    return Plan(operations, losses, outcome, _count_opt_outs(people, operations, outcome, policy))
+    return Plan(operations, losses, outcome, count_opt_outs(people, operations, outcome, policy))
 
 
-def _outcome(contacts: pl.DataFrame, created: pl.DataFrame, people: Sequence[_Person]) -> pl.DataFrame:
+def _outcome(contacts: pl.DataFrame, created: pl.DataFrame, people: Sequence[FoldedPerson]) -> pl.DataFrame:
     """The contacts as a plan leaves them: `CONTACTS`."""
     changed = {contact: info for person in people for contact, info in person.changed.items()}
     new = pl.DataFrame({"contact_id": list(changed), "info": list(changed.values())}, schema=dict(CONTACTS))

@@ -31,7 +31,7 @@ Reason = tuple[str, list[str]]
 """A reason in words, and the two records it is about."""
 
 
-def _too_many(contacts: list[Info]) -> str | None:
+def too_many_items(contacts: list[Info]) -> str | None:
     """Why contacts cannot become one, where together they have more than a contact holds."""
     for name, what in (("emails", "e-mails"), ("phones", "phones"), ("addresses", "addresses")):
         if sum(len(getattr(one, name)) for one in contacts) > MAX_ITEMS:
@@ -41,7 +41,7 @@ def _too_many(contacts: list[Info]) -> str | None:
     return None
 
 
-def _evidence(matches: Matches, people: pl.DataFrame) -> dict[str, Reason]:
+def weakest_links(matches: Matches, people: pl.DataFrame) -> dict[str, Reason]:
     """For each cluster, why it is one: the weakest of the best links of its records, and whom that links."""
     inner = _beside(matches.pairs.drop_nulls("why"), people.select("record", "record_id", "cluster"))
     inner = inner.filter(pl.col("cluster") == pl.col("cluster_other"))
@@ -81,7 +81,7 @@ def _beside(pairs: pl.DataFrame, owner: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _decided_by(matches: Matches, people: pl.DataFrame) -> dict[str, Reason]:
+def decided_by_people(matches: Matches, people: pl.DataFrame) -> dict[str, Reason]:
     """Clusters in which records were said to be one person, with who said so of whom."""
     cluster, names = people["cluster"], people["record_id"]
     told: dict[str, Reason] = {}
@@ -93,7 +93,7 @@ def _decided_by(matches: Matches, people: pl.DataFrame) -> dict[str, Reason]:
     return told
 
 
-def _doubts(matches: Matches, people: pl.DataFrame, policy: Policy) -> dict[str, Reason]:
+def doubtful_clusters(matches: Matches, people: pl.DataFrame, policy: Policy) -> dict[str, Reason]:
     """Clusters without a contact that may be one person with another cluster: why that is in doubt, and who is alike.
 
     Of two such clusters without a contact, only the less trusted one waits.
@@ -109,7 +109,7 @@ def _doubts(matches: Matches, people: pl.DataFrame, policy: Policy) -> dict[str,
     return doubts
 
 
-def _birth_conflicts(matches: Matches, people: pl.DataFrame) -> set[str]:
+def clusters_with_differing_birth_dates(matches: Matches, people: pl.DataFrame) -> set[str]:
     """Clusters in which birth dates differ, unless people said that just these records are one person."""
     together = pairs_frame(sorted(matches.verdicts.together))
     group = components(together, len(people))
@@ -119,7 +119,7 @@ def _birth_conflicts(matches: Matches, people: pl.DataFrame) -> set[str]:
     return set(inner.filter(pl.col("cluster") == pl.col("cluster_other"))["cluster"])
 
 
-def _held_pairs(matches: Matches, people: pl.DataFrame, policy: Policy) -> list[Row]:
+def held_pairs(matches: Matches, people: pl.DataFrame, policy: Policy) -> list[Row]:
     """Contacts that may be one person but are not joined: for a person to decide, or never where both are members."""
     both = _outer(matches, people, policy).filter(
         pl.col("contact_id").is_not_null(), pl.col("contact_id_other").is_not_null()

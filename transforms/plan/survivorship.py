@@ -33,7 +33,7 @@ MAX_ITEMS = 50
 
 
 @dataclass(frozen=True)
-class Given:
+class Contribution:
     """What one record says: its content, and what it holds that a contact has no place for."""
 
     record_id: str
@@ -93,7 +93,7 @@ def merged(target: Info, sources: Sequence[Info]) -> Info:
 
 
 def fold(
-    info: Info, given: Given, *, overwrite: Collection[str] = (), company_key: str | None = None
+    info: Info, given: Contribution, *, overwrite: Collection[str] = (), company_key: str | None = None
 ) -> tuple[Info, list[Change], list[Loss]]:
     """A contact's content with what one record adds.
 
@@ -149,7 +149,7 @@ def fold(
 
 
 def preferred(
-    info: Info, records: Sequence[Given], precedence: Mapping[str, Sequence[str]]
+    info: Info, records: Sequence[Contribution], precedence: Mapping[str, Sequence[str]]
 ) -> tuple[Info, list[Change], list[Loss]]:
     """A contact's content where some fields take their value from the sources in an order of their own.
 
@@ -291,7 +291,7 @@ def _continued(
     name: str,
     present: tuple[Item, ...],
     given_items: Sequence[Item],
-    given: Given,
+    given: Contribution,
     changes: list[Change],
     losses: list[Loss],
 ) -> tuple[Item, ...]:
