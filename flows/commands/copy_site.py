@@ -11,7 +11,7 @@ from connectors.contacts import Contact, ContactsSite, all_fields, all_labels, n
 from connectors.exports.writing import check_suffix, write_contacts
 from connectors.local import LocalSite
 from connectors.private import replacing
-from flows.engine.pipeline import run_blocking
+from flows.engine.waiting import run_blocking
 from flows.settings import LOCAL, Settings
 from flows.sites import opened
 from transforms.schema.errors import UsageError

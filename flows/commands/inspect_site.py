@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from connectors.contacts import Contact, ContactsSite, all_fields, all_labels, named_contacts
-from flows.engine.pipeline import run_blocking
+from flows.engine.waiting import run_blocking
 from flows.settings import Settings
 from flows.sites import opened, shown_site
 from transforms.schema.contact import Info

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import difflib
 import time
 import uuid
-from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec
 
 import polars as pl
 
@@ -43,6 +41,7 @@ from flows.engine.right_site import (
     unfinished_runs,
 )
 from flows.engine.settling import settle
+from flows.engine.waiting import T, run_blocking
 from flows.settings import ApplySettings, Settings, SourceSettings
 from flows.sites import identity_of, is_missing, memory_of, opened, shown_site, site_names
 from flows.stages import Stage, directly
@@ -59,7 +58,6 @@ from transforms.schema.records import Records
 from transforms.schema.tables import FINGERPRINTS, REJECTS, ROWS, SITE, conform, empty
 
 P = ParamSpec("P")
-T = TypeVar("T")
 UNDO_JOURNAL = "undo.db"
 """The journal of an undo, beside the run's own."""
 SUFFIXES = (".csv", ".tsv", ".txt", ".vcf", ".xlsx", ".xls", ".xlsb", ".ods", ".gz", ".zip")
@@ -298,16 +296,6 @@ def redirected(settings: Settings, contacts: Sequence[Contact], exports: Exports
         for source, row, key in keyed.select("source", "row", "source_key").iter_rows()
         if now.get(key) in there
     }
-
-
-def run_blocking(work: Coroutine[Any, Any, T]) -> T:
-    """The coroutine's result; where an event loop runs already, as in a notebook, in a thread beside it."""
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return asyncio.run(work)
-    with ThreadPoolExecutor(max_workers=1) as thread:
-        return thread.submit(asyncio.run, work).result()
 
 
 def read_exports(settings: Settings) -> Exports:
