@@ -733,13 +733,13 @@ def _finish(summary: dict[str, Any], run: Run, as_json: bool) -> None:
 
 
 def _report(run: Run) -> dict[str, Any]:
-    from flows.engine.pipeline import report as write
+    from flows.engine.reporting import report as write
 
     return write(run)
 
 
 def _nothing_to_do(run: Run) -> bool:
-    from flows.engine.pipeline import counts, nothing_to_do
+    from transforms.plan.audit import counts, nothing_to_do
 
     return nothing_to_do(counts(run.table("plan")))
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from connectors.store.run_folder import Run
-from flows.engine.pipeline import counts, nothing_to_do
 from flows.sites import shown_site
+from transforms.plan.audit import counts, nothing_to_do
 
 MOST_EXAMPLES = 5
 

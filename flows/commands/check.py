@@ -12,7 +12,7 @@ import polars as pl
 from connectors.exports.formats import known_formats, normalised
 from connectors.exports.layout import IGNORED
 from connectors.exports.reading import Reading
-from flows.engine.pipeline import readings
+from flows.engine.inputs import readings
 from flows.settings import Settings
 from transforms.normalise.records import to_records
 from transforms.quality import email_counts, phone_counts, problems

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import polars as pl
 
 from transforms.plan.contents import CONTENT
@@ -139,4 +141,32 @@ def tally(plan: pl.DataFrame, journal: pl.DataFrame) -> dict[str, int]:
         "held": waiting + stopped,
         "failed": joined.filter(pl.col("state_now").is_in(["failed", "open"])).height,
         "left": joined.filter(pl.col("state") == "auto", pl.col("state_now").is_null()).height,
+    }
+
+
+def nothing_to_do(planned: Mapping[str, int]) -> bool:
+    """Whether a plan of these `counts` leaves the site as it is."""
+    return not any(planned[kind] for kind in ("create", "update", "merge", "label"))
+
+
+def counts(planned: pl.DataFrame) -> Mapping[str, int]:
+    """What a plan will do: contacts created, updated, merged away, into how many, calls of merges, labelled, touched,
+    and cases that are held.
+    """
+    auto = planned.filter(pl.col("state") == "auto").with_columns(
+        pl.col("sources").list.filter(~pl.element().str.starts_with(CREATED_BY)),
+        pl.when(~pl.col("target").str.starts_with(CREATED_BY)).then("target"),
+    )
+    merges = auto.filter(pl.col("kind") == "merge", pl.col("sources").list.len() > 0)
+    held = planned.filter(pl.col("state") != "auto")
+    return {
+        "create": auto.filter(pl.col("kind") == "create").height,
+        "update": auto.filter(pl.col("kind") == "update").height,
+        "merge": int(merges["sources"].list.len().sum() or 0),
+        "into": merges["target"].n_unique(),
+        "merge_calls": merges.height,
+        "label": auto.filter(pl.col("labels").list.len() > 0).height,
+        "touched": len({*auto["target"].drop_nulls(), *auto["sources"].explode().drop_nulls()}),
+        "review": held.filter(pl.col("state") == "review")["cluster"].n_unique(),
+        "blocked": held.filter(pl.col("state") == "blocked")["cluster"].n_unique(),
     }
