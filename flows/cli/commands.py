@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from connectors.store.run_folder import Run
-    from flows.engine.applying import Options
+    from flows.engine.options import Options
     from flows.settings import Settings
 
 HELD = 3

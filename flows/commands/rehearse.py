@@ -15,7 +15,8 @@ from connectors.local import LocalSite
 from connectors.store.journal import DONE, Journal
 from connectors.store.run_folder import Run
 from flows.commands.copy_site import pull
-from flows.engine.applying import Options, apply_plan
+from flows.engine.applying import apply_plan
+from flows.engine.options import Options
 from flows.engine.waiting import run_blocking
 from flows.settings import LOCAL, Settings
 from flows.sites import is_missing

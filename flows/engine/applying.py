@@ -10,20 +10,19 @@ from __future__ import annotations
 import json
 import re
 import time
-import uuid
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import islice
-from typing import Any, NamedTuple
 
-import anyio
 import polars as pl
 
-from connectors.contacts import MAX_PAGE, Contact, ContactsSite, all_fields, all_labels, finished, holds
+from connectors.contacts import MAX_PAGE, Contact, ContactsSite, holds
 from connectors.store.journal import DONE, FAILED, HELD, OPEN, STALE, Image, Intent, Journal, Outcome
 from connectors.wix.transport import request_id
+from flows.engine.batches import Row, Steps, find_marked, in_parts, put_on, read_pages, side_by_side
+from flows.engine.keys import Names, changed_fields, marker_of
+from flows.engine.options import BATCH, LABELLED, Options, SiteAsRead
 from transforms.plan.operations import CREATED_BY
 from transforms.plan.survivorship import fingerprint
 from transforms.schema.contact import Info
@@ -40,18 +39,10 @@ from transforms.schema.errors import (
     Unavailable,
 )
 
-Row = dict[str, Any]
-Steps = list[Row]
 ATTEMPTS = 3
 """How often an operation is tried with a fresh revision when somebody else is faster."""
-BATCH = 100
-"""Clusters whose contacts are read and whose intents are written together."""
 AT_ONCE = 25
 """Outcomes that are written together at most."""
-LABELLED = 500
-"""Contacts that get their labels by one bulk job."""
-MARKER = "Onefold operation"
-"""The beginning of the name of the custom field that names the operation which created a contact or takes it away."""
 CLOCKS_APART = timedelta(minutes=5)
 """So much the site's clock and ours may differ."""
 ENOUGH_TO_TELL = 20
@@ -67,52 +58,6 @@ class Stale(Exception):  # noqa: N818 - a state of an operation, never shown as 
 
 class HeldBack(Exception):  # noqa: N818
     """The site would do something else than was planned."""
-
-
-@dataclass(frozen=True)
-class SiteAsRead:
-    """What the plan read of the site: when, and the ids of the contacts."""
-
-    at: datetime
-    contacts: frozenset[str]
-
-
-@dataclass(frozen=True)
-class Options:
-    """How a plan is applied.
-
-    Attributes:
-        concurrency: clusters that are done side by side.
-        preview: whether each merge is previewed and compared with what was planned.
-        keep_marker: whether contacts keep the field that names the operation which created or merged them.
-        most_wrong: the share of operations that may be held, stale or failed before all is stopped.
-        only: clusters to do; all where empty.
-        limit: clusters to do at most.
-        until: when to stop.
-        stopped: asked before each cluster is begun whether to stop.
-        seen: what the plan read of the site: who else has appeared since is looked for before a create that the site
-            itself would not refuse. None looks for nobody.
-        waiting: clusters that are left to a person, with the reason.
-    """
-
-    concurrency: int = 4
-    preview: bool = True
-    keep_marker: bool = False
-    most_wrong: float = 0.2
-    only: frozenset[str] = frozenset()
-    limit: int | None = None
-    until: datetime | None = None
-    stopped: Callable[[], bool] = lambda: False
-    seen: SiteAsRead | None = None
-    waiting: Mapping[str, str] = field(default_factory=dict)
-
-    def is_partial(self) -> bool:
-        """Whether not all of the plan is wanted now."""
-        return bool(self.only or self.limit or self.is_to_stop())
-
-    def is_to_stop(self) -> bool:
-        """Whether no further cluster is to be begun."""
-        return self.stopped() or (self.until is not None and datetime.now(UTC) >= self.until)
 
 
 Reach = tuple[str, str, str]
@@ -219,7 +164,7 @@ class _Work:
 
     async def batch(self, clusters: Sequence[Steps]) -> None:
         """Does clusters, side by side, but for their labels."""
-        todo = [[self._placed(one) for one in steps] for steps in clusters]
+        todo = [[self.placed_by_decisions(one) for one in steps] for steps in clusters]
         await self._read(todo)
         await self._settle(todo)
         ready = [steps for steps in todo if await self._is_ready(steps)]
@@ -387,7 +332,7 @@ class _Work:
         for number, planned in enumerate(steps):
             if self.states.get(planned["operation"]) == DONE:
                 continue
-            operation = self._placed(planned)
+            operation = self.placed_by_decisions(planned)
             if operation["kind"] == "label":
                 self.to_label.append(operation)
                 continue
@@ -514,7 +459,7 @@ class _Work:
         except NotFound:
             self.contacts.pop(name, None)
 
-    def _placed(self, operation: Row) -> Row:
+    def placed_by_decisions(self, operation: Row) -> Row:
         """An operation with the contacts that earlier ones have created, as far as they are known."""
         if not any(name.startswith(CREATED_BY) for name in (operation["target"] or "", *operation["sources"])):
             return operation
@@ -534,7 +479,7 @@ class _Work:
             groups.setdefault(tuple(operation["labels"]), []).append(operation)
         self.to_label = []
         for labels, operations in groups.items():
-            for some in _parts(operations, LABELLED):
+            for some in in_parts(operations, LABELLED):
                 if len(some) < LABELLED and not all_of_them:
                     self.to_label += some
                 else:
@@ -601,210 +546,7 @@ class _Work:
         self.written = time.monotonic()
 
 
-def marker_of(journal: Journal) -> str:
-    """The name of the field that marks what is created by a journal: one of its own, so that runs do not meet."""
-    name = journal.fact("marker")
-    if name is None:
-        name = f"{MARKER} {uuid.uuid4().hex[:6]}"
-        journal.note("marker", name)
-    return name
-
-
-class Names:
-    """Keys of labels and custom fields by display name, found or made once.
-
-    Args:
-        site: the site.
-        marker: the name of the field that names the operation which created a contact or takes it away.
-    """
-
-    def __init__(self, site: ContactsSite, marker: str) -> None:
-        self._site = site
-        self._marker_name = marker
-        self._labels: dict[str, str] = {}
-        self._fields: dict[str, str] = {}
-        self._turn = anyio.Lock()
-        self._marker: str | None = None
-        self._is_marking = False
-
-    async def labels(self, names: Iterable[str]) -> tuple[str, ...]:
-        """The keys of labels; those that are missing are made."""
-        names = tuple(names)
-        if any(name not in self._labels for name in names):
-            async with self._turn:
-                if not self._labels:
-                    self._labels = {one.key: one.key for one in await all_labels(self._site)}
-                for name in names:
-                    if name not in self._labels:
-                        self._labels[name] = (await self._site.find_or_create_label(name)).key
-        return tuple(self._labels[name] for name in names)
-
-    async def marker(self) -> str:
-        """The key of the field that names the operation; made when it is missing."""
-        if self._marker is None or not self._is_marking:
-            async with self._turn:
-                if self._marker is None or not self._is_marking:
-                    self._marker = (await self._site.find_or_create_field(self._marker_name)).key
-                    self._site.mark_creates(self._marker)
-                    self._is_marking = True
-        return self._marker
-
-    def unmarked(self, contact: Contact) -> Contact:
-        """A contact without that field."""
-        if self._marker not in contact.info.extended:
-            return contact
-        rest = {key: value for key, value in contact.info.extended.items() if key != self._marker}
-        return contact.model_copy(update={"info": contact.info.model_copy(update={"extended": rest})})
-
-    async def known_marker(self) -> str | None:
-        """The key of that field, where the site has it."""
-        page = await self._site.list_fields(starts_with=self._marker_name)
-        self._marker = next((one.key for one in page.items if one.display_name == self._marker_name), None)
-        return self._marker
-
-    async def remove_marker(self) -> None:
-        """Takes that field off every contact, and off the site."""
-        key = await self.known_marker()
-        if key is not None:
-            await self._site.delete_field(key)
-
-    async def keyed(self, info: Info) -> Info:
-        """A plan's content as the site takes it: labels and custom fields by key."""
-        if any(name not in self._fields for name in info.extended):
-            async with self._turn:
-                if not self._fields:
-                    self._fields = {one.key: one.key for one in await all_fields(self._site)}
-                for name in info.extended:
-                    if name not in self._fields:
-                        self._fields[name] = (await self._site.find_or_create_field(name)).key
-        extended = {self._fields[name]: value for name, value in info.extended.items()}
-        return info.model_copy(update={"labels": await self.labels(info.labels), "extended": extended})
-
-
-def changed_fields(before: Info, after: Info, keyed: Info) -> Info:
-    """What an update sends to make one content the other: the fields that differ, but for labels.
-
-    Args:
-        before, after: contents.
-        keyed: the later one, as the site takes it.
-    """
-    changed = {name for name in Info.model_fields if getattr(before, name) != getattr(after, name)} - {"labels"}
-    if changed & {"first", "last"}:
-        changed |= {"first", "last"}
-    return Info(**{name: getattr(keyed, name) for name in changed})
-
-
-class Labelled(NamedTuple):
-    """An operation whose labels were put on, the contact where it is known, or why it was not done."""
-
-    operation: Row
-    contact: Contact | None
-    problem: str | None
-
-
-async def put_on(
-    site: ContactsSite, wanted: Sequence[tuple[Row, str]], keys: Sequence[str], *, off: bool = False
-) -> list[Labelled]:
-    """Puts labels on contacts, or takes them off, by one bulk job; what it did not reach, one by one.
-
-    Args:
-        site: the site.
-        wanted: operations with the contact that each is for.
-        keys: the labels' keys.
-        off: whether they are taken off.
-    """
-    ids = sorted({contact for _, contact in wanted})
-    if len(ids) > 1:
-        job_id = await site.bulk_label({"id": {"$in": ids}}, add=() if off else keys, remove=keys if off else ())
-        job = await finished(site, job_id)
-        if job.succeeded == len(ids) and not job.failed:
-            return [Labelled(operation, None, None) for operation, _ in wanted]
-    contacts: dict[str, Contact] = {}
-    problems: dict[str, str] = {}
-    for one in ids:
-        try:
-            contact = await site.get(one)
-            if contact.id != one:
-                problems[one] = "the contact was merged into another one since the plan was made"
-                continue
-            if any((key in contact.info.labels) == off for key in keys):
-                contact = await (site.unlabel(one, keys) if off else site.label(one, keys))
-            contacts[one] = contact
-        except NotFound:
-            problems[one] = "the contact is gone"
-    return [Labelled(operation, contacts.get(one), problems.get(one)) for operation, one in wanted]
-
-
-async def read_pages(site: ContactsSite, names: Iterable[str], at_once: int) -> dict[str, Contact]:
-    """Contacts by the id they are asked for, read by pages; what a page does not show, one by one.
-
-    Args:
-        site: the site.
-        names: ids.
-        at_once: how many are read side by side.
-    """
-    contacts: dict[str, Contact] = {}
-    wanted = sorted(names)
-    for some in _parts(wanted, MAX_PAGE):
-        page = await site.query({"id": {"$in": some}}, limit=len(some))
-        contacts |= {contact.id: contact for contact in page.items}
-
-    async def one_by_one(name: str) -> None:
-        with suppress(NotFound):
-            contacts[name] = await site.get(name)
-
-    await side_by_side(one_by_one, [name for name in wanted if name not in contacts], at_once)
-    return contacts
-
-
-async def find_marked(site: ContactsSite, key: str, operations: Sequence[str]) -> dict[str, Contact]:
-    """The contacts that operations have created, by the operation. Queries lag: it is looked long enough.
-
-    Args:
-        site: the site.
-        key: the custom field that names the operation.
-        operations: ids.
-    """
-    found: dict[str, Contact] = {}
-    asked = time.monotonic()
-    while True:
-        for some in _parts([one for one in operations if one not in found], BATCH):
-            page = await site.query({f"info.extendedFields.{key}": {"$in": list(some)}}, limit=MAX_PAGE)
-            found |= {str(one.info.extended[key]): one for one in page.items if key in one.info.extended}
-        if len(found) == len(operations) or time.monotonic() - asked >= site.lag:
-            return {operation: await site.get(one.id) for operation, one in found.items()}
-        await anyio.sleep(site.lag / 10)
-
-
-async def side_by_side(work: Callable[[Any], Awaitable[object]], items: Iterable[Any], at_once: int) -> None:
-    """Does the work on all items, so many of them at a time; an error ends it."""
-    queue = iter(items)
-
-    async def worker() -> None:
-        for item in queue:
-            await work(item)
-
-    try:
-        async with anyio.create_task_group() as group:
-            for _ in range(at_once):
-                group.start_soon(worker)
-    except BaseExceptionGroup as errors:
-        raise _first(errors) from None
-
-
 def _touched(operations: Iterable[Row]) -> list[str]:
     """The contacts that are there already and that operations touch."""
     names = {name for one in operations for name in (one["target"], *one["sources"]) if name}
     return sorted(name for name in names if not name.startswith(CREATED_BY))
-
-
-def _parts(items: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
-    return (items[start : start + size] for start in range(0, len(items), size))
-
-
-def _first(errors: BaseExceptionGroup) -> BaseException:
-    """The first error of a group, however deep it stands."""
-    error: BaseException = errors
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error

@@ -6,7 +6,7 @@ import math
 
 import polars as pl
 
-from flows.engine.applying import BATCH, LABELLED, Options
+from flows.engine.options import BATCH, LABELLED, Options
 from flows.settings import ApplySettings, Settings
 from flows.sites import calls_a_minute
 

@@ -16,11 +16,13 @@ from connectors.store.decisions import read_decisions
 from connectors.store.journal import OPEN
 from connectors.store.memory import ENDED, PARTIAL, RUNNING
 from connectors.store.run_folder import Run
-from flows.engine.applying import Names, Options, SiteAsRead, apply_plan, marker_of
+from flows.engine.applying import apply_plan
 from flows.engine.forecast import calls, minutes
 from flows.engine.forecast import over_budget as budget_problem
 from flows.engine.inputs import normalise, read_exports, read_site, redirected, site_rows_of
-from flows.engine.recall import _placed, recall, remember
+from flows.engine.keys import Names, marker_of
+from flows.engine.options import Options, SiteAsRead
+from flows.engine.recall import placed_by_decisions, recall, remember
 from flows.engine.reporting import report, save
 from flows.engine.right_site import (
     begin,
@@ -89,7 +91,7 @@ def _planned(settings: Settings, run: Run, stage: Stage, despite_unfinished: boo
     names = site_names(settings)
     decisions = of_site(every, names)
     named = identities(tables.records, exports.rows)
-    verdicts = stage("follow the decisions", resolved, decisions, named, _placed(settings))
+    verdicts = stage("follow the decisions", resolved, decisions, named, placed_by_decisions(settings))
     decided = stage("recall", recall, run, settings, tables, exports.rows, contacts, verdicts)
     matches, planned = stage(
         "match and plan", settle, tables, contacts, site_rows, decided, known, verdicts, settings, policy
@@ -274,7 +276,7 @@ def decided_since(run: Run, settings: Settings) -> dict[str, str]:
     changed = differing(run.table("decisions"), now)
     if changed.is_empty():
         return {}
-    records = meant(changed, run.table("identities"), _placed(settings))
+    records = meant(changed, run.table("identities"), placed_by_decisions(settings))
     clusters = run.table("clusters").filter(pl.col("record").is_in(list(records)))["cluster"]
     reason = "a decision about one of its records was written or changed after the plan was made; plan again"
     return dict.fromkeys(clusters, reason)

@@ -21,7 +21,7 @@ from transforms.schema.records import Records
 from transforms.schema.tables import FINGERPRINTS, SITE
 
 
-def _placed(settings: Settings) -> dict[str, str]:
+def placed_by_decisions(settings: Settings) -> dict[str, str]:
     """The contacts to which records went that people decided about: identities of both."""
     return {name: f"{SITE}:{contact}" for name, contact in memory_of(settings).placed().items()}
 

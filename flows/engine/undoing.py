@@ -18,7 +18,9 @@ from connectors.store.journal import DONE, FAILED, OPEN, STALE, Intent, Journal,
 from connectors.store.memory import ENDED, HELD, PARTIAL
 from connectors.store.run_folder import Run
 from connectors.wix.transport import request_id
-from flows.engine.applying import BATCH, Names, changed_fields, find_marked, marker_of, put_on, read_pages, side_by_side
+from flows.engine.batches import find_marked, put_on, read_pages, side_by_side
+from flows.engine.keys import Names, changed_fields, marker_of
+from flows.engine.options import BATCH
 from flows.engine.pipeline import UNDO_JOURNAL
 from flows.engine.right_site import checked_journal, refuse_another_site, site_held
 from flows.engine.waiting import run_blocking

@@ -21,7 +21,8 @@ from connectors.local import LocalSite
 from connectors.store.journal import Journal
 from connectors.store.run_folder import Run
 from connectors.wix import Patience, WixSite
-from flows.engine.applying import Options, apply_plan
+from flows.engine.applying import apply_plan
+from flows.engine.options import Options
 from flows.engine.undoing import prepared, undo_run
 from flows.settings import Settings
 

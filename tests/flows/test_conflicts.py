@@ -24,8 +24,9 @@ from connectors.local import LocalSite
 from connectors.server import Chaos, Disturbance, make_app, running
 from connectors.store.journal import DONE, Journal
 from connectors.wix import WixSite
-from flows.engine.applying import Options, apply_plan
+from flows.engine.applying import apply_plan
 from flows.engine.forecast import calls
+from flows.engine.options import Options
 from transforms.schema.contact import Info
 from transforms.schema.errors import AlreadyChanged, NotFound
 

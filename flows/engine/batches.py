@@ -1,0 +1,129 @@
+"""Many contacts at once: read by pages, labelled by bulk jobs, worked on side by side."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from typing import Any, NamedTuple
+
+import anyio
+
+from connectors.contacts import MAX_PAGE, Contact, ContactsSite, finished
+from flows.engine.options import BATCH
+from transforms.schema.errors import NotFound
+
+Row = dict[str, Any]
+
+
+Steps = list[Row]
+
+
+class Labelled(NamedTuple):
+    """An operation whose labels were put on, the contact where it is known, or why it was not done."""
+
+    operation: Row
+    contact: Contact | None
+    problem: str | None
+
+
+async def put_on(
+    site: ContactsSite, wanted: Sequence[tuple[Row, str]], keys: Sequence[str], *, off: bool = False
+) -> list[Labelled]:
+    """Puts labels on contacts, or takes them off, by one bulk job; what it did not reach, one by one.
+
+    Args:
+        site: the site.
+        wanted: operations with the contact that each is for.
+        keys: the labels' keys.
+        off: whether they are taken off.
+    """
+    ids = sorted({contact for _, contact in wanted})
+    if len(ids) > 1:
+        job_id = await site.bulk_label({"id": {"$in": ids}}, add=() if off else keys, remove=keys if off else ())
+        job = await finished(site, job_id)
+        if job.succeeded == len(ids) and not job.failed:
+            return [Labelled(operation, None, None) for operation, _ in wanted]
+    contacts: dict[str, Contact] = {}
+    problems: dict[str, str] = {}
+    for one in ids:
+        try:
+            contact = await site.get(one)
+            if contact.id != one:
+                problems[one] = "the contact was merged into another one since the plan was made"
+                continue
+            if any((key in contact.info.labels) == off for key in keys):
+                contact = await (site.unlabel(one, keys) if off else site.label(one, keys))
+            contacts[one] = contact
+        except NotFound:
+            problems[one] = "the contact is gone"
+    return [Labelled(operation, contacts.get(one), problems.get(one)) for operation, one in wanted]
+
+
+async def read_pages(site: ContactsSite, names: Iterable[str], at_once: int) -> dict[str, Contact]:
+    """Contacts by the id they are asked for, read by pages; what a page does not show, one by one.
+
+    Args:
+        site: the site.
+        names: ids.
+        at_once: how many are read side by side.
+    """
+    contacts: dict[str, Contact] = {}
+    wanted = sorted(names)
+    for some in in_parts(wanted, MAX_PAGE):
+        page = await site.query({"id": {"$in": some}}, limit=len(some))
+        contacts |= {contact.id: contact for contact in page.items}
+
+    async def one_by_one(name: str) -> None:
+        with suppress(NotFound):
+            contacts[name] = await site.get(name)
+
+    await side_by_side(one_by_one, [name for name in wanted if name not in contacts], at_once)
+    return contacts
+
+
+async def find_marked(site: ContactsSite, key: str, operations: Sequence[str]) -> dict[str, Contact]:
+    """The contacts that operations have created, by the operation. Queries lag: it is looked long enough.
+
+    Args:
+        site: the site.
+        key: the custom field that names the operation.
+        operations: ids.
+    """
+    found: dict[str, Contact] = {}
+    asked = time.monotonic()
+    while True:
+        for some in in_parts([one for one in operations if one not in found], BATCH):
+            page = await site.query({f"info.extendedFields.{key}": {"$in": list(some)}}, limit=MAX_PAGE)
+            found |= {str(one.info.extended[key]): one for one in page.items if key in one.info.extended}
+        if len(found) == len(operations) or time.monotonic() - asked >= site.lag:
+            return {operation: await site.get(one.id) for operation, one in found.items()}
+        await anyio.sleep(site.lag / 10)
+
+
+async def side_by_side(work: Callable[[Any], Awaitable[object]], items: Iterable[Any], at_once: int) -> None:
+    """Does the work on all items, so many of them at a time; an error ends it."""
+    queue = iter(items)
+
+    async def worker() -> None:
+        for item in queue:
+            await work(item)
+
+    try:
+        async with anyio.create_task_group() as group:
+            for _ in range(at_once):
+                group.start_soon(worker)
+    except BaseExceptionGroup as errors:
+        raise first_of(errors) from None
+
+
+def in_parts(items: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
+    return (items[start : start + size] for start in range(0, len(items), size))
+
+
+def first_of(errors: BaseExceptionGroup) -> BaseException:
+    """The first error of a group, however deep it stands."""
+    error: BaseException = errors
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
