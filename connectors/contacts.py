@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 import anyio
-import polars as pl
 from pydantic import BaseModel, ConfigDict
 
 from transforms.schema.contact import Info
 from transforms.schema.errors import Unavailable
-from transforms.schema.tables import ROWS, SITE, conform
 
 MAX_SOURCES = 5
 """A merge takes at most this many source contacts."""
 MAX_PAGE = 1000
-UNREACHED = ("BOUNCED", "SPAM_COMPLAINT")
-"""Deliverabilities of an e-mail that is not to be written to, whatever its subscription is."""
 MAX_LABEL_KEYS = 100
 """A call adds or takes off at most this many labels."""
 
@@ -282,47 +278,6 @@ class ContactsSite(Protocol):
         ...
 
 
-def holds(content: Info, patch: Info) -> bool:
-    """Whether a contact's content is what an update set, but for what the site adds: primaries, E.164."""
-
-    def told(info: Info, name: str) -> object:
-        if name == "emails":
-            return [(one.email.casefold(), one.tag) for one in info.emails]
-        if name == "phones":
-            return [(one.phone, one.tag, one.country_code) for one in info.phones]
-        if name == "addresses":
-            return [one.content() for one in info.addresses]
-        if name == "extended":
-            return (
-                {key: str(content.extended.get(key, "")) for key in patch.extended}
-                if info is content
-                else {key: str(value) for key, value in patch.extended.items()}
-            )
-        return getattr(info, name) or None
-
-    return all(told(content, name) == told(patch, name) for name in patch.model_fields_set)
-
-
-async def all_labels(site: ContactsSite) -> list[Label]:
-    """All labels of a site."""
-    found: list[Label] = []
-    while (page := await site.list_labels(offset=len(found))).items:
-        found += page.items
-        if page.total is not None and len(found) >= page.total:
-            break
-    return found
-
-
-async def all_fields(site: ContactsSite) -> list[ExtendedField]:
-    """All custom fields of a site."""
-    found: list[ExtendedField] = []
-    while (page := await site.list_fields(offset=len(found))).items:
-        found += page.items
-        if page.total is not None and len(found) >= page.total:
-            break
-    return found
-
-
 async def finished(
     site: ContactsSite,
     job_id: str,
@@ -351,83 +306,3 @@ async def finished(
                 return job
             await anyio.sleep(pause)
     raise Unavailable("DEADLINE_EXCEEDED", f"The site's bulk job {job_id} is not over after {longest:.0f} seconds.")
-
-
-async def named_contacts(site: ContactsSite, progress: Callable[[int], None] = lambda _: None) -> list[Contact]:
-    """All contacts of a site, their labels and custom fields by display name; a key without a name stays.
-
-    Args:
-        site: the site.
-        progress: called now and then with the number of contacts read.
-    """
-    labels = {one.key: one.display_name for one in await all_labels(site)}
-    fields = {one.key: one.display_name for one in await all_fields(site)}
-    named = []
-    async for contact in site.scan():
-        info = contact.info
-        names = {
-            "labels": tuple(labels.get(key, key) for key in info.labels),
-            "extended": {fields.get(key, key): value for key, value in info.extended.items()},
-        }
-        named.append(contact.model_copy(update={"info": info.model_copy(update=names)}))
-        if len(named) % MAX_PAGE == 0:
-            progress(len(named))
-    return named
-
-
-def contact_rows(
-    contacts: Iterable[Contact],
-    *,
-    rank: int,
-    region: str | None = None,
-) -> pl.DataFrame:
-    """A site's contacts as rows of the schema `ROWS`.
-
-    Args:
-        contacts: the contacts, with labels and custom fields by name (see `named`).
-        rank: the site's place in the order of trust.
-        region: the country phones without a country code are taken to be in.
-    """
-    rows = [_row(number, contact) for number, contact in enumerate(contacts, start=1)]
-    frame = pl.DataFrame(
-        rows, schema_overrides={name: dtype for name, dtype in ROWS.items() if rows and name in rows[0]}
-    )
-    placed = {"source": pl.lit(SITE), "source_rank": pl.lit(rank), "region": pl.lit(region, dtype=pl.String)}
-    return conform(frame.with_columns(**placed) if rows else frame, ROWS)
-
-
-def _row(number: int, contact: Contact) -> dict[str, object]:
-    info = contact.info
-    return {
-        "row": number,
-        "contact_id": contact.id,
-        "revision": contact.revision,
-        "is_member": contact.is_member,
-        "created": contact.created.strftime("%Y-%m-%d %H:%M:%S"),
-        "updated": contact.updated.strftime("%Y-%m-%d %H:%M:%S"),
-        "first": info.first,
-        "last": info.last,
-        "company": info.company,
-        "job_title": info.job_title,
-        "birthdate": info.birthdate,
-        "locale": info.locale,
-        "email_status": contact.deliverability if contact.deliverability in UNREACHED else contact.subscription,
-        "emails": [{"value": one.email, "tag": one.tag} for one in info.emails],
-        "phones": [
-            {"value": one.e164 or one.phone, "tag": one.tag, "country": one.country_code} for one in info.phones
-        ],
-        "addresses": [
-            {
-                "tag": one.tag,
-                "street": one.line or " ".join(filter(None, (one.street_number, one.street_name))) or None,
-                "street2": one.line2,
-                "city": one.city,
-                "region": one.subdivision,
-                "postal_code": one.postal_code,
-                "country": one.country,
-            }
-            for one in info.addresses
-        ],
-        "labels": list(info.labels),
-        "extras": [{"name": name, "value": str(value)} for name, value in info.extended.items()],
-    }

@@ -168,7 +168,7 @@ def contacts_of(path: Path) -> list[Info]:
     """The content of all contacts of an embedded site, oldest first."""
     import asyncio
 
-    from connectors.contacts import named_contacts
+    from connectors.site_reading import named_contacts
 
     with LocalSite(path) as opened:
         return [contact.info for contact in asyncio.run(named_contacts(opened))]

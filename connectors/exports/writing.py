@@ -8,8 +8,9 @@ from pathlib import Path
 import polars as pl
 import vobject
 
-from connectors.contacts import Contact, contact_rows
+from connectors.contacts import Contact
 from connectors.exports.guards import write_csv
+from connectors.site_reading import contact_rows
 from transforms.schema.contact import Address, Email, Info, Phone
 from transforms.schema.errors import UsageError
 

@@ -13,7 +13,8 @@ import anyio
 import httpx
 from pydantic import SecretStr
 
-from connectors.contacts import MAX_PAGE, Contact, ExtendedField, Filter, Job, Label, Page, Sort, holds
+from connectors.contacts import MAX_PAGE, Contact, ExtendedField, Filter, Job, Label, Page, Sort
+from connectors.site_reading import holds
 from connectors.wire.reading import contact_from_wire, field_from_wire, job_from_wire, label_from_wire
 from connectors.wire.shapes import (
     BASE_URL,

@@ -7,10 +7,11 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
 
-from connectors.contacts import Contact, ContactsSite, all_fields, all_labels, named_contacts
+from connectors.contacts import Contact, ContactsSite
 from connectors.exports.writing import check_suffix, write_contacts
 from connectors.local import LocalSite
 from connectors.private import replacing
+from connectors.site_reading import all_fields, all_labels, named_contacts
 from flows.engine.waiting import run_blocking
 from flows.settings import LOCAL, Settings
 from flows.sites import opened

@@ -9,7 +9,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from connectors.contacts import Contact, ContactsSite, all_fields, all_labels, named_contacts
+from connectors.contacts import Contact, ContactsSite
+from connectors.site_reading import all_fields, all_labels, named_contacts
 from flows.engine.waiting import run_blocking
 from flows.settings import Settings
 from flows.sites import opened, shown_site

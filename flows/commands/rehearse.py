@@ -10,8 +10,8 @@ from typing import Any
 
 import polars as pl
 
-from connectors.contacts import named_contacts
 from connectors.local import LocalSite
+from connectors.site_reading import named_contacts
 from connectors.store.journal import DONE, Journal
 from connectors.store.run_folder import Run
 from flows.commands.copy_site import pull

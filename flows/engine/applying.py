@@ -17,7 +17,8 @@ from itertools import islice
 
 import polars as pl
 
-from connectors.contacts import MAX_PAGE, Contact, ContactsSite, holds
+from connectors.contacts import MAX_PAGE, Contact, ContactsSite
+from connectors.site_reading import holds
 from connectors.store.journal import DONE, FAILED, HELD, OPEN, STALE, Image, Intent, Journal, Outcome
 from connectors.wix.transport import request_id
 from flows.engine.batches import Row, Steps, find_marked, in_parts, put_on, read_pages, side_by_side

@@ -11,10 +11,11 @@ from typing import Any
 
 import polars as pl
 
-from connectors.contacts import Contact, contact_rows, named_contacts
+from connectors.contacts import Contact
 from connectors.exports.formats import normalised
 from connectors.exports.limits import Limits
 from connectors.exports.reading import Reading, read_file
+from connectors.site_reading import contact_rows, named_contacts
 from flows.engine.waiting import run_blocking
 from flows.settings import Settings, SourceSettings
 from flows.sites import is_missing, opened

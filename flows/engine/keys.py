@@ -7,7 +7,8 @@ from collections.abc import Iterable
 
 import anyio
 
-from connectors.contacts import Contact, ContactsSite, all_fields, all_labels
+from connectors.contacts import Contact, ContactsSite
+from connectors.site_reading import all_fields, all_labels
 from connectors.store.journal import Journal
 from transforms.schema.contact import Info
 

@@ -12,8 +12,9 @@ from typing import Any
 
 import polars as pl
 
-from connectors.contacts import Contact, ContactsSite, all_labels
+from connectors.contacts import Contact, ContactsSite
 from connectors.exports.guards import write_report_csv
+from connectors.site_reading import all_labels
 from connectors.store.journal import DONE, FAILED, OPEN, STALE, Intent, Journal, Outcome
 from connectors.store.memory import ENDED, HELD, PARTIAL
 from connectors.store.run_folder import Run

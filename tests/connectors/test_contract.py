@@ -12,9 +12,10 @@ import pytest
 from conftest import info
 from pydantic import SecretStr
 
-from connectors.contacts import Contact, ContactsSite, Member, Sort, all_fields, all_labels, finished, named_contacts
+from connectors.contacts import Contact, ContactsSite, Member, Sort, finished
 from connectors.local import LocalSite
 from connectors.server import make_app, running
+from connectors.site_reading import all_fields, all_labels, named_contacts
 from connectors.wix import WixSite
 from transforms.schema.contact import Address, Email, Info, Phone
 from transforms.schema.errors import AlreadyChanged, Duplicate, NotFound, PreconditionFailed, Refused, UsageError

@@ -15,8 +15,9 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from connectors.contacts import Contact, Member, contact_rows
+from connectors.contacts import Contact, Member
 from connectors.exports.reading import read_export
+from connectors.site_reading import contact_rows
 from transforms.match.matching import match
 from transforms.match.verdicts import Verdicts
 from transforms.normalise.records import to_records
