@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
-import json
 import os
-import signal
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
-from datetime import datetime, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from flows.cli.options import (
+    AsJson,
+    Config,
+    DespiteUnfinished,
+    Exports,
+    Mapped,
+    Only,
+    OverBudget,
+    RunFolder,
+    SiteAgain,
+    SiteUrl,
+    UsePrefect,
+    Wait,
+    Yes,
+)
+from flows.cli.terminal import _agreed, _answer, _moment, _of_the_system, _say, _Shown, _stopping
+from flows.cli.through_prefect import _reaching_prefect, _through_prefect
 from transforms.schema.errors import OnefoldError, RunError, UsageError
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from connectors.store.run_folder import Run
     from flows.engine.options import Options
     from flows.settings import Settings
@@ -55,60 +66,6 @@ def _options_of_all(
 
 site_app = typer.Typer(help="Look at a site, copy it, write it to a file.", no_args_is_help=True)
 app.add_typer(site_app, name="site")
-
-Exports = Annotated[
-    list[str] | None,
-    typer.Argument(
-        metavar="EXPORT",
-        help="Export files, folders or PATH=SOURCE-NAME, the most trusted first.",
-        show_default=False,
-    ),
-]
-Config = Annotated[
-    Path | None,
-    typer.Option("--config", metavar="FILE", help="Settings (default: onefold.toml, if it is here)."),
-]
-SiteUrl = Annotated[
-    str | None,
-    typer.Option(
-        "--site",
-        metavar="SITE",
-        help="local:PATH, an embedded site (default: local:onefold.db); wix; or a service's address, http(s)://…",
-    ),
-]
-SiteAgain = Annotated[
-    str | None,
-    typer.Option("--site", metavar="SITE", help="The run's site, where the settings do not name it."),
-]
-RunFolder = Annotated[
-    Path | None,
-    typer.Option("--run", metavar="DIR", help="Where the run's tables and report go (default: below runs/)."),
-]
-Mapped = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--map",
-        metavar='"COLUMN=FIELD"',
-        help="Where a column goes, before what its format says: first name, emails.work, ignore, keep …; repeatable.",
-    ),
-]
-
-
-Only = Annotated[
-    list[str] | None, typer.Option("--only", metavar="CLUSTER", help="Only this person's operations; repeatable.")
-]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Apply without asking.")]
-OverBudget = Annotated[
-    bool, typer.Option("--over-budget", help="Apply although the plan merges more than the settings allow.")
-]
-Wait = Annotated[bool, typer.Option("--wait", help="Wait while another run is at work on the site.")]
-DespiteUnfinished = Annotated[
-    bool, typer.Option("--despite-unfinished", help="Plan although an earlier run on this site was broken off.")
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object, and only that, on standard output.")]
-UsePrefect = Annotated[
-    bool, typer.Option("--prefect", help="Run as a Prefect flow (default: when PREFECT_API_URL is set).")
-]
 
 
 @app.command()
@@ -634,41 +591,6 @@ def _columns(mapped: list[str] | None) -> dict[str, str]:
     return {column.strip(): place.strip() for column, _, place in pairs}
 
 
-def _moment(text: str | None) -> datetime | None:
-    """A time of today (or of tomorrow, when it is past), or a date and time; ours where no zone is given."""
-    if text is None:
-        return None
-    now = datetime.now().astimezone()
-    try:
-        clock = time.fromisoformat(text)
-    except ValueError:
-        try:
-            return datetime.fromisoformat(text).astimezone()
-        except ValueError as error:
-            raise UsageError(f"{text!r} is not a time. Give one like 17:30, or 2026-11-24T17:30.") from error
-    at = datetime.combine(now.date(), clock, now.tzinfo)
-    return at if at > now else at + timedelta(days=1)
-
-
-@contextmanager
-def _stopping() -> Iterator[Callable[[], bool]]:
-    """Whether somebody asked to stop: Ctrl-C or a SIGTERM. The second one stops at once."""
-    asked: list[int] = []
-
-    def ask(number: int, _: object) -> None:
-        if asked:
-            raise KeyboardInterrupt
-        asked.append(number)
-        _say("\nStopping after what is under way. Once more to stop at once.")
-
-    before = {one: signal.signal(one, ask) for one in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield lambda: bool(asked)
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
 @dataclass(frozen=True)
 class _Apply:
     """What the command line says of applying."""
@@ -748,118 +670,10 @@ def _agreed_to_apply(run: Run) -> bool:
     return _agreed("Apply this plan", f"onefold apply {run.folder} --yes")
 
 
-def _agreed(what: str, later: str) -> bool:
-    """Whether a person typed yes; the site cannot undo merges.
-
-    Args:
-        what: what is asked.
-        later: the command that does it later.
-    """
-    print(f"\n{what}? Type yes: ", end="", file=sys.stderr, flush=True)
-    answer = sys.stdin.readline()
-    if not answer:
-        _say("")
-        raise UsageError(f"Nobody answered, so nothing was done. Add --yes, or later: {later}")
-    if answer.strip().casefold() == "yes":
-        return True
-    _say(f"Nothing has been written. Next:  {later.removesuffix(' --yes')}")
-    return False
-
-
-def _through_prefect(asked: bool) -> bool:
-    """Whether to run as Prefect flows; its own log says nothing then that the command line does not say better."""
-    if asked or os.environ.get("PREFECT_API_URL"):
-        os.environ.setdefault("PREFECT_LOGGING_LEVEL", "CRITICAL")
-        return True
-    return False
-
-
-@contextmanager
-def _reaching_prefect() -> Iterator[None]:
-    """Says in one sentence when Prefect's API cannot be reached."""
-    import httpx
-    from prefect.exceptions import PrefectException
-
-    try:
-        yield
-    except (RuntimeError, httpx.HTTPError, PrefectException) as error:
-        raise RunError(f"Prefect does not answer: {error}. Check PREFECT_API_URL, or run without Prefect.") from error
-
-
-def _console() -> Console:
-    from rich.console import Console
-
-    return Console(stderr=True, highlight=False, soft_wrap=True)
-
-
-def _say(text: str) -> None:
-    """Progress, questions and problems: to standard error."""
-    from connectors.visible import visible
-
-    _console().print(visible(text), markup=False)
-
-
-def _answer(text: str, *, facts: object = None, as_json: bool = False) -> None:
-    """What a command was asked for, to standard output: its text, or with `--json` its facts and the text beside it."""
-    from connectors.visible import visible
-
-    if as_json:
-        _say(text)
-        print(json.dumps(facts))
-    else:
-        print(visible(text))
-
-
 def _show_plan(run: Run, as_json: bool) -> None:
     from flows.cli.plan_summary import plan_summary
 
     (_say if as_json else _answer)(plan_summary(run))
-
-
-class _Shown:
-    """A stage runner that shows each stage's name, and a bar on a terminal."""
-
-    def __init__(self, total: int | None = None) -> None:
-        self._console = _console()
-        self._bar: Any = None
-        self._total = total
-
-    def __call__(self, title: str, work: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - as `Stage`
-        if not self._console.is_terminal:
-            self._console.print(f"  {title} …", markup=False)
-            return work(*args, **kwargs)
-        from rich.progress import (
-            BarColumn,
-            MofNCompleteColumn,
-            Progress,
-            SpinnerColumn,
-            TextColumn,
-            TimeElapsedColumn,
-            TimeRemainingColumn,
-        )
-
-        far = (MofNCompleteColumn(), TimeRemainingColumn()) if self._total is not None and title == "apply" else ()
-        columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), *far, TimeElapsedColumn())
-        with Progress(*columns, console=self._console, transient=True) as progress:
-            task = progress.add_task(title, total=self._total if far else None)
-            self._bar = (progress, task)
-            return work(*args, **kwargs)
-
-    def advance(self, count: int) -> None:
-        """Shows how far the stage under way is."""
-        if self._bar is not None:
-            progress, task = self._bar
-            progress.update(task, completed=count)
-
-
-def _of_the_system(error: Exception) -> str | None:
-    """What the system says no to, a full disk for example, where a library has it in an error of its own."""
-    import sqlite3
-
-    if isinstance(error, sqlite3.OperationalError):
-        return str(error)
-    text, mark, _ = str(error).partition(" (os error ")
-    return text.rpartition(": ")[2] if mark else None
 
 
 def main() -> None:
