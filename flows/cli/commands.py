@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from flows.cli.evidence import evidence_app
+from flows.cli.files import files_app
 from flows.cli.options import (
+    HELD,
     AsJson,
     Config,
     DespiteUnfinished,
@@ -25,18 +28,18 @@ from flows.cli.options import (
     UsePrefect,
     Wait,
     Yes,
+    mapped_columns,
 )
-from flows.cli.terminal import _agreed, _answer, _moment, _of_the_system, _say, _Shown, _stopping
-from flows.cli.through_prefect import _reaching_prefect, _through_prefect
-from transforms.schema.errors import OnefoldError, RunError, UsageError
+from flows.cli.site import server_app, site_app
+from flows.cli.terminal import StageProgress, answer, is_agreed, moment, say, stopping, system_problem
+from flows.cli.through_prefect import reaching_prefect, through_prefect
+from transforms.schema.errors import OnefoldError, UsageError
 
 if TYPE_CHECKING:
     from connectors.store.run_folder import Run
     from flows.engine.options import Options
     from flows.settings import Settings
 
-HELD = 3
-"""Exit code of a run that came to its end with something held, failed or unreadable."""
 
 app = typer.Typer(
     help="One person, one contact: contact exports in, a clean contact list out.",
@@ -64,7 +67,9 @@ def _options_of_all(
     pass
 
 
-site_app = typer.Typer(help="Look at a site, copy it, write it to a file.", no_args_is_help=True)
+app.add_typer(files_app)
+app.add_typer(evidence_app)
+app.add_typer(server_app)
 app.add_typer(site_app, name="site")
 
 
@@ -89,7 +94,7 @@ def migrate(
     settings = _settings(wanted)
     apply_too = _Apply(over_budget=over_budget, wait=wait, as_json=as_json, prefect=prefect, config=config, site=site)
     with ExitStack() as stack:
-        if yes and not _through_prefect(prefect):  # nobody is asked, so nothing comes between plan and apply
+        if yes and not through_prefect(prefect):  # nobody is asked, so nothing comes between plan and apply
             stack.enter_context(site_held(settings, by="onefold migrate", wait=wait))
             if not despite_unfinished:
                 _finish_broken_off(settings, apply_too)
@@ -116,7 +121,7 @@ def plan(
     settings = _settings(wanted)
     planned, summary = _plan(settings, wanted)
     if not _nothing_to_do(planned):
-        _say(f"\nNothing has been written. Next:  onefold apply {planned.folder}")
+        say(f"\nNothing has been written. Next:  onefold apply {planned.folder}")
     _finish(summary, planned, as_json)
 
 
@@ -151,7 +156,7 @@ def apply(
     planned = Run.opened(run)
     settings = load_settings(config)
     planned_settings(planned, settings, site=site)  # refused before anything is shown or asked
-    wanted: dict[str, Any] = {"limit": limit, "until": _moment(until)}
+    wanted: dict[str, Any] = {"limit": limit, "until": moment(until)}
     wanted["only"] = frozenset(_clusters(planned, only))
     if concurrency is not None:
         wanted["concurrency"] = concurrency
@@ -159,7 +164,7 @@ def apply(
         wanted["preview"] = False
     _show_plan(planned, as_json)
     if dry_run:
-        _say("\nNothing has been written: this was a dry run.")
+        say("\nNothing has been written: this was a dry run.")
         _finish(_report(planned), planned, as_json)
     if not yes and not _nothing_to_do(planned) and not _agreed_to_apply(planned):
         _finish(_report(planned), planned, as_json)
@@ -192,11 +197,11 @@ def rehearse(
 
     planned = Run.opened(run)
     settings = planned_settings(planned, load_settings(config), site=site)
-    shown = _Shown()
+    shown = StageProgress()
     told = shown(
         "copy the site and apply", rehearsed, planned, settings, apply_options(settings), progress=shown.advance
     )
-    _answer(told.text(), facts=told.facts(), as_json=as_json)
+    answer(told.text(), facts=told.facts(), as_json=as_json)
     raise typer.Exit(0 if told.is_as_planned else HELD)
 
 
@@ -226,17 +231,17 @@ def undo(
     current = load_settings(config)
     settings = planned_settings(applied, current, site=site)
     settings = settings.model_copy(update={"apply": stricter(settings.apply, current.apply)})
-    shown = _Shown()
+    shown = StageProgress()
     found = shown("look at what others have changed since", prepared, applied, settings, only=_clusters(applied, only))
-    (_say if as_json else _answer)(f"\nUndo {applied.name}  site: {shown_site(settings.site.url)}\n\n{found.text()}")
-    if dry_run or not (yes or _agreed("Undo this", f"onefold undo {applied.folder} --yes")):
+    (say if as_json else answer)(f"\nUndo {applied.name}  site: {shown_site(settings.site.url)}\n\n{found.text()}")
+    if dry_run or not (yes or is_agreed("Undo this", f"onefold undo {applied.folder} --yes")):
         raise typer.Exit(0)
-    with _stopping() as stopped:
+    with stopping() as stopped:
         summary = shown(
             "undo", undo_run, applied, settings, found,
             over_budget=over_budget, wait=wait, stopped=stopped, progress=shown.advance,
         )  # fmt: skip
-    _answer(
+    answer(
         f"\nUndone: {summary['deleted']} deleted, {summary['restored']} restored, "
         f"{summary['recreated']} created again, {summary['unlabelled']} unlabelled; "
         f"{summary['left']} people left as they are.\nEach step: {summary['report']}",
@@ -259,260 +264,6 @@ def report(
     _finish(summary, planned, as_json)
 
 
-@app.command()
-def match(
-    file: Annotated[Path, typer.Argument(metavar="FILE.csv", help="A table with one row a record.")],
-    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Where id,cluster_id of every row goes.")],
-    id_column: Annotated[
-        str | None,
-        typer.Option("--id", metavar="COLUMN", help="The column with the row's id (default: the row's number)."),
-    ] = None,
-    match_on: Annotated[
-        list[str] | None,
-        typer.Option("--match-on", metavar="COLUMN", help="A further column that identifies a person; repeatable."),
-    ] = None,
-    region: Annotated[
-        str | None,
-        typer.Option("--region", metavar="XX", help="The country of phones without a country code."),
-    ] = None,
-    decisions: Annotated[
-        Path | None,
-        typer.Option("--decisions", metavar="FILE", help="What people decided, with the ids of this file as records."),
-    ] = None,
-    index: Annotated[
-        Path | None,
-        typer.Option("--index", metavar="DIR", help="Match against known records kept here, and add these to them."),
-    ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace the file that --out names.")] = False,
-    as_json: AsJson = False,
-) -> None:
-    """Find the duplicates of one file: every row, in order, with its cluster."""
-    from flows.commands.match import match_file
-
-    summary = match_file(
-        file,
-        out,
-        id_column=id_column,
-        match_on=match_on or [],
-        region=region,
-        decisions=decisions,
-        index=index,
-        force=force,
-        stage=_Shown(),
-    )
-    lines = [
-        f"{summary['records']} rows are {summary['clusters']} people; {summary['duplicates']} are duplicates. "
-        f"Written to {out}."
-    ]
-    lines += [
-        f"The known clusters {stays} and {gone} are one person: {gone} is {stays} from now on."
-        for stays, gone in summary.get("joined", [])
-    ]
-    lines += [f"Not honoured: {reason}." for reason in summary.get("not_honoured", [])]
-    _answer("\n".join(lines), facts=summary, as_json=as_json)
-
-
-@app.command()
-def check(
-    exports: Exports = None,
-    config: Config = None,
-    mapped: Mapped = None,
-    dns: Annotated[
-        bool, typer.Option("--check-dns", help="Ask name servers whether the e-mails' domains take mail.")
-    ] = False,
-    show_values: Annotated[
-        bool, typer.Option("--show-values", help="Show examples whole; else only their shape is shown.")
-    ] = False,
-    as_json: AsJson = False,
-) -> None:
-    """Show what exports are taken for and what is wrong with them. Nothing is written."""
-    from flows.commands.check import check_exports
-    from flows.settings import load_settings
-
-    settings = load_settings(config).with_exports(exports or []).with_columns(_columns(mapped))
-    if not any(one.files for one in settings.source):
-        raise UsageError("There is nothing to check. Give exports, or --config FILE with sources.")
-    checked = _Shown()("read and normalise the exports", check_exports, settings, dns=dns)
-    facts = checked.facts(show_values=show_values)
-    _answer(checked.text(show_values=show_values), facts=facts, as_json=as_json)
-    raise typer.Exit(0 if checked.is_sound else HELD)
-
-
-@app.command()
-def explain(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a planned run.")],
-    record: Annotated[
-        str, typer.Argument(metavar="RECORD", help="A record (source:row or site:contact-id), or a cluster's id.")
-    ],
-    other: Annotated[
-        str | None, typer.Argument(metavar="[RECORD]", help="A second one: why the two are one person, or are not.")
-    ] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Show the evidence for a pair of records, or what holds the cluster of one together."""
-    from connectors.store.run_folder import Run
-    from flows.engine.explaining import explain as explained
-    from flows.engine.explaining import facts
-
-    told = explained(Run.opened(run), record, other)
-    _answer(told.text(), facts=facts(told), as_json=as_json)
-
-
-@app.command()
-def decide(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a planned run.")],
-    verdict: Annotated[Literal["together", "apart"], typer.Argument(metavar="together|apart", help="What they are.")],
-    records: Annotated[list[str], typer.Argument(metavar="RECORD", help="Two records or more.")],
-    note: Annotated[str, typer.Option("--note", metavar="TEXT", help="Why.")] = "",
-    by: Annotated[
-        str | None, typer.Option("--by", metavar="NAME", help="Who decided (default: who is logged in).")
-    ] = None,
-) -> None:
-    """Write down whether records are one person; every later plan honours it."""
-    from connectors.store.run_folder import Run
-    from flows.commands.decide import decide as decided
-
-    path = decided(Run.opened(run), verdict, records, by=by, note=note)
-    _answer(f"Written to {path}. Plan again to have it honoured.")
-
-
-@app.command()
-def calibrate(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a planned run.")],
-    precision: Annotated[
-        float, typer.Option("--precision", min=0.5, max=1, help="Wanted of the pairs that are joined.")
-    ] = 0.99,
-    recall: Annotated[
-        float, typer.Option("--recall", min=0, max=1, help="Wanted of the pairs that are joined or looked at.")
-    ] = 0.99,
-    as_json: AsJson = False,
-) -> None:
-    """Show what to expect at each threshold, by the model and by what people decided, and propose thresholds."""
-    from connectors.store.run_folder import Run
-    from flows.commands.calibrate import calibrate as calibrated
-
-    told = calibrated(Run.opened(run), precision=precision, recall=recall)
-    _answer(told.text(), facts=told.facts(), as_json=as_json)
-
-
-@site_app.command("load")
-def site_load(
-    file: Annotated[
-        Path,
-        typer.Argument(metavar="FILE.jsonl", help="Contacts as the Contacts API writes them, one a line."),
-    ],
-    site: Annotated[str, typer.Option("--site", metavar="URL", help="The embedded site to make: local:PATH.")],
-) -> None:
-    """Make an embedded site from a file of contacts."""
-    from connectors.local import read_contacts
-    from flows.sites import embedded, embedded_path
-
-    path = embedded_path(site)
-    if path.exists():
-        raise UsageError(f"{path} is there already. Choose another file or remove it first.")
-    contacts, labels, fields = read_contacts(file)
-    part = path.with_name(f"{path.name}.part")
-    part.unlink(missing_ok=True)
-    with embedded(f"local:{part}", create=True) as made:  # it takes its place when it is whole
-        count = made.load(contacts, labels, fields)
-    part.rename(path)
-    _answer(f"{site} has {count} contacts.")
-
-
-@site_app.command("check")
-def site_check(site: SiteUrl = None, config: Config = None, as_json: AsJson = False) -> None:
-    """Show whether key, site and permissions work, and what is there. Nothing is changed."""
-    from flows.commands.inspect_site import check_site
-    from flows.settings import load_settings
-
-    checked = check_site(load_settings(config).with_site(site))
-    _answer(checked.text(), facts=checked.facts(), as_json=as_json)
-    if not checked.works:
-        raise RunError("The key lacks a permission. Give it the ones marked 'no', then check again.")
-
-
-@site_app.command("stats")
-def site_stats(site: SiteUrl = None, config: Config = None, as_json: AsJson = False) -> None:
-    """Count what a site holds."""
-    from flows.commands.inspect_site import count_site
-    from flows.settings import load_settings
-
-    shown = _Shown()
-    counted = shown("read the site", count_site, load_settings(config).with_site(site), shown.advance)
-    _answer(counted.text(), facts=counted.facts(), as_json=as_json)
-
-
-@site_app.command("pull")
-def site_pull(
-    to: Annotated[str, typer.Option("--to", metavar="URL", help="The copy to make: local:PATH.")],
-    site: SiteUrl = None,
-    config: Config = None,
-) -> None:
-    """Copy a site to an embedded one. Interrupted, the same command goes on."""
-    from flows.commands.copy_site import pull
-    from flows.settings import load_settings
-
-    shown = _Shown()
-    count = shown("pull the site", pull, load_settings(config).with_site(site), to, shown.advance)
-    _answer(f"{to} has {count} contacts.")
-
-
-@site_app.command("export")
-def site_export(
-    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="A new .csv, .parquet or .vcf file.")],
-    site: SiteUrl = None,
-    config: Config = None,
-) -> None:
-    """Write all contacts of a site to a file."""
-    from flows.commands.copy_site import export
-    from flows.settings import load_settings
-
-    shown = _Shown()
-    count = shown("read the site", export, load_settings(config).with_site(site), out, shown.advance)
-    _answer(f"{out} has {count} contacts. They are personal data: delete the file when it is no longer needed.")
-
-
-@app.command()
-def serve(
-    site: SiteUrl = None,
-    config: Config = None,
-    host: Annotated[str, typer.Option("--host", metavar="ADDRESS", help="Where to listen.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="The port; 0 takes a free one.")] = 8080,
-    api_key: Annotated[
-        str | None, typer.Option("--api-key", metavar="KEY", help="The only key to let in (default: any key).")
-    ] = None,
-    chaos: Annotated[
-        Path | None, typer.Option("--chaos", metavar="FILE.toml", help="Faults to have, for rehearsals.")
-    ] = None,
-    webhook: Annotated[str | None, typer.Option("--webhook", metavar="URL", help="Where events are posted.")] = None,
-    webhook_key: Annotated[
-        Path | None,
-        typer.Option("--webhook-key", metavar="FILE.pem", help="A private RSA key; events are then signed tokens."),
-    ] = None,
-    seed: Annotated[
-        bool, typer.Option("--seed", help="Let contacts be planted as they are, members too (POST /onefold/seed).")
-    ] = False,
-) -> None:
-    """Serve an embedded site over HTTP, exactly as the Contacts API speaks. Ctrl-C ends it."""
-    from flows.commands.serve import serve_site
-    from flows.settings import load_settings
-    from flows.sites import shown_site
-
-    url = load_settings(config).with_site(site).site.url
-    with suppress(KeyboardInterrupt):
-        serve_site(
-            url,
-            host=host,
-            port=port,
-            api_key=api_key,
-            chaos=chaos,
-            webhook=webhook,
-            webhook_key=webhook_key,
-            seed=seed,
-            started=lambda address: _say(f"Serving {shown_site(url)} at {address}  (documentation: {address}/docs)"),
-        )
-
-
 @dataclass(frozen=True)
 class _Wanted:
     """What the command line says of a plan."""
@@ -532,7 +283,7 @@ def _settings(wanted: _Wanted) -> Settings:
     """The settings of a plan: the file, the environment, and what the command line says."""
     from flows.settings import load_settings
 
-    columns = _columns(wanted.mapped)
+    columns = mapped_columns(wanted.mapped)
     settings = load_settings(wanted.config).with_site(wanted.site).with_exports(wanted.exports or [])
     is_told = wanted.site is not None or wanted.config is not None or Path("onefold.toml").exists()
     if not any(one.files for one in settings.source) and not is_told:
@@ -548,22 +299,22 @@ def _plan(settings: Settings, wanted: _Wanted) -> tuple[Run, dict[str, Any]]:
     from flows.engine.pipeline import plan_run
 
     more = {"wait": wanted.wait, "despite_unfinished": wanted.despite_unfinished}
-    if _through_prefect(wanted.prefect):
+    if through_prefect(wanted.prefect):
         from flows.plan import plan as plan_flow
 
-        with _reaching_prefect():
+        with reaching_prefect():
             summary = plan_flow(
                 wanted.exports,
                 str(wanted.config) if wanted.config else None,
                 wanted.site,
                 str(wanted.folder) if wanted.folder else None,
-                _columns(wanted.mapped),
+                mapped_columns(wanted.mapped),
                 **more,
             )
         run = Run.opened(Path(summary["run"]))
     else:
         run = Run.new(wanted.folder)
-        summary = plan_run(settings, run, _Shown(), **more)
+        summary = plan_run(settings, run, StageProgress(), **more)
     _show_plan(run, wanted.as_json)
     return run, summary
 
@@ -576,19 +327,10 @@ def _finish_broken_off(settings: Settings, how: _Apply) -> None:
 
     for one in unfinished_runs(settings):
         if one.run is not None and one.begun.state == RUNNING:
-            _say(f"Run {one.run.name} in {one.begun.folder} was broken off: it is finished first.")
-            with _stopping() as stopped:
+            say(f"Run {one.run.name} in {one.begun.folder} was broken off: it is finished first.")
+            with stopping() as stopped:
                 options = replace(_options(one.run, settings, how), stopped=stopped)
-                apply_run(one.run, settings, _Shown(), options=options, site=how.site, wait=how.wait)
-
-
-def _columns(mapped: list[str] | None) -> dict[str, str]:
-    """Columns and the fields they are to go to, from `COLUMN=FIELD`."""
-    pairs = [one.rpartition("=") for one in mapped or []]
-    for column, equals, place in pairs:
-        if not (column.strip() and equals and place.strip()):
-            raise UsageError('--map takes "COLUMN=FIELD", for example --map "Handle=nickname".')
-    return {column.strip(): place.strip() for column, _, place in pairs}
+                apply_run(one.run, settings, StageProgress(), options=options, site=how.site, wait=how.wait)
 
 
 @dataclass(frozen=True)
@@ -611,22 +353,22 @@ def _options(run: Run, settings: Settings, how: _Apply) -> Options:
 
 
 def _apply(run: Run, settings: Settings, wanted: dict[str, Any], how: _Apply) -> None:
-    if _through_prefect(how.prefect):
+    if through_prefect(how.prefect):
         if any(wanted.values()) or wanted.get("preview") is False:
             raise UsageError(
                 "Through Prefect a plan is applied as the settings say: set [apply] there, or leave Prefect."
             )
         from flows.apply import apply as apply_flow
 
-        with _reaching_prefect():
+        with reaching_prefect():
             summary = apply_flow(
                 str(run.folder), str(how.config) if how.config else None, how.over_budget, how.site, wait=how.wait
             )
     else:
         from flows.engine.pipeline import apply_run
 
-        shown = _Shown(total=len(run.table("plan").filter(state="auto")))
-        with _stopping() as stopped:
+        shown = StageProgress(total=len(run.table("plan").filter(state="auto")))
+        with stopping() as stopped:
             summary = apply_run(
                 run,
                 settings,
@@ -638,8 +380,8 @@ def _apply(run: Run, settings: Settings, wanted: dict[str, Any], how: _Apply) ->
                 progress=shown.advance,
             )
             if stopped():
-                _say(f"\nStopped. {summary['left']} operations are left:  onefold apply {run.folder}")
-    (_say if how.as_json else _answer)(
+                say(f"\nStopped. {summary['left']} operations are left:  onefold apply {run.folder}")
+    (say if how.as_json else answer)(
         f"\nApplied: {summary['created']} created, {summary['merged']} merged away, {summary['updated']} updated, "
         f"{summary['labelled']} labelled; {summary['held']} held, {summary['failed']} failed"
         + (f", {summary['left']} left." if summary["left"] else ".")
@@ -649,7 +391,7 @@ def _apply(run: Run, settings: Settings, wanted: dict[str, Any], how: _Apply) ->
 
 def _finish(summary: dict[str, Any], run: Run, as_json: bool) -> None:
     """Says where the report is, prints the summary as JSON when asked, and ends with the exit code that is due."""
-    _answer(f"Report: {summary['report']}", facts=summary, as_json=as_json)
+    answer(f"Report: {summary['report']}", facts=summary, as_json=as_json)
     unreadable = any("problem" in one for one in run.facts().get("files", []))
     raise typer.Exit(HELD if summary["held"] or summary["failed"] or unreadable else 0)
 
@@ -667,13 +409,13 @@ def _nothing_to_do(run: Run) -> bool:
 
 
 def _agreed_to_apply(run: Run) -> bool:
-    return _agreed("Apply this plan", f"onefold apply {run.folder} --yes")
+    return is_agreed("Apply this plan", f"onefold apply {run.folder} --yes")
 
 
 def _show_plan(run: Run, as_json: bool) -> None:
     from flows.cli.plan_summary import plan_summary
 
-    (_say if as_json else _answer)(plan_summary(run))
+    (say if as_json else answer)(plan_summary(run))
 
 
 def main() -> None:
@@ -682,17 +424,17 @@ def main() -> None:
     try:
         app()
     except OnefoldError as error:
-        _say(f"onefold: {error}")
+        say(f"onefold: {error}")
         sys.exit(error.exit_code)
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        _say(f"onefold: {where}{error.strerror or error}. What was done before is on record.")
+        say(f"onefold: {where}{error.strerror or error}. What was done before is on record.")
         sys.exit(1)
     except Exception as error:
-        if (sentence := _of_the_system(error)) is None:
+        if (sentence := system_problem(error)) is None:
             raise
-        _say(f"onefold: {sentence}. What was done before is on record.")
+        say(f"onefold: {sentence}. What was done before is on record.")
         sys.exit(1)
     except KeyboardInterrupt:
-        _say("onefold: stopped. What was done is on record; the same command goes on.")
+        say("onefold: stopped. What was done is on record; the same command goes on.")
         sys.exit(1)

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from transforms.schema.errors import UsageError
+
 Exports = Annotated[
     list[str] | None,
     typer.Argument(
@@ -82,3 +84,16 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object, and
 UsePrefect = Annotated[
     bool, typer.Option("--prefect", help="Run as a Prefect flow (default: when PREFECT_API_URL is set).")
 ]
+
+
+HELD = 3
+"""Exit code of a run that came to its end with something held, failed or unreadable."""
+
+
+def mapped_columns(mapped: list[str] | None) -> dict[str, str]:
+    """Columns and the fields they are to go to, from `COLUMN=FIELD`."""
+    pairs = [one.rpartition("=") for one in mapped or []]
+    for column, equals, place in pairs:
+        if not (column.strip() and equals and place.strip()):
+            raise UsageError('--map takes "COLUMN=FIELD", for example --map "Handle=nickname".')
+    return {column.strip(): place.strip() for column, _, place in pairs}

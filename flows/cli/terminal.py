@@ -15,7 +15,7 @@ from rich.console import Console
 from transforms.schema.errors import UsageError
 
 
-def _moment(text: str | None) -> datetime | None:
+def moment(text: str | None) -> datetime | None:
     """A time of today (or of tomorrow, when it is past), or a date and time; ours where no zone is given."""
     if text is None:
         return None
@@ -32,7 +32,7 @@ def _moment(text: str | None) -> datetime | None:
 
 
 @contextmanager
-def _stopping() -> Iterator[Callable[[], bool]]:
+def stopping() -> Iterator[Callable[[], bool]]:
     """Whether somebody asked to stop: Ctrl-C or a SIGTERM. The second one stops at once."""
     asked: list[int] = []
 
@@ -40,7 +40,7 @@ def _stopping() -> Iterator[Callable[[], bool]]:
         if asked:
             raise KeyboardInterrupt
         asked.append(number)
-        _say("\nStopping after what is under way. Once more to stop at once.")
+        say("\nStopping after what is under way. Once more to stop at once.")
 
     before = {one: signal.signal(one, ask) for one in (signal.SIGINT, signal.SIGTERM)}
     try:
@@ -50,7 +50,7 @@ def _stopping() -> Iterator[Callable[[], bool]]:
             signal.signal(number, handler)
 
 
-def _agreed(what: str, later: str) -> bool:
+def is_agreed(what: str, later: str) -> bool:
     """Whether a person typed yes; the site cannot undo merges.
 
     Args:
@@ -60,49 +60,51 @@ def _agreed(what: str, later: str) -> bool:
     print(f"\n{what}? Type yes: ", end="", file=sys.stderr, flush=True)
     answer = sys.stdin.readline()
     if not answer:
-        _say("")
+        say("")
         raise UsageError(f"Nobody answered, so nothing was done. Add --yes, or later: {later}")
     if answer.strip().casefold() == "yes":
         return True
-    _say(f"Nothing has been written. Next:  {later.removesuffix(' --yes')}")
+    say(f"Nothing has been written. Next:  {later.removesuffix(' --yes')}")
     return False
 
 
-def _console() -> Console:
+def console() -> Console:
+    """Standard error, as a console."""
     from rich.console import Console
 
     return Console(stderr=True, highlight=False, soft_wrap=True)
 
 
-def _say(text: str) -> None:
+def say(text: str) -> None:
     """Progress, questions and problems: to standard error."""
     from connectors.visible import visible
 
-    _console().print(visible(text), markup=False)
+    console().print(visible(text), markup=False)
 
 
-def _answer(text: str, *, facts: object = None, as_json: bool = False) -> None:
+def answer(text: str, *, facts: object = None, as_json: bool = False) -> None:
     """What a command was asked for, to standard output: its text, or with `--json` its facts and the text beside it."""
     from connectors.visible import visible
 
     if as_json:
-        _say(text)
+        say(text)
         print(json.dumps(facts))
     else:
         print(visible(text))
 
 
-class _Shown:
+class StageProgress:
     """A stage runner that shows each stage's name, and a bar on a terminal."""
 
     def __init__(self, total: int | None = None) -> None:
-        self._console = _console()
+        self.console = console()
         self._bar: Any = None
         self._total = total
 
     def __call__(self, title: str, work: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - as `Stage`
-        if not self._console.is_terminal:
-            self._console.print(f"  {title} …", markup=False)
+        """Runs a stage, and shows its title and, where it counts, how far it is."""
+        if not self.console.is_terminal:
+            self.console.print(f"  {title} …", markup=False)
             return work(*args, **kwargs)
         from rich.progress import (
             BarColumn,
@@ -116,7 +118,7 @@ class _Shown:
 
         far = (MofNCompleteColumn(), TimeRemainingColumn()) if self._total is not None and title == "apply" else ()
         columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), *far, TimeElapsedColumn())
-        with Progress(*columns, console=self._console, transient=True) as progress:
+        with Progress(*columns, console=self.console, transient=True) as progress:
             task = progress.add_task(title, total=self._total if far else None)
             self._bar = (progress, task)
             return work(*args, **kwargs)
@@ -128,7 +130,7 @@ class _Shown:
             progress.update(task, completed=count)
 
 
-def _of_the_system(error: Exception) -> str | None:
+def system_problem(error: Exception) -> str | None:
     """What the system says no to, a full disk for example, where a library has it in an error of its own."""
     import sqlite3
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from transforms.schema.errors import RunError
 
 
-def _through_prefect(asked: bool) -> bool:
+def through_prefect(asked: bool) -> bool:
     """Whether to run as Prefect flows; its own log says nothing then that the command line does not say better."""
     if asked or os.environ.get("PREFECT_API_URL"):
         os.environ.setdefault("PREFECT_LOGGING_LEVEL", "CRITICAL")
@@ -18,7 +18,7 @@ def _through_prefect(asked: bool) -> bool:
 
 
 @contextmanager
-def _reaching_prefect() -> Iterator[None]:
+def reaching_prefect() -> Iterator[None]:
     """Says in one sentence when Prefect's API cannot be reached."""
     import httpx
     from prefect.exceptions import PrefectException

@@ -23,7 +23,7 @@ from connectors.store.journal import DONE, FAILED, HELD, OPEN, STALE, Image, Int
 from connectors.wix.transport import request_id
 from flows.engine.batches import Row, Steps, find_marked, in_parts, put_on, read_pages, side_by_side
 from flows.engine.keys import Names, changed_fields, marker_of
-from flows.engine.options import BATCH, LABELLED, Options, SiteAsRead
+from flows.engine.options import AS_USUAL, BATCH, LABELLED, Options, SiteAsRead
 from transforms.plan.operations import CREATED_BY
 from transforms.plan.survivorship import fingerprint
 from transforms.schema.contact import Info
@@ -77,7 +77,7 @@ async def apply_plan(
     plan: pl.DataFrame,
     site: ContactsSite,
     journal: Journal,
-    options: Options = Options(),
+    options: Options = AS_USUAL,
     *,
     progress: Callable[[int], None] = lambda _: None,
 ) -> None:

@@ -118,6 +118,7 @@ async def side_by_side(work: Callable[[Any], Awaitable[object]], items: Iterable
 
 
 def in_parts(items: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
+    """The items, so many at a time."""
     return (items[start : start + size] for start in range(0, len(items), size))
 
 

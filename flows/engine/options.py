@@ -58,3 +58,6 @@ class Options:
     def is_to_stop(self) -> bool:
         """Whether no further cluster is to be begun."""
         return self.stopped() or (self.until is not None and datetime.now(UTC) >= self.until)
+
+
+AS_USUAL = Options()

@@ -125,7 +125,7 @@ class Outlook:
         fresh = self._fresh(infos)
         self._normalised |= dict.fromkeys(changed["cluster"], fresh)
         still = {f"{SITE}:{contact}" for contact in folded["contact"]}
-        parts = [chosen(one, one.records["record_id"].is_in(list(still))) for one in self.in_parts()]
+        parts = [chosen(one, one.records["record_id"].is_in(list(still))) for one in self._normalised_parts()]
         again = together([self._others(auto, folded, planned.outcome), *parts], self._tables.date_orders)
         names = again.records["record_id"]
         is_changed = names.is_in([f"{SITE}:{contact}" for contact in changed["contact"]])
@@ -147,7 +147,7 @@ class Outlook:
             links |= {(firsts[0], other) for other in firsts[1:]}
         return links
 
-    def in_parts(self) -> list[Records]:
+    def _normalised_parts(self) -> list[Records]:
         return list({id(one): one for one in self._normalised.values()}.values())
 
     def _fresh(self, infos: pl.DataFrame) -> Records:

@@ -94,7 +94,7 @@ def name_keys(names: pl.DataFrame) -> pl.DataFrame:
         `first_key` (the first given name), `middle_key` (the rest), `last_key` (words, without particles' blanks or
         punctuation), `suffix_key` (jr, sr, ii, iii, iv), and `suffix` where it stood in the last name.
     """
-    first = coded(names["first"].fill_null(names["nickname"])).by(contributions_of)
+    first = coded(names["first"].fill_null(names["nickname"])).by(_given)
     last = coded(names["last"]).by(folded)
     given = coded(names["suffix"]).each(lambda one: folded(one).str.replace_all(r"[^a-z]", ""))
     generation = given.fill_null(last.each(lambda one: one.str.extract(_GENERATION)))

@@ -42,6 +42,7 @@ class Draft:
     losses: list[Loss] = field(default_factory=list)
 
     def add(self, kind: str, **more: object) -> str:
+        """Adds an operation; returns its id."""
         step = len(self.operations)
         operation = short_id(self.cluster, str(step), kind, *self.records)
         self.operations.append(
@@ -146,7 +147,7 @@ def _imported(
     rows: list[Row],
     known: FoldingContext,
 ) -> tuple[Info, str]:
-    """As `write_operations`, but each row becomes a contact of its own that is merged, so that the trail is on the site.
+    """As `write_operations`, but each row becomes a contact of its own that is merged: the trail is on the site.
 
     A contact that a step before creates goes by `CREATED_BY` and the step's operation.
     """

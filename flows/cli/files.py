@@ -1,0 +1,93 @@
+"""Commands about files alone: what is in them, and who is who in one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from flows.cli.options import HELD, AsJson, Config, Exports, Mapped, mapped_columns
+from flows.cli.terminal import StageProgress, answer
+from transforms.schema.errors import UsageError
+
+files_app = typer.Typer()
+
+
+@files_app.command()
+def match(
+    file: Annotated[Path, typer.Argument(metavar="FILE.csv", help="A table with one row a record.")],
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Where id,cluster_id of every row goes.")],
+    id_column: Annotated[
+        str | None,
+        typer.Option("--id", metavar="COLUMN", help="The column with the row's id (default: the row's number)."),
+    ] = None,
+    match_on: Annotated[
+        list[str] | None,
+        typer.Option("--match-on", metavar="COLUMN", help="A further column that identifies a person; repeatable."),
+    ] = None,
+    region: Annotated[
+        str | None,
+        typer.Option("--region", metavar="XX", help="The country of phones without a country code."),
+    ] = None,
+    decisions: Annotated[
+        Path | None,
+        typer.Option("--decisions", metavar="FILE", help="What people decided, with the ids of this file as records."),
+    ] = None,
+    index: Annotated[
+        Path | None,
+        typer.Option("--index", metavar="DIR", help="Match against known records kept here, and add these to them."),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace the file that --out names.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Find the duplicates of one file: every row, in order, with its cluster."""
+    from flows.commands.match import match_file
+
+    summary = match_file(
+        file,
+        out,
+        id_column=id_column,
+        match_on=match_on or [],
+        region=region,
+        decisions=decisions,
+        index=index,
+        force=force,
+        stage=StageProgress(),
+    )
+    lines = [
+        f"{summary['records']} rows are {summary['clusters']} people; {summary['duplicates']} are duplicates. "
+        f"Written to {out}."
+    ]
+    lines += [
+        f"The known clusters {stays} and {gone} are one person: {gone} is {stays} from now on."
+        for stays, gone in summary.get("joined", [])
+    ]
+    lines += [f"Not honoured: {reason}." for reason in summary.get("not_honoured", [])]
+    answer("\n".join(lines), facts=summary, as_json=as_json)
+
+
+@files_app.command()
+def check(
+    exports: Exports = None,
+    config: Config = None,
+    mapped: Mapped = None,
+    dns: Annotated[
+        bool, typer.Option("--check-dns", help="Ask name servers whether the e-mails' domains take mail.")
+    ] = False,
+    show_values: Annotated[
+        bool, typer.Option("--show-values", help="Show examples whole; else only their shape is shown.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show what exports are taken for and what is wrong with them. Nothing is written."""
+    from flows.commands.check import check_exports
+    from flows.settings import load_settings
+
+    settings = load_settings(config).with_exports(exports or []).with_columns(mapped_columns(mapped))
+    if not any(one.files for one in settings.source):
+        raise UsageError("There is nothing to check. Give exports, or --config FILE with sources.")
+    checked = StageProgress()("read and normalise the exports", check_exports, settings, dns=dns)
+    facts = checked.facts(show_values=show_values)
+    answer(checked.text(show_values=show_values), facts=facts, as_json=as_json)
+    raise typer.Exit(0 if checked.is_sound else HELD)
