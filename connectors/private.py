@@ -25,7 +25,7 @@ def private_file(path: Path) -> Path:
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def write_whole(path: Path) -> Iterator[Path]:
     """A new private file to write to, which takes the place of `path` when the block ends without an error.
 
     A symbolic link at `path` is replaced, never followed.

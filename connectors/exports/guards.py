@@ -6,7 +6,7 @@ from pathlib import Path
 
 import polars as pl
 
-from connectors.private import replacing
+from connectors.private import write_whole
 from connectors.visible import KEPT, visible
 
 _LIVE = r"^('*[=+\-@\t\r])"
@@ -42,7 +42,7 @@ def write_csv(table: pl.DataFrame, path: Path) -> None:
 
 def write_report_csv(table: pl.DataFrame, path: Path) -> None:
     """`write_csv`, for people to read: whole or not at all, and with characters that are not shown as escapes."""
-    with replacing(path) as part:
+    with write_whole(path) as part:
         write_csv(
             table.with_columns(_visible(table[name]) for name in table.columns if table.schema[name] == pl.String), part
         )

@@ -14,7 +14,7 @@ from jinja2 import Environment
 from markupsafe import Markup
 
 from connectors.exports.guards import write_report_csv
-from connectors.private import replacing
+from connectors.private import write_whole
 from connectors.visible import visible
 
 Waterfall = tuple[str, str, Sequence[tuple[str, str, float, float]]]
@@ -52,7 +52,7 @@ def write_report(
         waterfalls: the evidence an operation rests on, by operation.
         site: the site, for people.
     """
-    with replacing(folder / "audit.parquet") as part:
+    with write_whole(folder / "audit.parquet") as part:
         audit.write_parquet(part)
     for name, table in (("audit", audit), ("losses", losses), ("rejects", rejects)):
         write_report_csv(table, folder / f"{name}.csv")
@@ -94,7 +94,7 @@ def write_report(
         waterfalls={operation: _drawn(*told) for operation, told in waterfalls.items()},
         width=WIDTH,
     )
-    with replacing(folder / "report.html") as part:
+    with write_whole(folder / "report.html") as part:
         part.write_text(html, "utf-8")
 
 

@@ -10,7 +10,7 @@ import polars as pl
 
 from connectors.exports.decoding import decoded
 from connectors.exports.guards import unguarded, write_csv
-from connectors.private import replacing
+from connectors.private import write_whole
 from transforms.schema.errors import InputError
 from transforms.schema.tables import DECISIONS, VERDICTS, empty
 
@@ -97,5 +97,5 @@ def add_decision(path: Path, decision: dict[str, object]) -> None:
         InputError: the file there is not one of decisions.
     """
     every = pl.concat([read_decisions(path), pl.DataFrame([decision], schema=dict(DECISIONS))])
-    with replacing(path) as part:
+    with write_whole(path) as part:
         write_csv(every.with_columns(pl.col(name).list.join(BETWEEN) for name in _LISTS), part)

@@ -14,6 +14,7 @@ from typing import Any
 
 import polars as pl
 
+from connectors.private import write_whole
 from connectors.store.locking import locked
 from transforms.schema.errors import InputError, UsageError
 from transforms.schema.tables import COMMON, KEYS, VALUES
@@ -180,7 +181,6 @@ class Index:
             "parts": [*parts, part],
             "joined": [*self.facts.get("joined", []), *joined],
         }
-        draft = self.folder / f"{FACTS}.part"
-        draft.write_text(json.dumps(known), "utf-8")
-        draft.replace(self.folder / FACTS)
+        with write_whole(self.folder / FACTS) as draft:
+            draft.write_text(json.dumps(known), "utf-8")
         self.facts = known

@@ -8,8 +8,7 @@ their calls is made; several are written at once, because each writing waits for
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -17,7 +16,7 @@ from typing import NamedTuple, Self
 
 import polars as pl
 
-from connectors.private import private_file
+from connectors.sqlite import connected, transaction, written_ahead
 from connectors.store.locking import locked
 from transforms.schema.errors import RunError
 
@@ -102,10 +101,9 @@ class Journal:
 
     def __init__(self, path: Path, *, writing: bool = False) -> None:
         self._lock = locked(path.with_suffix(".lock"), str(path.parent)) if writing else None
-        self._database = sqlite3.connect(private_file(path), isolation_level=None, timeout=5)
+        self._database = connected(path, patience=5)
         try:
-            self._database.execute("PRAGMA journal_mode = WAL")
-            self._database.execute("PRAGMA synchronous = FULL")
+            written_ahead(self._database, synchronous="FULL")
             sound = self._database.execute("PRAGMA quick_check").fetchone()[0] == "ok"
             version = self._database.execute("PRAGMA user_version").fetchone()[0]
             empty = not self._database.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone()
@@ -167,7 +165,7 @@ class Journal:
         if not outcomes and not intents and not images:
             return
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
-        with self._transaction():
+        with transaction(self._database):
             self._database.executemany(
                 "INSERT INTO entries (operation, state, contact, after, revision_before, revision_after, request, "
                 "detail, attempts, opened, closed) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?) "
@@ -186,16 +184,6 @@ class Journal:
                 ((one.operation, OPEN, one.contact, one.revision, now) for one in intents),
             )
             self._database.executemany("INSERT OR REPLACE INTO images VALUES (?, ?, ?)", images)
-
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        self._database.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-        except BaseException:
-            self._database.execute("ROLLBACK")
-            raise
-        self._database.execute("COMMIT")
 
     def entries(self) -> pl.DataFrame:
         """All entries as a frame."""

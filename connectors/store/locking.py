@@ -12,7 +12,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from connectors.private import private_folder, replacing
+from connectors.private import private_folder, write_whole
 from transforms.schema.errors import Busy
 
 
@@ -55,7 +55,7 @@ def held(path: Path, what: str, *, by: str, wait: bool = False) -> Iterator[None
     except Timeout as error:
         raise Busy(f"{_holder(holder)} is at work on {what}. Wait until it has ended, or give --wait.") from error
     try:
-        with replacing(holder) as part:
+        with write_whole(holder) as part:
             part.write_text(
                 json.dumps(
                     {

@@ -12,7 +12,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from connectors.private import private_file, private_folder
+from connectors.private import private_folder
+from connectors.sqlite import connected, transaction
 
 HELD = ""
 """What is remembered of a record that was left to a person, in place of its contact."""
@@ -61,7 +62,7 @@ class Memory:
     def _all(self, table: str, key: str) -> dict[str, str]:
         if not self._has(table):
             return {}
-        with closing(sqlite3.connect(self._path, timeout=30)) as database:
+        with closing(connected(self._path)) as database:
             return dict(database.execute(f"SELECT {key}, contact FROM {table}"))
 
     def remember(self, decisions: Mapping[str, str], placed: Mapping[str, str]) -> None:
@@ -71,14 +72,14 @@ class Memory:
             decisions: by fingerprint.
             placed: contacts by the identity of the records that went to them.
         """
-        with closing(self._writing()) as database, database:
+        with closing(self._writing()) as database, transaction(database):
             database.executemany("INSERT OR REPLACE INTO decided VALUES (?, ?)", decisions.items())
             database.executemany("INSERT OR REPLACE INTO placed VALUES (?, ?)", placed.items())
 
     def begin(self, run: BegunRun) -> None:
         """Notes that a run is about to be applied; one that ended before is under way again."""
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        with closing(self._writing()) as database, database:
+        with closing(self._writing()) as database, transaction(database):
             database.execute(
                 "INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (run) DO UPDATE SET folder = excluded.folder, "
                 "journal = excluded.journal, marker = excluded.marker, state = excluded.state",
@@ -87,7 +88,7 @@ class Memory:
 
     def leave(self, run: str, state: str) -> None:
         """Notes in which state a run was left: `PARTIAL` or `ENDED`."""
-        with closing(self._writing()) as database, database:
+        with closing(self._writing()) as database, transaction(database):
             database.execute("UPDATE runs SET state = ? WHERE run = ?", (state, run))
 
     def journal_of(self, run: str) -> str | None:
@@ -101,19 +102,19 @@ class Memory:
     def _runs(self) -> list[BegunRun]:
         if not self._has("runs"):
             return []
-        with closing(sqlite3.connect(self._path, timeout=30)) as database:
+        with closing(connected(self._path)) as database:
             rows = database.execute("SELECT run, folder, journal, marker, state FROM runs ORDER BY began, rowid")
             return [BegunRun(run, Path(folder), *rest) for run, folder, *rest in rows]
 
     def _has(self, table: str) -> bool:
         if not self._path.exists():
             return False
-        with closing(sqlite3.connect(self._path, timeout=30)) as database:
+        with closing(connected(self._path)) as database:
             return bool(database.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (table,)).fetchone())
 
     def _writing(self) -> sqlite3.Connection:
         private_folder(self._path.parent)
-        database = sqlite3.connect(private_file(self._path), timeout=30)
+        database = connected(self._path)
         for table in _TABLES:
             database.execute(table)
         return database

@@ -17,7 +17,7 @@ from typing import Any
 import polars as pl
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from connectors.private import private_folder, replacing
+from connectors.private import private_folder, write_whole
 from transforms.schema.errors import RunError
 from transforms.schema.ids import short_id
 
@@ -112,7 +112,7 @@ class Run:
                 private_folder(chosen.parent)
             private_folder(chosen)
             facts = {"id": uuid.uuid4().hex, "name": name, "state": PLANNING}
-            with replacing(chosen / FACTS) as part:
+            with write_whole(chosen / FACTS) as part:
                 part.write_text(json.dumps(facts), "utf-8")
         except OSError as error:
             raise RunError(f"The run's folder {chosen} cannot be written: {error.strerror}.") from error
@@ -145,7 +145,7 @@ class Run:
     def seal(self) -> None:
         """Writes down the checksums of `run.json` and of every table: from now on they are only read."""
         names = [FACTS, *sorted(path.name for path in self.folder.glob("*.parquet"))]
-        with replacing(self.folder / CHECKSUMS) as part:
+        with write_whole(self.folder / CHECKSUMS) as part:
             part.write_text("".join(f"{_checksum(self.folder / name)}  {name}\n" for name in names), "utf-8")
 
     def _check(self, name: str) -> None:
@@ -166,7 +166,7 @@ class Run:
 
     def save(self, name: str, table: pl.DataFrame) -> None:
         """Saves a table as `<name>.parquet`, whole or not at all."""
-        with replacing(self.folder / f"{name}.parquet") as part:
+        with write_whole(self.folder / f"{name}.parquet") as part:
             table.write_parquet(part)
 
     def table(self, name: str) -> pl.DataFrame:
@@ -196,7 +196,7 @@ class Run:
     def note(self, **facts: object) -> None:
         """Adds to what is known of the run: to the plan's facts until it is sealed, then to those of what is done."""
         path = self.folder / (PROGRESS if (self.folder / CHECKSUMS).exists() else FACTS)
-        with replacing(path) as part:
+        with write_whole(path) as part:
             part.write_text(json.dumps({**(_json(path) if path.exists() else {}), **facts}, indent=1), "utf-8")
 
 

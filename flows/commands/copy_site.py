@@ -10,7 +10,7 @@ from pathlib import Path
 from connectors.contacts import Contact, ContactsSite
 from connectors.exports.writing import check_suffix, write_contacts
 from connectors.local import LocalSite
-from connectors.private import replacing
+from connectors.private import write_whole
 from connectors.site_reading import all_fields, all_labels, named_contacts
 from flows.engine.waiting import run_blocking
 from flows.settings import LOCAL, Settings
@@ -68,7 +68,7 @@ def export(settings: Settings, out: Path, progress: Callable[[int], None] = lamb
             return await named_contacts(site, progress)
 
     contacts = run_blocking(read())
-    with replacing(out) as part:
+    with write_whole(out) as part:
         write_contacts(contacts, part, out.suffix)
     return len(contacts)
 

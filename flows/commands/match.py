@@ -12,7 +12,7 @@ import polars as pl
 
 from connectors.exports.guards import guarded
 from connectors.exports.reading import Reading, read_export
-from connectors.private import replacing
+from connectors.private import write_whole
 from connectors.store.decisions import read_decisions
 from connectors.store.index import Index
 from flows.engine.indexing import match_against
@@ -97,7 +97,7 @@ def match_file(
     if index is None:
         order = named.select("cluster_id").unique(maintain_order=True).with_row_index("number", offset=1)
         named = named.join(order, on="cluster_id", maintain_order="left").with_columns(cluster_id="number")
-    with replacing(out) as part:
+    with write_whole(out) as part:
         named.select(id=guarded(row_id, numbers=False), cluster_id="cluster_id").write_csv(part)
     people = named["cluster_id"].n_unique()
     return {
