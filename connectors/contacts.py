@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextvars import ContextVar
 from datetime import datetime
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
@@ -17,6 +18,9 @@ MAX_SOURCES = 5
 MAX_PAGE = 1000
 MAX_LABEL_KEYS = 100
 """A call adds or takes off at most this many labels."""
+
+request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
+"""How the service calls the last answer that this task had from it; None for a site that is no service."""
 
 Item = TypeVar("Item")
 Filter = Mapping[str, Any]

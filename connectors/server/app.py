@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hmac
 import uuid
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any
 
 import anyio
 from fastapi import APIRouter, Depends, FastAPI, Query, Request
@@ -18,10 +18,12 @@ from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from connectors.contacts import Contact, ExtendedField, Label, Page, Sort
+from connectors.contacts import Contact, Sort
 from connectors.local import LocalSite
 from connectors.server.bounds import Bounded
 from connectors.server.chaos import Chaos, Disturbance
+from connectors.server.named_lists import field_routes, label_routes
+from connectors.server.parameters import Listing, Projection, ProjectionParameters, paged
 from connectors.server.webhooks import Webhook, deliver
 from connectors.wire.errors import error_to_wire
 from connectors.wire.reading import contact_from_wire, info_from_wire, sort_from_wire
@@ -30,9 +32,7 @@ from connectors.wire.shapes import (
     BULK_CONTACTS,
     CONSISTENT,
     CONTACTS,
-    FIELDS,
     JOBS,
-    LABELS,
     REQUEST_ID,
     SITE_ID,
     BulkAnswer,
@@ -42,31 +42,19 @@ from connectors.wire.shapes import (
     ContactAnswer,
     ContactsAnswer,
     CreateRequest,
-    FieldAnswer,
-    FieldsAnswer,
     JobAnswer,
     JobsAnswer,
-    LabelAnswer,
-    LabelsAnswer,
     LabelsRequest,
     MergeRequest,
-    NewFieldRequest,
-    NewLabelRequest,
     Nothing,
     PreviewRequest,
     QueryRequest,
-    RenameRequest,
     UpdateRequest,
     WireContact,
-    WirePaging,
-    WireSort,
 )
 from connectors.wire.writing import (
     contact_to_wire,
-    field_to_wire,
     job_to_wire,
-    label_to_wire,
-    paging_to_wire,
     projected,
 )
 from transforms.schema.errors import Denied, NotFound, Refused, SiteError, Violation
@@ -113,8 +101,8 @@ def make_app(
     checked = [Depends(_let_in(api_key))]
     app.include_router(_contacts(site, disturbance), tags=["contacts"], dependencies=checked)
     app.include_router(_bulk(site, disturbance), tags=["bulk"], dependencies=checked)
-    app.include_router(_labels(site), tags=["labels"], dependencies=checked)
-    app.include_router(_fields(site), tags=["extended fields"], dependencies=checked)
+    app.include_router(label_routes(site), tags=["labels"], dependencies=checked)
+    app.include_router(field_routes(site), tags=["extended fields"], dependencies=checked)
     if seed:
         app.include_router(_seed(site), tags=["rehearsal"], dependencies=checked)
     app.add_exception_handler(SiteError, _refused)
@@ -199,59 +187,6 @@ async def _no_such_path(_: Request, error: Exception) -> JSONResponse:
     return JSONResponse(error_to_wire(NotFound("NOT_FOUND", str(error.detail))), error.status_code)
 
 
-# --- parameters of lists ---
-
-
-class _Listing(NamedTuple):
-    """What a list of anything takes in its address."""
-
-    sort: Sort | None
-    limit: int | None
-    offset: int
-
-
-def _listing(
-    field: Annotated[str | None, Query(alias="sort.fieldName")] = None,
-    order: Annotated[str | None, Query(alias="sort.order")] = None,
-    limit: Annotated[int | None, Query(alias="paging.limit")] = None,
-    offset: Annotated[int, Query(alias="paging.offset")] = 0,
-) -> _Listing:
-    return _Listing(sort_from_wire(WireSort(field_name=field or "", order=order)), limit, offset)
-
-
-class _Projection(NamedTuple):
-    """Which parts of a contact are asked for."""
-
-    fields: Sequence[str]
-    fieldsets: Sequence[str]
-
-    def page(self, page: Page[Contact]) -> JSONResponse:
-        contacts = [projected(contact_to_wire(one), self.fields, self.fieldsets) for one in page.items]
-        return JSONResponse({"contacts": contacts, "pagingMetadata": paging_to_wire(page)})
-
-
-def _projection(
-    fields: Annotated[list[str] | None, Query()] = None, fieldsets: Annotated[list[str] | None, Query()] = None
-) -> _Projection:
-    """Repeated parameters and comma-separated ones."""
-    return _Projection(
-        *([part for one in given or () for part in one.split(",") if part] for given in (fields, fieldsets))
-    )
-
-
-Listing = Annotated[_Listing, Depends(_listing)]
-Projection = Annotated[_Projection, Depends(_projection)]
-
-
-def _filter_of(**wanted: str | None) -> Mapping[str, str] | None:
-    return {name: value for name, value in wanted.items() if value} or None
-
-
-def _paged(paging: WirePaging | None, limit: int = 50) -> dict[str, int]:
-    paging = paging or WirePaging()
-    return {"limit": limit if paging.limit is None else paging.limit, "offset": paging.offset or 0}
-
-
 def _only(contact: Contact, **more: object) -> JSONResponse:
     return JSONResponse({"contact": contact_to_wire(contact), **more})
 
@@ -279,9 +214,9 @@ def _contacts(site: LocalSite, disturbance: Disturbance) -> APIRouter:
             body.query.filter,
             search=body.search,
             sort=sort_from_wire(body.query.sort) or Sort(),
-            **_paged(body.query.paging),
+            **paged(body.query.paging),
         )
-        return _Projection(body.query.fields or (), body.query.fieldsets or ()).page(page)
+        return ProjectionParameters(body.query.fields or (), body.query.fieldsets or ()).page(page)
 
     @routes.get("/{contact_id}", response_model=ContactAnswer)
     async def get_contact(contact_id: str, projection: Projection) -> JSONResponse:
@@ -355,118 +290,6 @@ def _bulk(site: LocalSite, disturbance: Disturbance) -> APIRouter:
     @routes.get(JOBS, response_model=JobsAnswer)
     async def list_bulk_jobs() -> JSONResponse:
         return JSONResponse({"jobs": [job_to_wire(one) for one in await site.jobs()]})
-
-    return routes
-
-
-# --- labels and extended fields ---
-
-
-def _renamed(body: RenameRequest) -> str:
-    wrapped = body.label or body.field
-    name = wrapped.display_name if wrapped else body.display_name
-    if name is None:
-        problem = [Violation("displayName", "is missing", "REQUIRED_FIELD")]
-        raise Refused("INVALID_ARGUMENT", "The request has no display name.", violations=problem)
-    return name
-
-
-def _labels(site: LocalSite) -> APIRouter:
-    routes = APIRouter(prefix=LABELS)
-
-    def page(found: Page[Label], paging: str) -> JSONResponse:
-        return JSONResponse({"labels": [label_to_wire(one) for one in found.items], paging: paging_to_wire(found)})
-
-    @routes.post("", response_model=LabelAnswer)
-    async def find_or_create_label(body: NewLabelRequest) -> JSONResponse:
-        known = (await site.query_labels({"displayName": body.display_name})).items
-        label = await site.find_or_create_label(body.display_name)
-        return JSONResponse({"label": label_to_wire(label), "newLabel": not known})
-
-    @routes.get("", response_model=LabelsAnswer)
-    async def list_labels(
-        listing: Listing,
-        label_type: Annotated[str | None, Query(alias="labelType")] = None,
-        namespace: str | None = None,
-        starts_with: Annotated[str | None, Query(alias="startsWith")] = None,
-    ) -> JSONResponse:
-        found = await site.list_labels(
-            starts_with=starts_with,
-            filter=_filter_of(labelType=label_type, namespace=namespace),
-            sort=listing.sort,
-            limit=1000 if listing.limit is None else listing.limit,
-            offset=listing.offset,
-        )
-        return page(found, "metadata")
-
-    @routes.post("/query", response_model=LabelsAnswer)
-    async def query_labels(body: QueryRequest) -> JSONResponse:
-        query = body.query
-        found = await site.query_labels(query.filter, sort=sort_from_wire(query.sort), **_paged(query.paging))
-        return page(found, "pagingMetadata")
-
-    @routes.get("/{key}", response_model=LabelAnswer)
-    async def get_label(key: str) -> JSONResponse:
-        return JSONResponse({"label": label_to_wire(await site.get_label(key))})
-
-    @routes.patch("/{key}", response_model=LabelAnswer)
-    async def rename_label(key: str, body: RenameRequest) -> JSONResponse:
-        return JSONResponse({"label": label_to_wire(await site.rename_label(key, _renamed(body)))})
-
-    @routes.delete("/{key}", response_model=Nothing)
-    async def delete_label(key: str) -> JSONResponse:
-        await site.delete_label(key)
-        return JSONResponse({})
-
-    return routes
-
-
-def _fields(site: LocalSite) -> APIRouter:
-    routes = APIRouter(prefix=FIELDS)
-
-    def page(found: Page[ExtendedField], paging: str) -> JSONResponse:
-        return JSONResponse({"fields": [field_to_wire(one) for one in found.items], paging: paging_to_wire(found)})
-
-    @routes.post("", response_model=FieldAnswer)
-    async def find_or_create_extended_field(body: NewFieldRequest) -> JSONResponse:
-        known = (await site.query_fields({"displayName": body.display_name})).items
-        field = await site.find_or_create_field(body.display_name, body.data_type)
-        return JSONResponse({"field": field_to_wire(field), "newField": not known})
-
-    @routes.get("", response_model=FieldsAnswer)
-    async def list_extended_fields(
-        listing: Listing,
-        field_type: Annotated[str | None, Query(alias="fieldType")] = None,
-        namespace: str | None = None,
-        starts_with: Annotated[str | None, Query(alias="startsWith")] = None,
-    ) -> JSONResponse:
-        found = await site.list_fields(
-            starts_with=starts_with,
-            filter=_filter_of(fieldType=field_type, namespace=namespace),
-            sort=listing.sort,
-            limit=100 if listing.limit is None else listing.limit,
-            offset=listing.offset,
-        )
-        return page(found, "metadata")
-
-    @routes.post("/query", response_model=FieldsAnswer)
-    async def query_extended_fields(body: QueryRequest) -> JSONResponse:
-        query = body.query
-        found = await site.query_fields(query.filter, sort=sort_from_wire(query.sort), **_paged(query.paging))
-        return page(found, "pagingMetadata")
-
-    @routes.get("/{key}", response_model=FieldAnswer)
-    async def get_extended_field(key: str) -> JSONResponse:
-        return JSONResponse({"field": field_to_wire(await site.get_field(key))})
-
-    @routes.patch("/{key}", response_model=FieldAnswer)
-    async def rename_extended_field(key: str, body: RenameRequest) -> JSONResponse:
-        return JSONResponse({"field": field_to_wire(await site.rename_field(key, _renamed(body)))})
-
-    @routes.delete("/{key}", response_model=Nothing)
-    async def delete_extended_field(key: str) -> JSONResponse:
-        await site.delete_field(key)
-        return JSONResponse({})
 
     return routes
 

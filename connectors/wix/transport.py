@@ -7,7 +7,6 @@ import random
 import re
 import ssl
 from collections.abc import Mapping, Sequence
-from contextvars import ContextVar
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from importlib.metadata import version
@@ -17,6 +16,7 @@ import httpx
 import stamina
 from pydantic import SecretStr
 
+from connectors.contacts import request_id
 from connectors.wire.errors import error_from_wire
 from connectors.wire.shapes import AUTHORIZATION, CONSISTENT, REQUEST_ID, SITE_ID, Request, Wire
 from connectors.wix.pace import Pace
@@ -30,9 +30,6 @@ LONGEST_WAIT = 300.0
 """Seconds: a service that wants to be left alone for longer is left alone for good."""
 Answer = TypeVar("Answer", bound=Wire)
 Parameters = Mapping[str, str | int | Sequence[str] | None]
-
-request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
-"""How the service calls the last answer that this task had from it."""
 
 logging.getLogger("stamina").addHandler(logging.NullHandler())
 

@@ -17,10 +17,9 @@ from itertools import islice
 
 import polars as pl
 
-from connectors.contacts import MAX_PAGE, Contact, ContactsSite
+from connectors.contacts import MAX_PAGE, Contact, ContactsSite, request_id
 from connectors.site_reading import holds
 from connectors.store.journal import DONE, FAILED, HELD, OPEN, STALE, Image, Intent, Journal, Outcome
-from connectors.wix.transport import request_id
 from flows.engine.batches import Row, Steps, find_marked, in_parts, put_on, read_pages, side_by_side
 from flows.engine.keys import Names, changed_fields, marker_of
 from flows.engine.options import AS_USUAL, BATCH, LABELLED, Options, SiteAsRead

@@ -12,13 +12,12 @@ from typing import Any
 
 import polars as pl
 
-from connectors.contacts import Contact, ContactsSite
+from connectors.contacts import Contact, ContactsSite, request_id
 from connectors.exports.guards import write_report_csv
 from connectors.site_reading import all_labels
 from connectors.store.journal import DONE, FAILED, OPEN, STALE, Intent, Journal, Outcome
 from connectors.store.memory import ENDED, HELD, PARTIAL
 from connectors.store.run_folder import Run
-from connectors.wix.transport import request_id
 from flows.engine.batches import find_marked, put_on, read_pages, side_by_side
 from flows.engine.keys import Names, changed_fields, marker_of
 from flows.engine.options import BATCH
