@@ -8,58 +8,55 @@ Of ten operations four create a contact, three update one, one merges two contac
 from __future__ import annotations
 
 import asyncio
-import json
 import resource
 import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
-import polars as pl
 from contact_list import people
 
 from connectors.contacts import Contact
 from connectors.local import LocalSite
 from connectors.store.journal import Journal
 from flows.engine.applying import apply_plan
+from transforms.plan.operations import Draft
 from transforms.plan.survivorship import fingerprint, merged
 from transforms.schema.contact import Email, Info
-from transforms.schema.tables import PLAN, conform
+from transforms.schema.operations import Kind, Operation, operations_table
 
-SHARES = ("create", "create", "create", "create", "update", "update", "update", "merge", "label", "label")
+SHARES = (*[Kind.CREATE] * 4, *[Kind.UPDATE] * 3, Kind.MERGE, *[Kind.LABEL] * 2)
 
 
-def operations(contacts: Sequence[Contact], count: int) -> Iterator[dict[str, Any]]:
+def operations(contacts: Sequence[Contact], count: int) -> Iterator[Operation]:
     """So many operations on contacts, each a cluster of its own."""
     there = iter(contacts)
     for at in range(count):
         kind = SHARES[at % len(SHARES)]
-        row: dict[str, Any] = {
-            "operation": f"operation-{at}", "cluster": f"cluster-{at}", "step": 0, "kind": kind, "state": "auto",
-            "sources": [], "labels": [], "needs": "{}", "allow_duplicates": True,
-        }  # fmt: skip
-        if kind == "create":
+        draft = Draft(f"cluster-{at}", at, [f"benchmark:{at}"], "", [])
+        if kind is Kind.CREATE:
             info = Info(first=f"New{at}", last="Person", emails=(Email(email=f"new{at}@mail.example"),))
-            yield {**row, "after": info.to_json()}
-            continue
-        target = next(there)
-        row |= {"target": target.id, "before": target.info.to_json()}
-        if kind == "update":
-            after = target.info.model_copy(update={"job_title": f"Title {at}"})
-            yield {**row, "after": after.to_json(), "needs": _needs(target)}
-        elif kind == "merge":
-            sources = [next(there), next(there)]
-            after = merged(target.info, [one.info for one in sources])
-            ids = [one.id for one in sources]
-            yield {**row, "sources": ids, "after": after.to_json(), "needs": _needs(target, *sources)}
+            draft.add(kind, after=info, changes=[])
         else:
-            yield {**row, "labels": ["Onefold benchmark"], "after": target.info.to_json()}
-
-
-def _needs(*contacts: Contact) -> str:
-    return json.dumps({one.id: fingerprint(one.info) for one in contacts})
+            target = next(there)
+            sources = [next(there), next(there)] if kind is Kind.MERGE else []
+            after = {
+                Kind.UPDATE: target.info.model_copy(update={"job_title": f"Title {at}"}),
+                Kind.MERGE: merged(target.info, [one.info for one in sources]),
+                Kind.LABEL: target.info,
+            }[kind]
+            draft.add(
+                kind,
+                after=after,
+                changes=[],
+                target=target.id,
+                before=target.info,
+                sources=[one.id for one in sources],
+                labels=["Onefold benchmark"] if kind is Kind.LABEL else [],
+                preconditions={one.id: fingerprint(one.info) for one in (target, *sources)},
+            )
+        yield from draft.operations
 
 
 def main(count: int) -> None:
@@ -69,7 +66,7 @@ def main(count: int) -> None:
         with LocalSite(path / "site.db", create=True) as site:
             site.load(people(count))
             contacts = list(people(count))
-            plan = conform(pl.DataFrame(list(operations(contacts, count)), infer_schema_length=None), PLAN)
+            plan = operations_table(list(operations(contacts, count)))
             del contacts
             before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
             with Journal(path / "journal.db", writing=True) as journal:

@@ -8,8 +8,9 @@ their calls is made; several are written at once, because each writing waits for
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
@@ -18,13 +19,19 @@ import polars as pl
 
 from connectors.sqlite import connected, transaction, written_ahead
 from connectors.store.locking import locked
+from transforms.schema.contact import Info
 from transforms.schema.errors import RunError
 
-OPEN = "open"
-DONE = "done"
-HELD = "held"
-STALE = "stale"
-FAILED = "failed"
+
+class Outcome(StrEnum):
+    """What came of an operation: nobody knows yet, or it was done, held, found stale, or refused."""
+
+    OPEN = "open"
+    DONE = "done"
+    HELD = "held"
+    STALE = "stale"
+    FAILED = "failed"
+
 
 VERSION = 2
 _TABLES = f"""
@@ -74,17 +81,37 @@ class Image(NamedTuple):
     image: str
 
 
-class Outcome(NamedTuple):
-    """What came of an operation: `contact` is the one it left, `after` its content as JSON."""
+class Closing(NamedTuple):
+    """The end of an operation: `contact` is the one it left, `after` its content as JSON."""
 
     operation: str
-    state: str
+    state: Outcome
     contact: str | None = None
     after: str | None = None
     revision_before: int | None = None
     revision: int | None = None
     request: str | None = None
     detail: str = ""
+
+
+class Entry(NamedTuple):
+    """A row of the journal; its fields are the columns of `SCHEMA`."""
+
+    operation: str
+    state: Outcome
+    contact: str | None
+    after: str | None
+    revision_before: int | None
+    revision_after: int | None
+    attempts: int
+    request: str | None
+    detail: str | None
+    opened: str
+    closed: str | None
+
+    def content(self) -> Info | None:
+        """The content it left on its contact, where that is known."""
+        return Info.model_validate_json(self.after) if self.after else None
 
 
 class Journal:
@@ -131,13 +158,14 @@ class Journal:
     ) -> None:
         self.close()
 
-    def states(self) -> dict[str, str]:
+    def states(self) -> dict[str, Outcome]:
         """The state of every operation that was begun."""
-        return dict(self._database.execute("SELECT operation, state FROM entries"))
+        states = self._database.execute("SELECT operation, state FROM entries")
+        return {operation: Outcome(state) for operation, state in states}
 
     def contacts(self) -> dict[str, str]:
         """The contact that each operation which is done has left."""
-        return dict(self._database.execute("SELECT operation, contact FROM entries WHERE state = ?", (DONE,)))
+        return dict(self._database.execute("SELECT operation, contact FROM entries WHERE state = ?", (Outcome.DONE,)))
 
     def opened_at(self, operation: str) -> datetime | None:
         """When an operation was last about to be done."""
@@ -159,10 +187,10 @@ class Journal:
         self._database.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))
 
     def write(
-        self, *, outcomes: Sequence[Outcome] = (), intents: Sequence[Intent] = (), images: Sequence[Image] = ()
+        self, *, closings: Sequence[Closing] = (), intents: Sequence[Intent] = (), images: Sequence[Image] = ()
     ) -> None:
-        """Writes outcomes of what was done, intents of what is done next, and images, all or none."""
-        if not outcomes and not intents and not images:
+        """Writes the ends of what was done, intents of what is done next, and images, all or none."""
+        if not closings and not intents and not images:
             return
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
         with transaction(self._database):
@@ -174,14 +202,14 @@ class Journal:
                 "revision_before = coalesce(excluded.revision_before, revision_before), "
                 "revision_after = excluded.revision_after, request = excluded.request, detail = excluded.detail, "
                 "closed = excluded.closed",
-                ((*one, now, now) for one in outcomes),
+                ((*one, now, now) for one in closings),
             )
             self._database.executemany(
                 "INSERT INTO entries (operation, state, contact, revision_before, attempts, opened) "
                 "VALUES (?, ?, ?, ?, 1, ?) ON CONFLICT (operation) DO UPDATE SET state = excluded.state, "
                 "contact = excluded.contact, revision_before = excluded.revision_before, attempts = attempts + 1, "
                 "opened = excluded.opened, closed = NULL",
-                ((one.operation, OPEN, one.contact, one.revision, now) for one in intents),
+                ((one.operation, Outcome.OPEN, one.contact, one.revision, now) for one in intents),
             )
             self._database.executemany("INSERT OR REPLACE INTO images VALUES (?, ?, ?)", images)
 
@@ -189,3 +217,8 @@ class Journal:
         """All entries as a frame."""
         rows = self._database.execute(f"SELECT {', '.join(SCHEMA)} FROM entries ORDER BY rowid").fetchall()
         return pl.DataFrame(rows, schema=SCHEMA, orient="row")
+
+    def each(self) -> Iterator[Entry]:
+        """All entries, one by one, in the order in which they were begun."""
+        for operation, state, *rest in self.entries().iter_rows():
+            yield Entry(operation, Outcome(state), *rest)

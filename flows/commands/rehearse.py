@@ -12,7 +12,7 @@ import polars as pl
 
 from connectors.local import LocalSite
 from connectors.site_reading import named_contacts
-from connectors.store.journal import DONE, Journal
+from connectors.store.journal import Journal, Outcome
 from connectors.store.run_folder import Run
 from flows.commands.copy_site import pull
 from flows.engine.applying import apply_plan
@@ -110,8 +110,8 @@ def rehearse(
 
     entries, counted, contacts = run_blocking(rehearsed())
     states = plan.filter(pl.col("state") == "auto").join(entries, on="operation", how="left", suffix="_now")
-    wrong = states.filter(pl.col("state_now") != DONE)
-    last = states.filter(pl.col("state_now") == DONE).group_by("cluster", maintain_order=True).last()
+    wrong = states.filter(pl.col("state_now") != Outcome.DONE)
+    last = states.filter(pl.col("state_now") == Outcome.DONE).group_by("cluster", maintain_order=True).last()
     unlike = [
         (contact, field, planned, now)
         for contact, after in last.select("contact", "after").iter_rows()

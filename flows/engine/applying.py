@@ -7,23 +7,22 @@ the operations of a cluster one after the other. Labels are put on in bulk, at t
 
 from __future__ import annotations
 
-import json
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from itertools import islice
+from itertools import groupby, islice
+from operator import attrgetter
 
 import polars as pl
 
 from connectors.contacts import MAX_PAGE, Contact, ContactsSite, request_id
 from connectors.site_reading import holds
-from connectors.store.journal import DONE, FAILED, HELD, OPEN, STALE, Image, Intent, Journal, Outcome
-from flows.engine.batches import Row, Steps, find_marked, in_parts, put_on, read_pages, side_by_side
+from connectors.store.journal import Closing, Image, Intent, Journal, Outcome
+from flows.engine.batches import Steps, find_marked, in_parts, put_on, read_pages, side_by_side
 from flows.engine.keys import Names, changed_fields, marker_of
 from flows.engine.options import AS_USUAL, BATCH, LABELLED, Options, SiteAsRead
-from transforms.plan.operations import CREATED_BY
 from transforms.plan.survivorship import fingerprint
 from transforms.schema.contact import Info
 from transforms.schema.errors import (
@@ -38,6 +37,7 @@ from transforms.schema.errors import (
     Unanswered,
     Unavailable,
 )
+from transforms.schema.operations import CREATED_BY, Kind, Operation, State, operations_of
 
 ATTEMPTS = 3
 """How often an operation is tried with a fresh revision when somebody else is faster."""
@@ -99,7 +99,7 @@ async def apply_plan(
     work = _Work(site, journal, options, progress)
     if work.states:
         await work.names.known_marker()
-    wanted = plan.filter(pl.col("state") == "auto")
+    wanted = plan.filter(pl.col("state") == State.AUTO)
     if options.only:
         wanted = wanted.filter(pl.col("cluster").is_in(list(options.only)))
     undone = (steps for steps in _clusters(wanted) if work.is_left(steps))
@@ -110,19 +110,12 @@ async def apply_plan(
         await work.label(all_of_them=True)
     finally:
         work.flush()
-    if not options.is_partial() and not options.keep_marker and OPEN not in journal.states().values():
+    if not options.is_partial() and not options.keep_marker and Outcome.OPEN not in journal.states().values():
         await work.names.remove_marker()
 
 
 def _clusters(operations: pl.DataFrame) -> Iterator[Steps]:
-    steps: Steps = []
-    for row in operations.iter_rows(named=True):
-        if steps and steps[0]["cluster"] != row["cluster"]:
-            yield steps
-            steps = []
-        steps.append(row)
-    if steps:
-        yield steps
+    return (list(steps) for _, steps in groupby(operations_of(operations), key=attrgetter("cluster")))
 
 
 @dataclass
@@ -133,12 +126,12 @@ class _Work:
     journal: Journal
     options: Options
     progress: Callable[[int], None]
-    states: dict[str, str] = field(init=False)
+    states: dict[str, Outcome] = field(init=False)
     names: Names = field(init=False)
     made: dict[str, str] = field(init=False)
     contacts: dict[str, Contact] = field(default_factory=dict)
-    outcomes: list[Outcome] = field(default_factory=list)
-    to_label: list[Row] = field(default_factory=list)
+    closings: list[Closing] = field(default_factory=list)
+    to_label: list[Operation] = field(default_factory=list)
     own: set[str] = field(init=False)
     newcomers: set[Reach] = field(default_factory=set)
     looked_at: datetime | None = None
@@ -157,19 +150,19 @@ class _Work:
 
     def is_left(self, steps: Steps) -> bool:
         """Whether something is left to do of a cluster; what is done already is counted."""
-        left = any(self.states.get(one["operation"]) != DONE for one in steps)
+        left = any(self.states.get(one.id) != Outcome.DONE for one in steps)
         if not left:
             self._count(len(steps))
         return left
 
     async def batch(self, clusters: Sequence[Steps]) -> None:
         """Does clusters, side by side, but for their labels."""
-        todo = [[self.placed_by_decisions(one) for one in steps] for steps in clusters]
+        todo = [[self._with_created_contacts(one) for one in steps] for steps in clusters]
         await self._read(todo)
         await self._settle(todo)
         ready = [steps for steps in todo if await self._is_ready(steps)]
         ready = await self._without_newcomers(ready)
-        if any(one["kind"] in ("create", "merge") for steps in ready for one in steps):
+        if any(one.kind in (Kind.CREATE, Kind.MERGE) for steps in ready for one in steps):
             await self.names.marker()
         self._intend(ready)
         await side_by_side(self._cluster, ready, self.options.concurrency)
@@ -187,39 +180,39 @@ class _Work:
 
         A page may lag behind. That does no harm, since each write is checked by revision, and `_claim` is a write too.
         """
-        left = [one for steps in clusters for one in steps if self.states.get(one["operation"]) != DONE]
-        open_ones = [one for one in left if self.states.get(one["operation"]) == OPEN]
+        left = [one for steps in clusters for one in steps if self.states.get(one.id) != Outcome.DONE]
+        open_ones = [one for one in left if self.states.get(one.id) == Outcome.OPEN]
         read = await read_pages(self.site, _touched(left), self.options.concurrency)
         self.contacts |= {name: self.names.unmarked(contact) for name, contact in read.items()}
         await side_by_side(self._again, _touched(open_ones), self.options.concurrency)
 
     async def _settle(self, clusters: Sequence[Steps]) -> None:
         """Asks the site about operations that were left open."""
-        reopened = [one for steps in clusters for one in steps if self.states.get(one["operation"]) == OPEN]
-        creates = [one["operation"] for one in reopened if one["kind"] == "create"]
+        reopened = [one for steps in clusters for one in steps if self.states.get(one.id) == Outcome.OPEN]
+        creates = [one.id for one in reopened if one.kind == Kind.CREATE]
         is_marked = bool(creates) and await self.names.known_marker() is not None
         created = await find_marked(self.site, await self.names.marker(), creates) if is_marked else {}
         for operation in reopened:
-            contact = created.get(operation["operation"])
-            if operation["kind"] == "create" and not is_marked:  # somebody has taken the marker away
+            contact = created.get(operation.id)
+            if operation.kind == Kind.CREATE and not is_marked:  # somebody has taken the marker away
                 contact = await self._look_alike(operation)
-            elif operation["kind"] == "merge":
-                ends = [self.contacts.get(source) for source in operation["sources"]]
-                if all(one is not None and one.id == operation["target"] for one in ends):
+            elif operation.kind == Kind.MERGE:
+                ends = [self.contacts.get(source) for source in operation.sources]
+                if all(one is not None and one.id == operation.target for one in ends):
                     contact = ends[0]
-            elif operation["kind"] == "update":
-                now = self.contacts.get(operation["target"])
-                if now is not None and now.id == operation["target"] and holds(now.info, await self._patch(operation)):
+            elif operation.kind == Kind.UPDATE:
+                now = self.contacts.get(operation.target)
+                if now is not None and now.id == operation.target and holds(now.info, await self._patch(operation)):
                     contact = now
             if contact is not None:
                 self._done(operation, contact)
             else:
-                self.states.pop(operation["operation"])
+                self.states.pop(operation.id)
 
-    async def _look_alike(self, operation: Row) -> Contact | None:
+    async def _look_alike(self, operation: Operation) -> Contact | None:
         """The contact with exactly the content that an open create was to have, when it is new enough to be its."""
-        after = Info.model_validate_json(operation["after"])
-        opened = self.journal.opened_at(operation["operation"])
+        after = operation.content_after()
+        opened = self.journal.opened_at(operation.id)
         since = (opened or datetime.now(UTC)) - CLOCKS_APART
         reach = [*(one.email for one in after.emails), *(one.phone for one in after.phones)]
         if reach:
@@ -231,20 +224,20 @@ class _Work:
 
     async def _is_ready(self, steps: Steps) -> bool:
         """Whether the contacts of a cluster are what the decision rested on; else its steps are closed."""
-        left = [one for one in steps if self.states.get(one["operation"]) != DONE]
-        if left and (reason := self.options.waiting.get(left[0]["cluster"])) is not None:
-            self._not_done(left, HELD, reason)
+        left = [one for one in steps if self.states.get(one.id) != Outcome.DONE]
+        if left and (reason := self.options.waiting.get(left[0].cluster)) is not None:
+            self._not_done(left, Outcome.HELD, reason)
             self.wrong -= 1
             return False
         try:
             if left:
                 self._check(left[0], [one for one in left if one is not left[0]])
         except Stale as reason:
-            self._not_done(left, STALE, str(reason))
+            self._not_done(left, Outcome.STALE, str(reason))
             return False
         return bool(left)
 
-    def _check(self, operation: Row, later: Sequence[Row] = ()) -> None:
+    def _check(self, operation: Operation, later: Sequence[Operation] = ()) -> None:
         """Whether what an operation needs still holds, by the contacts that were read.
 
         Args:
@@ -254,13 +247,13 @@ class _Work:
         Raises:
             Stale: it does not.
         """
-        needs = dict.fromkeys(name for name in operation["sources"] if not name.startswith(CREATED_BY))
-        needs |= json.loads(operation["needs"])
+        rests_on = dict.fromkeys(name for name in operation.sources if not name.startswith(CREATED_BY))
+        rests_on |= operation.fingerprints()
         for one in later:
-            needs |= {name: seen for name, seen in json.loads(one["needs"]).items() if name in one["sources"]}
-        if operation["kind"] == "label":
-            needs[operation["target"]] = None
-        for name, seen in needs.items():
+            rests_on |= {name: seen for name, seen in one.fingerprints().items() if name in one.sources}
+        if operation.kind == Kind.LABEL:
+            rests_on[operation.target] = None
+        for name, seen in rests_on.items():
             contact = self.contacts.get(name)
             if contact is None:
                 raise Stale("a contact of this person is gone")
@@ -277,20 +270,22 @@ class _Work:
         if self.options.seen is None:
             return list(clusters)
         creates = {
-            one["operation"]: Info.model_validate_json(one["after"])
+            one.id: one.content_after()
             for steps in clusters
             for one in steps
-            if one["kind"] == "create" and self.states.get(one["operation"]) != DONE
+            if one.kind == Kind.CREATE and self.states.get(one.id) != Outcome.DONE
         }
-        loose = {one["operation"] for steps in clusters for one in steps if one["allow_duplicates"]}
+        loose = {one.id for steps in clusters for one in steps if one.allow_duplicates}
         reach = {name: set(_reached(one)) for name, one in creates.items()}
         reach = {name: ways for name, ways in reach.items() if name in loose or _NAME in {kind for kind, *_ in ways}}
         if reach:
             await self._look_for_newcomers(self.options.seen)
         ready = []
         for steps in clusters:
-            if any(self.newcomers & reach.get(one["operation"], set()) for one in steps):
-                self._not_done([one for one in steps if self.states.get(one["operation"]) != DONE], STALE, APPEARED)
+            if any(self.newcomers & reach.get(one.id, set()) for one in steps):
+                self._not_done(
+                    [one for one in steps if self.states.get(one.id) != Outcome.DONE], Outcome.STALE, APPEARED
+                )
             else:
                 ready.append(steps)
         return ready
@@ -311,15 +306,15 @@ class _Work:
         """Writes that the operations of these clusters are about to be done, and what their contacts are now."""
         intents, images = [], []
         for steps in clusters:
-            left = [one for one in steps if self.states.get(one["operation"]) != DONE]
+            left = [one for one in steps if self.states.get(one.id) != Outcome.DONE]
             for one in left:
-                if one["kind"] != "label":
-                    now = self.contacts.get(one["target"]) if one["target"] else None
+                if one.kind != Kind.LABEL:
+                    now = self.contacts.get(one.target)
                     revision = now.revision if now is not None and one is left[0] else None
-                    intents.append(Intent(one["operation"], one["target"], revision))
+                    intents.append(Intent(one.id, one.target, revision))
             if left == steps:
                 images += [
-                    Image(steps[0]["cluster"], name, self.contacts[name].model_dump_json()) for name in _touched(steps)
+                    Image(steps[0].cluster, name, self.contacts[name].model_dump_json()) for name in _touched(steps)
                 ]
         self._write(intents=intents, images=images)
 
@@ -330,10 +325,10 @@ class _Work:
         if self.options.is_to_stop():
             return None
         for number, planned in enumerate(steps):
-            if self.states.get(planned["operation"]) == DONE:
+            if self.states.get(planned.id) == Outcome.DONE:
                 continue
-            operation = self.placed_by_decisions(planned)
-            if operation["kind"] == "label":
+            operation = self._with_created_contacts(planned)
+            if operation.kind == Kind.LABEL:
                 self.to_label.append(operation)
                 continue
             try:
@@ -341,57 +336,57 @@ class _Work:
                     self._check(operation)
                 contact, revision = await self._do(operation)
             except Stale as reason:
-                return self._not_done(steps[number:], STALE, str(reason))
+                return self._not_done(steps[number:], Outcome.STALE, str(reason))
             except HeldBack as reason:
-                return self._not_done(steps[number:], HELD, str(reason))
+                return self._not_done(steps[number:], Outcome.HELD, str(reason))
             except Unanswered:
                 self._count(len(steps) - number)
                 return None  # its intent stays: applying again asks the site whether it was done
             except (Denied, TooManyCalls, Unavailable):
                 raise
             except SiteError as error:
-                return self._not_done(steps[number:], FAILED, f"{error.code}: {error}")
+                return self._not_done(steps[number:], Outcome.FAILED, f"{error.code}: {error}")
             self._done(operation, contact, revision)
         return None
 
-    async def _do(self, operation: Row) -> tuple[Contact, int | None]:
+    async def _do(self, operation: Operation) -> tuple[Contact, int | None]:
         """The contact that the operation leaves, and the revision it was done on."""
-        if operation["kind"] == "create":
+        if operation.kind == Kind.CREATE:
             return await self._create(operation), None
-        if operation["kind"] == "merge":
+        if operation.kind == Kind.MERGE:
             return await self._merge(operation)
         return await self._update(operation)
 
-    async def _create(self, operation: Row) -> Contact:
-        info = await self.names.keyed(Info.model_validate_json(operation["after"]))
-        marked = {**info.extended, await self.names.marker(): operation["operation"]}
+    async def _create(self, operation: Operation) -> Contact:
+        info = await self.names.keyed(operation.content_after())
+        marked = {**info.extended, await self.names.marker(): operation.id}
         try:
             return await self.site.create(
-                info.model_copy(update={"extended": marked}), allow_duplicates=operation["allow_duplicates"]
+                info.model_copy(update={"extended": marked}), allow_duplicates=operation.allow_duplicates
             )
         except Duplicate as error:
             raise Stale("another contact with this e-mail or phone has appeared since the plan was made") from error
 
-    async def _merge(self, operation: Row) -> tuple[Contact, int]:
-        planned = fingerprint(Info.model_validate_json(operation["after"]))
+    async def _merge(self, operation: Operation) -> tuple[Contact, int]:
+        planned = fingerprint(operation.content_after())
         for attempt in range(ATTEMPTS):
             if attempt:
-                await self._again(operation["target"])
+                await self._again(operation.target)
                 self._check(operation)
-            target = self.contacts[operation["target"]]
+            target = self.contacts[operation.target]
             try:
                 if self.options.preview:
-                    preview = await self.site.preview_merge(target.id, operation["sources"])
+                    preview = await self.site.preview_merge(target.id, operation.sources)
                     if fingerprint(preview.info) != planned:
                         raise HeldBack("the site's preview of this merge differs from what was planned")
                 await self._claim(operation)
-                done = await self.site.merge(target.id, target.revision, operation["sources"])
+                done = await self.site.merge(target.id, target.revision, operation.sources)
                 return done, target.revision
             except (AlreadyChanged, PreconditionFailed) as error:
                 reason = str(error)
         raise Stale(f"the site refuses the merge: {reason}")
 
-    async def _claim(self, operation: Row) -> None:
+    async def _claim(self, operation: Operation) -> None:
         """Writes the operation's id on what a merge is about to take away.
 
         The merge asks for no revision of that, but this does. So who has read such a contact before and saves it after
@@ -401,7 +396,7 @@ class _Work:
             Stale: it is no longer what the decision rested on.
             HeldBack: it is a member by now.
         """
-        if any(one.contact in operation["sources"] for one in self.outcomes):
+        if any(one.contact in operation.sources for one in self.closings):
             self.flush()  # what was just created is now found by the journal, not by the marker it had
 
         async def claim(name: str) -> None:
@@ -415,8 +410,8 @@ class _Work:
                     contact = self.contacts[name]
                     if fingerprint(contact.info) != known:
                         raise Stale(CHANGED)
-                    self._write(images=[Image(operation["cluster"], name, contact.model_dump_json())])
-                mark = Info(extended={**contact.info.extended, key: operation["operation"]})
+                    self._write(images=[Image(operation.cluster, name, contact.model_dump_json())])
+                mark = Info(extended={**contact.info.extended, key: operation.id})
                 try:
                     contact = await self.site.update(name, contact.revision, mark, allow_duplicates=True)
                 except (AlreadyChanged, NotFound):
@@ -427,18 +422,18 @@ class _Work:
                 return
             raise Stale("a contact of this person keeps being changed by somebody else")
 
-        await side_by_side(claim, operation["sources"], self.options.concurrency)
+        await side_by_side(claim, operation.sources, self.options.concurrency)
 
-    async def _update(self, operation: Row) -> tuple[Contact, int]:
+    async def _update(self, operation: Operation) -> tuple[Contact, int]:
         patch = await self._patch(operation)
         for attempt in range(ATTEMPTS):
             if attempt:
-                await self._again(operation["target"])
+                await self._again(operation.target)
                 self._check(operation)
-            contact = self.contacts[operation["target"]]
+            contact = self.contacts[operation.target]
             try:
                 done = await self.site.update(
-                    contact.id, contact.revision, patch, allow_duplicates=operation["allow_duplicates"]
+                    contact.id, contact.revision, patch, allow_duplicates=operation.allow_duplicates
                 )
                 return done, contact.revision
             except Duplicate as error:
@@ -447,10 +442,10 @@ class _Work:
                 continue
         raise Stale("a contact of this person keeps being changed by somebody else")
 
-    async def _patch(self, operation: Row) -> Info:
+    async def _patch(self, operation: Operation) -> Info:
         """What an update sends."""
-        before, after = (Info.model_validate_json(operation[one]) for one in ("before", "after"))
-        return changed_fields(before, after, await self.names.keyed(after))
+        after = operation.content_after()
+        return changed_fields(operation.content_before(), after, await self.names.keyed(after))
 
     async def _again(self, name: str) -> None:
         """Reads a contact again, as it is now."""
@@ -459,24 +454,23 @@ class _Work:
         except NotFound:
             self.contacts.pop(name, None)
 
-    def placed_by_decisions(self, operation: Row) -> Row:
+    def _with_created_contacts(self, operation: Operation) -> Operation:
         """An operation with the contacts that earlier ones have created, as far as they are known."""
-        if not any(name.startswith(CREATED_BY) for name in (operation["target"] or "", *operation["sources"])):
+        if not operation.touches_a_new_contact():
             return operation
 
         def placed(name: str) -> str:
             return self.made.get(name.removeprefix(CREATED_BY), name) if name.startswith(CREATED_BY) else name
 
-        target, sources = placed(operation["target"]), [placed(one) for one in operation["sources"]]
-        return {**operation, "target": target, "sources": sources}
+        return replace(operation, target=placed(operation.target), sources=[placed(one) for one in operation.sources])
 
     # --- labels ---
 
     async def label(self, *, all_of_them: bool = False) -> None:
         """Puts on the labels that wait, in bulk: those of which there are enough for a job, or all."""
-        groups: dict[tuple[str, ...], list[Row]] = {}
+        groups: dict[tuple[str, ...], list[Operation]] = {}
         for operation in self.to_label:
-            groups.setdefault(tuple(operation["labels"]), []).append(operation)
+            groups.setdefault(tuple(operation.labels), []).append(operation)
         self.to_label = []
         for labels, operations in groups.items():
             for some in in_parts(operations, LABELLED):
@@ -485,32 +479,32 @@ class _Work:
                 else:
                     await self._put_on(labels, some)
 
-    async def _put_on(self, labels: tuple[str, ...], operations: Sequence[Row]) -> None:
+    async def _put_on(self, labels: tuple[str, ...], operations: Sequence[Operation]) -> None:
         keys = await self.names.labels(labels)
-        self._write(intents=[Intent(one["operation"], one["target"]) for one in operations])
-        for one in await put_on(self.site, [(one, one["target"]) for one in operations], keys):
+        self._write(intents=[Intent(one.id, one.target) for one in operations])
+        for one in await put_on(self.site, [(one, one.target) for one in operations], keys):
             if one.problem is None:
-                self._done(one.operation, one.contact)
+                self._done(one.wanted, one.contact)
             else:
-                self._not_done([one.operation], STALE, one.problem)
+                self._not_done([one.wanted], Outcome.STALE, one.problem)
         self.flush()
 
     # --- what came of it ---
 
-    def _done(self, operation: Row, contact: Contact | None, before: int | None = None) -> None:
-        name = operation["operation"]
-        self.states[name] = DONE
+    def _done(self, operation: Operation, contact: Contact | None, before: int | None = None) -> None:
+        name = operation.id
+        self.states[name] = Outcome.DONE
         if contact is not None:
             contact = self.names.unmarked(contact)
             self.contacts[contact.id] = contact
-            if operation["kind"] == "create":
+            if operation.kind == Kind.CREATE:
                 self.made[name] = contact.id
                 self.own.add(contact.id)
-        self.outcomes.append(
-            Outcome(
+        self.closings.append(
+            Closing(
                 name,
-                DONE,
-                contact.id if contact is not None else operation["target"],
+                Outcome.DONE,
+                contact.id if contact is not None else operation.target,
                 contact.info.to_json() if contact is not None else None,
                 before,
                 contact.revision if contact is not None else None,
@@ -520,12 +514,12 @@ class _Work:
         self.tried += 1
         self._count(1)
 
-    def _not_done(self, operations: Sequence[Row], state: str, detail: str) -> None:
+    def _not_done(self, operations: Sequence[Operation], state: Outcome, detail: str) -> None:
         """Closes an operation that was not done, and holds those that would have come after it."""
         for operation in operations:
-            self.states[operation["operation"]] = state
-            self.outcomes.append(Outcome(operation["operation"], state, request=request_id.get(), detail=detail))
-            state, detail = HELD, LATER
+            self.states[operation.id] = state
+            self.closings.append(Closing(operation.id, state, request=request_id.get(), detail=detail))
+            state, detail = Outcome.HELD, LATER
         self.tried += 1
         self.wrong += 1
         self._count(len(operations))
@@ -533,7 +527,7 @@ class _Work:
     def _count(self, operations: int) -> None:
         self.seen += operations
         self.progress(self.seen)
-        if len(self.outcomes) >= AT_ONCE or (self.outcomes and time.monotonic() - self.written > 0.5):
+        if len(self.closings) >= AT_ONCE or (self.closings and time.monotonic() - self.written > 0.5):
             self.flush()
 
     def flush(self) -> None:
@@ -541,12 +535,12 @@ class _Work:
         self._write()
 
     def _write(self, *, intents: Sequence[Intent] = (), images: Sequence[Image] = ()) -> None:
-        self.journal.write(outcomes=self.outcomes, intents=intents, images=images)
-        self.outcomes.clear()
+        self.journal.write(closings=self.closings, intents=intents, images=images)
+        self.closings.clear()
         self.written = time.monotonic()
 
 
-def _touched(operations: Iterable[Row]) -> list[str]:
+def _touched(operations: Iterable[Operation]) -> list[str]:
     """The contacts that are there already and that operations touch."""
-    names = {name for one in operations for name in (one["target"], *one["sources"]) if name}
+    names = {name for one in operations for name in (one.target, *one.sources) if name}
     return sorted(name for name in names if not name.startswith(CREATED_BY))

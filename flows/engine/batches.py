@@ -5,36 +5,36 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import anyio
 
 from connectors.contacts import MAX_PAGE, Contact, ContactsSite, finished
 from flows.engine.options import BATCH
 from transforms.schema.errors import NotFound
+from transforms.schema.operations import Operation
 
-Row = dict[str, Any]
+Wanted = TypeVar("Wanted")
+Steps = list[Operation]
+"""The operations of one cluster, in their order."""
 
 
-Steps = list[Row]
+class Labelled(NamedTuple, Generic[Wanted]):
+    """What wanted a contact's labels changed, the contact where it is known, or why it was not done."""
 
-
-class Labelled(NamedTuple):
-    """An operation whose labels were put on, the contact where it is known, or why it was not done."""
-
-    operation: Row
+    wanted: Wanted
     contact: Contact | None
     problem: str | None
 
 
 async def put_on(
-    site: ContactsSite, wanted: Sequence[tuple[Row, str]], keys: Sequence[str], *, off: bool = False
-) -> list[Labelled]:
+    site: ContactsSite, wanted: Sequence[tuple[Wanted, str]], keys: Sequence[str], *, off: bool = False
+) -> list[Labelled[Wanted]]:
     """Puts labels on contacts, or takes them off, by one bulk job; what it did not reach, one by one.
 
     Args:
         site: the site.
-        wanted: operations with the contact that each is for.
+        wanted: operations or steps, with the contact that each is for.
         keys: the labels' keys.
         off: whether they are taken off.
     """
@@ -43,7 +43,7 @@ async def put_on(
         job_id = await site.bulk_label({"id": {"$in": ids}}, add=() if off else keys, remove=keys if off else ())
         job = await finished(site, job_id)
         if job.succeeded == len(ids) and not job.failed:
-            return [Labelled(operation, None, None) for operation, _ in wanted]
+            return [Labelled(one, None, None) for one, _ in wanted]
     contacts: dict[str, Contact] = {}
     problems: dict[str, str] = {}
     for one in ids:
@@ -57,7 +57,7 @@ async def put_on(
             contacts[one] = contact
         except NotFound:
             problems[one] = "the contact is gone"
-    return [Labelled(operation, contacts.get(one), problems.get(one)) for operation, one in wanted]
+    return [Labelled(one, contacts.get(contact), problems.get(contact)) for one, contact in wanted]
 
 
 async def read_pages(site: ContactsSite, names: Iterable[str], at_once: int) -> dict[str, Contact]:

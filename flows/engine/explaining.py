@@ -214,7 +214,7 @@ def _pair(values: _Values, clusters: pl.DataFrame, pair: dict[str, Any]) -> Pair
         start=total - sum(one.bits for one in told),
         total=total,
         probability=float(pair["probability"]),
-        other_explanation=str(pair["alternative"]),
+        other_explanation=str(pair["rival_hypothesis"]),
         together=clusters["cluster"][left] == clusters["cluster"][right],
     )
 

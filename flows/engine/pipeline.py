@@ -13,7 +13,7 @@ import polars as pl
 
 from connectors.contacts import ContactsSite
 from connectors.store.decisions import read_decisions
-from connectors.store.journal import OPEN
+from connectors.store.journal import Outcome
 from connectors.store.memory import ENDED, PARTIAL, RUNNING
 from connectors.store.run_folder import Run
 from flows.engine.applying import apply_plan
@@ -258,7 +258,7 @@ def execute(run: Run, settings: Settings, options: Options, progress: Callable[[
                     if isinstance(error, RunError):  # a person is to look before anything goes on
                         memory.leave(run.id, PARTIAL)
                     return error
-                if OPEN not in journal.states().values():
+                if Outcome.OPEN not in journal.states().values():
                     memory.leave(run.id, PARTIAL if options.is_partial() else ENDED)
                 return None
 

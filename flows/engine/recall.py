@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from connectors.contacts import Contact
-from connectors.store.journal import DONE, Journal
+from connectors.store.journal import Journal, Outcome
 from connectors.store.memory import HELD
 from connectors.store.run_folder import Run
 from flows.engine.right_site import JOURNAL as JOURNAL_FILE
@@ -103,9 +103,9 @@ def remember(run: Run, settings: Settings) -> None:
         entries = journal.entries()
     planned = run.table("plan").join(entries.select("operation", "contact", done="state"), on="operation", how="left")
     auto = planned.filter(pl.col("state") == "auto")
-    failed = set(auto.filter(pl.col("done").ne_missing(DONE))["cluster"])
+    failed = set(auto.filter(pl.col("done").ne_missing(Outcome.DONE))["cluster"])
     held = set(planned.filter(pl.col("state") != "auto")["records"].explode())
-    contact_of = dict(auto.filter(pl.col("done") == DONE).select("cluster", "contact").iter_rows())
+    contact_of = dict(auto.filter(pl.col("done") == Outcome.DONE).select("cluster", "contact").iter_rows())
     records = run.table("records").join(run.table("clusters").select("record", "cluster"), on="record")
     existing = dict(records.drop_nulls("contact_id").select("cluster", "contact_id").iter_rows()) | contact_of
     known = run.table("fingerprints")
@@ -117,7 +117,7 @@ def remember(run: Run, settings: Settings) -> None:
         if cluster not in failed and contact is not None:
             decisions[one] = contact
     scope = run.facts()["scope"]
-    known_after = entries.filter(pl.col("state") == DONE).drop_nulls("after")
+    known_after = entries.filter(pl.col("state") == Outcome.DONE).drop_nulls("after")
     for contact, after in known_after.select("contact", "after").iter_rows():
         content = fingerprint(Info.model_validate_json(after))
         decisions[short_id(scope, contact, content)] = HELD if f"{SITE}:{contact}" in held else contact

@@ -15,10 +15,10 @@ from flows.settings import Settings
 from transforms.match.matching import Matches, match, match_changed, regrouped
 from transforms.match.verdicts import NONE, Verdicts
 from transforms.plan.contents import content_rows
-from transforms.plan.operations import CREATED_BY
 from transforms.plan.people import FoldedPeople
 from transforms.plan.planning import Plan, plan
 from transforms.plan.policy import Policy
+from transforms.schema.operations import CREATED_BY
 from transforms.schema.records import Records, chosen, together
 from transforms.schema.tables import NAMED_CELL, RECORDS, ROWS, SITE, conform
 

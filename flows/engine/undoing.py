@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
+from itertools import groupby
+from operator import attrgetter
 from typing import Any
 
 import polars as pl
@@ -15,7 +18,7 @@ import polars as pl
 from connectors.contacts import Contact, ContactsSite, request_id
 from connectors.exports.guards import write_report_csv
 from connectors.site_reading import all_labels
-from connectors.store.journal import DONE, FAILED, OPEN, STALE, Intent, Journal, Outcome
+from connectors.store.journal import Closing, Entry, Intent, Journal, Outcome
 from connectors.store.memory import ENDED, HELD, PARTIAL
 from connectors.store.run_folder import Run
 from flows.engine.batches import find_marked, put_on, read_pages, side_by_side
@@ -26,7 +29,6 @@ from flows.engine.right_site import checked_journal, refuse_another_site, site_h
 from flows.engine.waiting import run_blocking
 from flows.settings import Settings
 from flows.sites import memory_of, opened
-from transforms.plan.operations import CREATED_BY
 from transforms.plan.survivorship import fingerprint
 from transforms.schema.contact import Info
 from transforms.schema.errors import (
@@ -40,15 +42,25 @@ from transforms.schema.errors import (
     Unavailable,
 )
 from transforms.schema.ids import short_id
+from transforms.schema.operations import CREATED_BY, Kind, Operation, State, operations_of
 from transforms.schema.tables import UNDO
 
 CHANGED = "it was changed by somebody else since"
 GONE = "it is gone"
 
 
+class StepKind(StrEnum):
+    """What a step of an undo does: with a created contact, a changed one, a merged one, and labels that were put on."""
+
+    DELETE = "delete"
+    RESTORE = "restore"
+    RECREATE = "recreate"
+    UNLABEL = "unlabel"
+
+
 @dataclass(frozen=True)
 class Step:
-    """One step of an undo: `delete` a created contact, `restore` a changed one, take labels off, or `recreate` one.
+    """One step of an undo.
 
     Attributes:
         name: the step's id; the same each time.
@@ -62,7 +74,7 @@ class Step:
 
     name: str
     cluster: str
-    kind: str
+    kind: StepKind
     contact: str
     expected: Info | None
     image: Info | None
@@ -81,7 +93,7 @@ class Undo:
     whole: bool
     left: dict[str, str] = field(default_factory=dict)
 
-    def count(self, kind: str) -> int:
+    def count(self, kind: StepKind) -> int:
         """How many steps of a kind there are to do."""
         todo = (step for cluster, steps in self.steps.items() if cluster not in self.left for step in steps)
         return sum(step.kind == kind for step in todo)
@@ -89,10 +101,10 @@ class Undo:
     def text(self) -> str:
         """For a terminal."""
         lines = [
-            f"  - delete   {self.count('delete'):>7,} contacts that the run created",
-            f"  ~ restore  {self.count('restore'):>7,} contacts that it changed",
-            f"  + recreate {self.count('recreate'):>7,} contacts that it merged away, under new ids",
-            f"  # unlabel  {self.count('unlabel'):>7,} contacts",
+            f"  - delete   {self.count(StepKind.DELETE):>7,} contacts that the run created",
+            f"  ~ restore  {self.count(StepKind.RESTORE):>7,} contacts that it changed",
+            f"  + recreate {self.count(StepKind.RECREATE):>7,} contacts that it merged away, under new ids",
+            f"  # unlabel  {self.count(StepKind.UNLABEL):>7,} contacts",
         ]
         if self.left:
             lines.append(f"  = leave    {len(self.left):>7,} people as they are")
@@ -114,61 +126,59 @@ def undo_steps(run: Run, journal: Journal, labels: Mapping[str, str], *, only: S
     Raises:
         RunError: an operation is still open, so that nobody knows yet whether it was done.
     """
-    entries = {row["operation"]: row for row in journal.entries().iter_rows(named=True)}
-    if any(one["state"] == OPEN for one in entries.values()):
+    entries = {entry.operation: entry for entry in journal.each()}
+    if any(entry.state == Outcome.OPEN for entry in entries.values()):
         raise RunError(f"An operation is still open. First let apply find out about it: onefold apply {run.folder}")
-    plan = run.table("plan").filter(pl.col("state") == "auto")
+    plan = run.table("plan").filter(pl.col("state") == State.AUTO)
     steps: dict[str, list[Step]] = {}
-    for cluster, operations in plan.group_by("cluster", maintain_order=True):
-        name = str(cluster[0])
+    for cluster, operations in groupby(operations_of(plan), key=attrgetter("cluster")):
         done = [
-            {**row, "entry": entries[row["operation"]]}
-            for row in operations.iter_rows(named=True)
-            if entries.get(row["operation"], {}).get("state") == DONE
+            (operation, entry)
+            for operation in operations
+            if (entry := entries.get(operation.id)) is not None and entry.state == Outcome.DONE
         ]
-        if done and (not only or name in only):
-            images = {one: Contact.model_validate_json(text) for one, text in journal.images(name).items()}
-            steps[name] = list(_steps(name, done, images, labels))
+        if done and (not only or cluster in only):
+            images = {contact: Contact.model_validate_json(text) for contact, text in journal.images(cluster).items()}
+            steps[cluster] = list(_steps(cluster, done, images, labels))
     return Undo(dict(reversed(steps.items())), marker_of(journal), not only)
 
 
 def _steps(
-    cluster: str, done: Sequence[Mapping[str, Any]], images: Mapping[str, Contact], labels: Mapping[str, str]
+    cluster: str, done: Sequence[tuple[Operation, Entry]], images: Mapping[str, Contact], labels: Mapping[str, str]
 ) -> Iterator[Step]:
     """The steps that undo one cluster's operations."""
 
-    def step(kind: str, contact: str, **more: Any) -> Step:  # noqa: ANN401 - the fields of a step
-        return Step(short_id("undo", cluster, kind, contact), cluster, kind, contact, **more)
+    def step(
+        kind: StepKind, contact: str, expected: Info | None, image: Info | None, taken_off: tuple[str, ...] = ()
+    ) -> Step:
+        return Step(short_id("undo", cluster, kind, contact), cluster, kind, contact, expected, image, taken_off)
 
-    target = str(done[-1]["entry"]["contact"])
-    created = {str(one["entry"]["contact"]): one for one in done if one["kind"] == "create"}
-    gone = {name for one in done for name in one["sources"]}
-    added = tuple(labels[name] for one in done if one["kind"] == "label" for name in one["labels"] if name in labels)
-    contents = [
-        Info.model_validate_json(one["entry"]["after"])
-        for one in done
-        if one["entry"]["after"] and one["entry"]["contact"] == target
-    ]
+    target = str(done[-1][1].contact)
+    created = {str(entry.contact): (one, entry) for one, entry in done if one.kind == Kind.CREATE}
+    gone = {name for one, _ in done for name in one.sources}
+    labelled = [name for one, _ in done if one.kind == Kind.LABEL for name in one.labels]
+    added = tuple(labels[name] for name in labelled if name in labels)
+    contents = [content for _, entry in done if entry.contact == target and (content := entry.content()) is not None]
     now = contents[-1] if contents else images[target].info
     now = now.model_copy(update={"labels": tuple(dict.fromkeys([*now.labels, *added]))})
-    for name, one in created.items():  # those that are still there: merged away ones are part of another by now
-        if name != target and CREATED_BY + str(one["operation"]) not in gone:
-            yield step("delete", name, expected=Info.model_validate_json(one["entry"]["after"]), image=None)
+    for name, (one, entry) in created.items():  # those still there: merged away ones are part of another by now
+        if name != target and CREATED_BY + one.id not in gone:
+            yield step(StepKind.DELETE, name, entry.content(), None)
     if target in created:
-        yield step("delete", target, expected=now, image=None)
+        yield step(StepKind.DELETE, target, now, None)
     else:
         before = images[target].info
         if not is_same(now.model_copy(update={"labels": before.labels}), before, None):
-            yield step("restore", target, expected=now, image=before)
+            yield step(StepKind.RESTORE, target, now, before)
         extra = tuple(key for key in now.labels if key not in before.labels)
         if extra:
-            yield step("unlabel", target, expected=now, image=before, labels=extra)
+            yield step(StepKind.UNLABEL, target, now, before, extra)
     for name in sorted(gone):
         if not name.startswith(CREATED_BY):
-            yield step("recreate", name, expected=None, image=images[name].info)
+            yield step(StepKind.RECREATE, name, None, images[name].info)
 
 
-async def look(undo: Undo, site: ContactsSite, states: Mapping[str, str], *, at_once: int) -> None:
+async def look(undo: Undo, site: ContactsSite, states: Mapping[str, Outcome], *, at_once: int) -> None:
     """Finds out which clusters somebody has changed since: they are left.
 
     Args:
@@ -178,7 +188,12 @@ async def look(undo: Undo, site: ContactsSite, states: Mapping[str, str], *, at_
         at_once: contacts that are read side by side.
     """
     marker = await Names(site, undo.marker).known_marker()
-    begun = {step.cluster for steps in undo.steps.values() for step in steps if states.get(step.name) in (DONE, OPEN)}
+    begun = {
+        step.cluster
+        for steps in undo.steps.values()
+        for step in steps
+        if states.get(step.name) in (Outcome.DONE, Outcome.OPEN)
+    }
     wanted = [
         step
         for cluster, steps in undo.steps.items()
@@ -233,7 +248,7 @@ async def carry_out(
     todo = [cluster for cluster in undo.steps if cluster not in undo.left]
     for start in range(0, len(todo), BATCH):
         await work.batch(todo[start : start + BATCH], at_once)
-    if OPEN not in journal.states().values() and not stopped():
+    if Outcome.OPEN not in journal.states().values() and not stopped():
         await work.names.remove_marker()
         if undo.whole and not undo.left:
             await Names(site, undo.marker).remove_marker()
@@ -247,7 +262,7 @@ class _Undoing:
     stopped: Callable[[], bool]
     progress: Callable[[int], None]
     names: Names = field(init=False)
-    states: dict[str, str] = field(init=False)
+    states: dict[str, Outcome] = field(init=False)
     marker: str | None = None
     count: int = 0
 
@@ -258,21 +273,23 @@ class _Undoing:
     async def settle(self) -> None:
         """Asks the site about steps that were left open."""
         self.marker = await Names(self.site, self.undo.marker).known_marker()
-        every = [step for steps in self.undo.steps.values() for step in steps if self.states.get(step.name) == OPEN]
-        names = [step.name for step in every if step.kind == "recreate"]
+        every = [
+            step for steps in self.undo.steps.values() for step in steps if self.states.get(step.name) == Outcome.OPEN
+        ]
+        names = [step.name for step in every if step.kind == StepKind.RECREATE]
         made = await find_marked(self.site, await self.names.marker(), names) if names else {}
         for step in every:
             contact: Contact | None = made.get(step.name)
             is_done = contact is not None
-            if step.kind != "recreate":
+            if step.kind != StepKind.RECREATE:
                 contact = await self._now(step.contact)
                 is_done = (
                     contact is None
-                    if step.kind == "delete"
-                    else step.kind == "restore" and contact is not None and _is_restored(contact, step)
+                    if step.kind == StepKind.DELETE
+                    else step.kind == StepKind.RESTORE and contact is not None and _is_restored(contact, step)
                 )
             if is_done:
-                self._close(step, DONE, contact)
+                self._close(step, Outcome.DONE, contact)
             else:
                 self.states.pop(step.name)
 
@@ -286,26 +303,30 @@ class _Undoing:
     async def batch(self, clusters: Sequence[str], at_once: int) -> None:
         """Undoes clusters side by side; the labels of all at the end."""
         steps = [step for cluster in clusters for step in self.undo.steps[cluster]]
-        left = [step for step in steps if self.states.get(step.name) != DONE]
-        if any(step.kind == "recreate" for step in left):
+        left = [step for step in steps if self.states.get(step.name) != Outcome.DONE]
+        if any(step.kind == StepKind.RECREATE for step in left):
             await self.names.marker()
         self.journal.write(intents=[Intent(step.name, step.contact) for step in left])
         await side_by_side(self._cluster, clusters, at_once)
         groups: dict[tuple[str, ...], list[Step]] = {}
         for step in left:
-            if step.kind == "unlabel" and self.states.get(step.name) is None and step.cluster not in self.undo.left:
+            if (
+                step.kind == StepKind.UNLABEL
+                and self.states.get(step.name) is None
+                and step.cluster not in self.undo.left
+            ):
                 groups.setdefault(step.labels, []).append(step)
         for labels, some in groups.items():
-            wanted = [({"step": step}, step.contact) for step in some]
+            wanted = [(step, step.contact) for step in some]
             for one in await put_on(self.site, wanted, labels, off=True):
-                state = DONE if one.problem is None else STALE
-                self._close(one.operation["step"], state, one.contact, one.problem or "")
+                state = Outcome.DONE if one.problem is None else Outcome.STALE
+                self._close(one.wanted, state, one.contact, one.problem or "")
 
     async def _cluster(self, cluster: str) -> None:
         if self.stopped():
             return
         for step in self.undo.steps[cluster]:
-            if self.states.get(step.name) == DONE or step.kind == "unlabel":
+            if self.states.get(step.name) == Outcome.DONE or step.kind == StepKind.UNLABEL:
                 continue
             try:
                 contact = await self._do(step)
@@ -317,15 +338,15 @@ class _Undoing:
             except SiteError as error:
                 detail = CHANGED if isinstance(error, AlreadyChanged) else f"{error.code}: {error}"
                 self.undo.left[cluster] = f"{step.contact}: {detail}"
-                self._close(step, STALE if isinstance(error, AlreadyChanged) else FAILED, None, detail)
+                self._close(step, Outcome.STALE if isinstance(error, AlreadyChanged) else Outcome.FAILED, None, detail)
                 return
-            self._close(step, DONE, contact)
+            self._close(step, Outcome.DONE, contact)
         self.count += 1
         self.progress(self.count)
 
     async def _do(self, step: Step) -> Contact | None:
         """Does a step; returns the contact it leaves."""
-        if step.kind == "recreate":
+        if step.kind == StepKind.RECREATE:
             assert step.image is not None
             extended = {**step.image.extended, await self.names.marker(): step.name}
             info = step.image.model_copy(update={"extended": extended})
@@ -335,7 +356,7 @@ class _Undoing:
             raise NotFound("CONTACT_NOT_FOUND", GONE)
         if step.expected is not None and not is_same(contact.info, step.expected, self.marker):
             raise AlreadyChanged("CONTACT_ALREADY_CHANGED", CHANGED)
-        if step.kind == "delete":
+        if step.kind == StepKind.DELETE:
             await self.site.delete(contact.id)
             return contact
         assert step.image is not None
@@ -344,13 +365,13 @@ class _Undoing:
         patch = changed_fields(contact.info, step.image, keyed)
         return await self.site.update(contact.id, contact.revision, patch, allow_duplicates=True)
 
-    def _close(self, step: Step, state: str, contact: Contact | None, detail: str = "") -> None:
+    def _close(self, step: Step, state: Outcome, contact: Contact | None, detail: str = "") -> None:
         self.states[step.name] = state
-        made = contact.id if contact is not None and step.kind == "recreate" else step.contact
+        made = contact.id if contact is not None and step.kind == StepKind.RECREATE else step.contact
         after = contact.info.to_json() if contact is not None else None
         revision = contact.revision if contact is not None else None
-        outcome = Outcome(step.name, state, made, after, None, revision, request_id.get(), detail)
-        self.journal.write(outcomes=[outcome])
+        closing = Closing(step.name, state, made, after, None, revision, request_id.get(), detail)
+        self.journal.write(closings=[closing])
 
 
 def _is_restored(contact: Contact, step: Step) -> bool:
@@ -361,28 +382,31 @@ def _is_restored(contact: Contact, step: Step) -> bool:
 
 def undone_table(undo: Undo, journal: Journal) -> pl.DataFrame:
     """What came of an undo: `UNDO`."""
-    entries = {row["operation"]: row for row in journal.entries().iter_rows(named=True)}
-    rows = []
+    entries = {entry.operation: entry for entry in journal.each()}
+    rows: list[tuple[str | None, ...]] = []
     for cluster, steps in undo.steps.items():
         for step in steps:
-            entry = entries.get(step.name, {})
-            state = entry.get("state") if entry.get("state") == DONE else "left"
-            now = entry.get("contact") if state == DONE and step.kind != "delete" else None
-            detail = "" if state == DONE else undo.left.get(cluster) or entry.get("detail") or ""
-            rows.append((cluster, step.kind, step.contact, now, state, detail, entry.get("closed")))
+            entry = entries.get(step.name)
+            at = entry.closed if entry is not None else None
+            if entry is not None and entry.state == Outcome.DONE:
+                now = entry.contact if step.kind != StepKind.DELETE else None
+                rows.append((cluster, step.kind, step.contact, now, Outcome.DONE, "", at))
+            else:
+                detail = undo.left.get(cluster) or (entry.detail if entry is not None else None) or ""
+                rows.append((cluster, step.kind, step.contact, None, "left", detail, at))
     return pl.DataFrame(rows, schema=dict(UNDO), orient="row")
 
 
 def remember_undone(run: Run, settings: Settings, undone: pl.DataFrame) -> None:
     """Remembers that what was undone is left to people: the next plan does not do it again by itself."""
-    states = undone.group_by("cluster").agg(done=(pl.col("outcome") == DONE).all())
+    states = undone.group_by("cluster").agg(done=(pl.col("outcome") == Outcome.DONE).all())
     clusters = states.filter("done")["cluster"].implode()
     records = run.table("clusters").filter(pl.col("cluster").is_in(clusters))
     known = run.table("fingerprints").join(records, on="record_id", how="semi")
     decisions = dict.fromkeys(known["fingerprint"], HELD)
     contents = dict(run.table("contacts").iter_rows())
     scope = run.facts()["scope"]
-    made = undone.filter(pl.col("kind") == "recreate", pl.col("outcome") == DONE)
+    made = undone.filter(pl.col("kind") == StepKind.RECREATE, pl.col("outcome") == Outcome.DONE)
     for old, new in made.select("contact", "now").iter_rows():
         content = fingerprint(Info.model_validate_json(contents[old]))
         decisions[short_id(scope, new, content)] = HELD
@@ -408,7 +432,7 @@ def prepared(run: Run, settings: Settings, *, only: Sequence[str] = ()) -> Undo:
             with Journal(path) as done:
                 await refuse_another_site(run, site, done)
                 undo = undo_steps(run, done, labels, only=only)
-            begun: dict[str, str] = {}
+            begun: dict[str, Outcome] = {}
             if (run.folder / UNDO_JOURNAL).exists():
                 with Journal(run.folder / UNDO_JOURNAL) as own:
                     begun = own.states()
@@ -443,7 +467,7 @@ def undo_run(
         RunError: it would delete more contacts than the settings allow.
         Busy: another process is at work on the run or its site.
     """
-    most, deletes = settings.apply.max_deletes, undo.count("delete")
+    most, deletes = settings.apply.max_deletes, undo.count(StepKind.DELETE)
     if most is not None and deletes > most and not over_budget:
         raise RunError(
             f"This would delete {deletes:,} contacts, and [apply] max_deletes allows {most:,}. To do it: --over-budget"
@@ -466,7 +490,7 @@ def undo_run(
             write_report_csv(table, run.folder / "undo.csv")
             remember_undone(run, settings, table)
         memory_of(settings).leave(run.id, ENDED if undo.whole and not stopped() else PARTIAL)
-    done = table.filter(pl.col("outcome") == DONE)
+    done = table.filter(pl.col("outcome") == Outcome.DONE)
     kinds = dict(done["kind"].value_counts().iter_rows())
     return {
         "run": str(run.folder),
@@ -474,6 +498,6 @@ def undo_run(
         "restored": kinds.get("restore", 0),
         "recreated": kinds.get("recreate", 0),
         "unlabelled": kinds.get("unlabel", 0),
-        "left": table.filter(pl.col("outcome") != DONE)["cluster"].n_unique(),
+        "left": table.filter(pl.col("outcome") != Outcome.DONE)["cluster"].n_unique(),
         "report": str(run.folder / "undo.csv"),
     }

@@ -22,7 +22,7 @@ from pydantic import SecretStr
 from connectors.contacts import Contact
 from connectors.local import LocalSite
 from connectors.server import Chaos, Disturbance, make_app, running
-from connectors.store.journal import DONE, Journal
+from connectors.store.journal import Journal, Outcome
 from connectors.wix import WixSite
 from flows.engine.applying import apply_plan
 from flows.engine.forecast import calls
@@ -103,7 +103,7 @@ async def test_what_another_editor_changes_meanwhile_is_not_lost_and_every_confl
     assert len(saved) == len(chosen) >= 8
     assert {name: after[name].info.job_title for name in last} == last, "an edit was lost"
     steps = plan.filter(pl.col("state") == "auto").join(entries, on="operation", suffix="_now")
-    not_done = steps.filter(pl.col("state_now") != DONE)
+    not_done = steps.filter(pl.col("state_now") != Outcome.DONE)
     assert set(not_done["detail"]) >= {"a contact of this person was changed since the plan was made"}
     conflicted = set(not_done["target"]) | set(not_done["sources"].explode())
     assert not_done.height > 0
@@ -141,7 +141,7 @@ async def test_who_saves_a_contact_in_the_last_moment_before_its_merge_is_told(s
             WixSite(KEY, "a-site", base_url=url, transport=beside) as client,
         ):
             await apply_plan(plan, client, journal)
-        assert set(journal.states().values()) == {DONE}
+        assert set(journal.states().values()) == {Outcome.DONE}
 
     assert beside.refused == plan["sources"].list.len().sum()
 
@@ -158,7 +158,7 @@ async def applied(site: LocalSite, plan: pl.DataFrame, folder: Path, **chaos: An
             began = time.monotonic()
             await apply_plan(plan, client, journal, Options(concurrency=8))
             took = time.monotonic() - began
-        assert set(journal.states().values()) == {DONE}
+        assert set(journal.states().values()) == {Outcome.DONE}
     return counting, took
 
 

@@ -18,7 +18,7 @@ import pytest
 from conftest import ROOT, SAMPLES, Ended
 
 from connectors.local import LocalSite
-from connectors.store.journal import DONE, Journal
+from connectors.store.journal import Journal, Outcome
 
 KILLS = 100
 Killer = Callable[..., dict[str, Any]]
@@ -127,7 +127,7 @@ def test_killed_a_hundred_times_a_run_ends_as_if_undisturbed(
             kills += state == "killed"
         assert held(copy / "site.db") == expected
         with Journal(copy / "run" / "journal.db") as journal:
-            assert set(journal.states().values()) == {DONE}
+            assert set(journal.states().values()) == {Outcome.DONE}
 
 
 def test_an_undo_killed_again_and_again_gives_back_the_site(killer: Killer, samples: Path) -> None:
@@ -193,4 +193,4 @@ def test_killed_while_the_service_has_a_bad_day_a_run_ends_as_on_a_good_one(
     assert kills > 3
     assert held(site_path) == expected
     with Journal(samples / "run" / "journal.db") as journal:
-        assert set(journal.states().values()) == {DONE}
+        assert set(journal.states().values()) == {Outcome.DONE}

@@ -57,7 +57,7 @@ def score(levels: pl.DataFrame, model: Model, *, fully: bool = True) -> pl.DataF
         "right",
         bits=pl.Series(bits, dtype=pl.Float32),
         probability=pl.Series(1.0 / (1.0 + np.exp2(-np.clip(bits, -60, 60)))),
-        alternative=pl.Series(EXPLANATIONS[1:]).gather(others.astype(np.uint32)),
+        rival_hypothesis=pl.Series(EXPLANATIONS[1:]).gather(others.astype(np.uint32)),
         **{f"level_{field}": pl.col(f"level_{field}") for field in model.fields},
         **weights,
     )

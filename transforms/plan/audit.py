@@ -7,9 +7,9 @@ from collections.abc import Mapping
 import polars as pl
 
 from transforms.plan.contents import CONTENT
-from transforms.plan.operations import CREATED_BY
 from transforms.plan.survivorship import IN_WORDS, SINGLE, differences
 from transforms.schema.contact import Info
+from transforms.schema.operations import CREATED_BY
 from transforms.schema.tables import AUDIT, conform
 
 NOT_APPLIED = "planned"

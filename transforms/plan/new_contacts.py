@@ -77,7 +77,7 @@ def new_contacts(
         sources=pl.lit([], dtype=pl.List(pl.String)),
         records=pl.concat_list("record_id"),
         allow_duplicates="is_shared",
-        needs=pl.lit("{}"),
+        preconditions=pl.lit("{}"),
         after=info_json(pl.col("labels"), primary=True),
         evidence=pl.when(is_auto).then(pl.lit(NOBODY_ELSE)).otherwise(pl.lit("")),
         operation=pl.Series([short_id(*one) for one in named.iter_rows()], dtype=pl.String),

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from datetime import datetime
+from typing import NamedTuple
 
 import polars as pl
 
@@ -15,16 +16,41 @@ from transforms.plan.policy import Policy
 from transforms.plan.survivorship import Change, Contribution, Loss, fingerprint, fold, merge_losses, merged, preferred
 from transforms.schema.contact import Info
 from transforms.schema.ids import short_id
+from transforms.schema.operations import CREATED_BY, Kind, Operation, State
 
 SOURCES_A_CALL = 5
 """The site merges at most this many contacts into one in a call."""
+NONE: Mapping[str, str] = {}
 
 
-CREATED_BY = "@"
-"""Before the id of an operation, in the place of a contact: the one that it creates."""
+class PersonRecord(NamedTuple):
+    """What folding a person needs to know of one of the records.
 
+    Attributes:
+        place: the record's place in the order of trust.
+        complete: how many of its fields are filled.
+        reach: its e-mails and phones.
+        is_shared: whether another person's record has one of these, too.
+    """
 
-Row = dict[str, Any]
+    record: int
+    record_id: str
+    cluster: str
+    place: int
+    source: str
+    source_rank: int
+    row: int
+    contact_id: str | None
+    is_member: bool | None
+    created: datetime | None
+    updated: datetime | None
+    opted_out: bool | None
+    subscribed: bool | None
+    company: str | None
+    company_key: str | None
+    complete: int
+    reach: Sequence[str]
+    is_shared: bool
 
 
 @dataclass
@@ -35,32 +61,50 @@ class Draft:
     place: int
     records: list[str]
     evidence: str
-    link: list[str]
-    state: str = "auto"
+    link: Sequence[str]
+    state: State = State.AUTO
     reason: str = ""
-    operations: list[Row] = field(default_factory=list)
+    operations: list[Operation] = field(default_factory=list)
     losses: list[Loss] = field(default_factory=list)
 
-    def add(self, kind: str, **more: object) -> str:
+    def add(
+        self,
+        kind: Kind,
+        *,
+        after: Info,
+        changes: Sequence[str],
+        target: str = "",
+        before: Info | None = None,
+        sources: Sequence[str] = (),
+        labels: Sequence[str] = (),
+        preconditions: Mapping[str, str] = NONE,
+        allow_duplicates: bool = True,
+    ) -> str:
         """Adds an operation; returns its id."""
         step = len(self.operations)
-        operation = short_id(self.cluster, str(step), kind, *self.records)
+        name = short_id(self.cluster, str(step), kind, *self.records)
         self.operations.append(
-            {
-                "operation": operation,
-                "cluster": self.cluster,
-                "step": step,
-                "kind": kind,
-                "state": self.state,
-                "reason": self.reason,
-                "records": self.records,
-                "evidence": self.evidence,
-                "link": self.link,
-                "allow_duplicates": True,
-                **more,
-            }
+            Operation(
+                id=name,
+                cluster=self.cluster,
+                step=step,
+                kind=kind,
+                state=self.state,
+                reason=self.reason,
+                target=target,
+                sources=sources,
+                records=self.records,
+                allow_duplicates=allow_duplicates,
+                labels=labels,
+                preconditions=json.dumps(preconditions) if preconditions else "{}",
+                before=before.to_json() if before is not None else None,
+                after=after.to_json(),
+                changes=changes,
+                evidence=self.evidence,
+                link=self.link,
+            )
         )
-        return operation
+        return name
 
 
 @dataclass(frozen=True)
@@ -90,17 +134,15 @@ def needs_opt_out_label(info: Info, known: FoldingContext) -> bool:
     return any(emails) or any((one.e164 or one.phone) in known.opted_out for one in info.phones)
 
 
-def opt_out_draft(row: Row, info: Info, policy: Policy) -> Draft:
+def opt_out_draft(record: PersonRecord, contact: str, info: Info, policy: Policy) -> Draft:
     """The label of an opt-out on a contact of which nothing else is done, as a person's own: it waits for nothing."""
-    cluster = short_id("opt-out", row["contact_id"])
-    draft = Draft(cluster, row["place"], [row["record_id"]], "somebody with its address opted out", [])
+    cluster = short_id("opt-out", contact)
+    draft = Draft(cluster, record.place, [record.record_id], "somebody with its address opted out", [])
     draft.add(
-        "label",
-        target=row["contact_id"],
-        sources=[],
-        needs="{}",
-        before=info.to_json(),
-        after=info.model_copy(update={"labels": (*info.labels, policy.opt_out_label)}).to_json(),
+        Kind.LABEL,
+        target=contact,
+        before=info,
+        after=info.model_copy(update={"labels": (*info.labels, policy.opt_out_label)}),
         labels=[policy.opt_out_label],
         changes=[f"label: {policy.opt_out_label}"],
     )
@@ -109,32 +151,40 @@ def opt_out_draft(row: Row, info: Info, policy: Policy) -> Draft:
 
 def write_operations(
     draft: Draft,
-    existing: list[Row],
-    rows: list[Row],
+    existing: Mapping[str, PersonRecord],
+    rows: list[PersonRecord],
     known: FoldingContext,
     *,
     allowed: bool,
 ) -> tuple[Info, str]:
-    """Writes one cluster's operations; returns the contact's content afterwards, and its id."""
+    """Writes one cluster's operations; returns the contact's content afterwards, and its id.
+
+    Args:
+        draft: the cluster's part of the plan.
+        existing: the records of its contacts, by their ids: the first is the one that stays.
+        rows: its export rows, the most trusted first.
+        known: what folding rests on.
+        allowed: whether the site is to take a contact that may be a duplicate.
+    """
     if not existing and (known.policy.import_as == "fold" or len(rows) == 1):
         info, changes = _folded(draft, Info(), rows, known, frozenset())
-        info, more = _preferred(draft, info, (known.given[row["record"]] for row in rows), known.policy)
+        info, more = _preferred(draft, info, (known.given[row.record] for row in rows), known.policy)
         changes += more
         labels = _with_opt_out(_labelled(info.labels, known.policy), info, known)
         info = info.model_copy(update={"labels": labels})
         return info, _created(draft, info, changes, allow_duplicates=allowed)
     if known.policy.import_as == "merge" and rows:
         return _imported(draft, existing, rows, known)
-    target, *others = [row["contact_id"] for row in existing]
+    target, *others = existing
     info = _chained(draft, target, others, known.infos)
-    for row in existing[1:]:
-        draft.losses += merge_losses(row["record_id"], known.infos[row["contact_id"]], info)
+    for contact in others:
+        draft.losses += merge_losses(existing[contact].record_id, known.infos[contact], info)
     full, changes = _folded(draft, info, rows, known, known.policy.overwrite)
-    everyone = sorted([*existing, *rows], key=lambda row: row["source_rank"])
+    everyone = sorted([*existing.values(), *rows], key=lambda row: row.source_rank)
     records = (
-        Contribution(row["record_id"], row["source"], known.infos[row["contact_id"]])
-        if row["contact_id"]
-        else known.given[row["record"]]
+        Contribution(row.record_id, row.source, known.infos[row.contact_id])
+        if row.contact_id
+        else known.given[row.record]
         for row in everyone
     )
     full, more = _preferred(draft, full, records, known.policy)
@@ -143,28 +193,28 @@ def write_operations(
 
 def _imported(
     draft: Draft,
-    existing: list[Row],
-    rows: list[Row],
+    existing: Mapping[str, PersonRecord],
+    rows: list[PersonRecord],
     known: FoldingContext,
 ) -> tuple[Info, str]:
     """As `write_operations`, but each row becomes a contact of its own that is merged: the trail is on the site.
 
     A contact that a step before creates goes by `CREATED_BY` and the step's operation.
     """
-    contents = {row["contact_id"]: known.infos[row["contact_id"]] for row in existing}
-    people = [(row, row["contact_id"]) for row in existing]
+    contents = {contact: known.infos[contact] for contact in existing}
+    people = [(row, contact) for contact, row in existing.items()]
     for row in rows:
         content, changes = _folded(draft, Info(), [row], known, frozenset())
         name = CREATED_BY + _created(draft, content, changes, allow_duplicates=True)
         contents[name] = content
         people.append((row, name))
     (_, target), *others = people
-    others.sort(key=lambda one: (one[0]["source_rank"], one[0]["row"]))
+    others.sort(key=lambda one: (one[0].source_rank, one[0].row))
     info = _chained(draft, target, [name for _, name in others], contents)
     for row, name in others:
-        draft.losses += merge_losses(row["record_id"], contents[name], info)
-    ranked = sorted(people, key=lambda one: one[0]["source_rank"])
-    records = [Contribution(row["record_id"], row["source"], contents[name]) for row, name in ranked]
+        draft.losses += merge_losses(row.record_id, contents[name], info)
+    ranked = sorted(people, key=lambda one: one[0].source_rank)
+    records = [Contribution(row.record_id, row.source, contents[name]) for row, name in ranked]
     full, changes = _preferred(draft, info, records, known.policy)
     after, name = _completed(draft, target, info, full, changes, known, allow_duplicates=True)
     return after, name.removeprefix(CREATED_BY)
@@ -173,11 +223,9 @@ def _imported(
 def _created(draft: Draft, content: Info, changes: list[Change], *, allow_duplicates: bool) -> str:
     """Writes the create of a contact; returns the operation's id."""
     return draft.add(
-        "create",
-        sources=[],
-        labels=list(content.labels),
-        needs="{}",
-        after=content.to_json(),
+        Kind.CREATE,
+        labels=content.labels,
+        after=content,
         changes=[change.in_words() for change in changes],
         allow_duplicates=allow_duplicates,
     )
@@ -188,17 +236,16 @@ def _chained(draft: Draft, target: str, others: list[str], contents: Mapping[str
     info = contents[target]
     for start in range(0, len(others), SOURCES_A_CALL):
         sources = others[start : start + SOURCES_A_CALL]
-        needs = {one: fingerprint(contents[one]) for one in sources} | {target: fingerprint(info)}
+        rests_on = {one: fingerprint(contents[one]) for one in sources} | {target: fingerprint(info)}
         after = merged(info, [contents[one] for one in sources])
         draft.add(
-            "merge",
+            Kind.MERGE,
             target=target,
             sources=sources,
-            needs=json.dumps({one: seen for one, seen in needs.items() if not one.startswith(CREATED_BY)}),
-            before=info.to_json(),
-            after=after.to_json(),
+            preconditions={one: seen for one, seen in rests_on.items() if not one.startswith(CREATED_BY)},
+            before=info,
+            after=after,
             changes=[f"{len(sources)} contact{'s' * (len(sources) > 1)} merged into this one, in this order"],
-            labels=[],
         )
         info = after
     return info
@@ -218,14 +265,12 @@ def _completed(
     content = full.model_copy(update={"labels": info.labels})
     if content != info:
         draft.add(
-            "update",
+            Kind.UPDATE,
             target=target,
-            sources=[],
-            needs=json.dumps({target: fingerprint(info)} if not target.startswith(CREATED_BY) else {}),
-            before=info.to_json(),
-            after=content.to_json(),
+            preconditions={target: fingerprint(info)} if not target.startswith(CREATED_BY) else NONE,
+            before=info,
+            after=content,
             changes=[change.in_words() for change in changes],
-            labels=[],
             allow_duplicates=allow_duplicates,
         )
     labels = _labelled(full.labels, known.policy) if draft.operations else full.labels
@@ -234,12 +279,10 @@ def _completed(
     if fresh:
         after = content.model_copy(update={"labels": labels})
         draft.add(
-            "label",
+            Kind.LABEL,
             target=target,
-            sources=[],
-            needs="{}",
-            before=content.to_json(),
-            after=after.to_json(),
+            before=content,
+            after=after,
             labels=fresh,
             changes=[f"label: {label}" for label in fresh],
         )
@@ -248,19 +291,17 @@ def _completed(
 
 
 def _folded(
-    draft: Draft, info: Info, rows: list[Row], known: FoldingContext, overwrite: frozenset[str]
+    draft: Draft, info: Info, rows: list[PersonRecord], known: FoldingContext, overwrite: frozenset[str]
 ) -> tuple[Info, list[Change]]:
     """The content with each row folded in, the most trusted first; what is lost goes to the draft's ledger."""
     changes: list[Change] = []
     overwritten: set[str] = set()
     company = known.company_keys[info.company] if info.company else None
     for row in rows:
-        info, made, lost = fold(
-            info, known.given[row["record"]], overwrite=overwrite - overwritten, company_key=company
-        )
+        info, made, lost = fold(info, known.given[row.record], overwrite=overwrite - overwritten, company_key=company)
         overwritten |= {change.field for change in made}
         if any(change.field == "company" for change in made):
-            company = row["company_key"]
+            company = row.company_key
         changes += made
         draft.losses += lost
     return info, changes

@@ -9,9 +9,10 @@ import polars as pl
 
 from transforms.match.matching import Matches
 from transforms.plan.contents import contents, unplaced
+from transforms.plan.guards import ClusterReasons
 from transforms.plan.new_contacts import new_contacts
 from transforms.plan.opt_outs import OptOuts, count_opt_outs, opted_out_addresses, reaches
-from transforms.plan.people import ClusterReasons, FoldedPeople, FoldedPerson
+from transforms.plan.people import FoldedPeople, FoldedPerson
 from transforms.plan.policy import Policy
 from transforms.plan.reasons import (
     clusters_with_differing_birth_dates,
@@ -23,8 +24,9 @@ from transforms.plan.reasons import (
 from transforms.plan.survivorship import (
     IN_WORDS,
 )
+from transforms.schema.operations import operations_table
 from transforms.schema.records import Records
-from transforms.schema.tables import CONTACTS, LOSSES, PLAN, conform
+from transforms.schema.tables import CONTACTS, LOSSES, conform
 
 NOTHING: Mapping[str, bool] = {}
 
@@ -100,8 +102,7 @@ def plan(
     numbers = pl.Series([person.number for person in dealt_with], dtype=pl.UInt32).implode()
     operations = folded.operations.filter(pl.col("person").is_in(numbers)).drop("person")
     operations = pl.concat([made.operations, operations]).sort("place", maintain_order=True).drop("place")
-    held = pl.DataFrame(held_pairs(matches, people, policy), schema=dict(PLAN))
-    operations = pl.concat([operations, conform(held, PLAN)])
+    operations = pl.concat([operations, operations_table(held_pairs(matches, people, policy))])
     outcome = _outcome(contacts, made.outcome, dealt_with)
     losses = _ledger(folded.losses.filter(pl.col("person").is_in(numbers)), tables, made.losses)
     return Plan(operations, losses, outcome, count_opt_outs(people, operations, outcome, policy))

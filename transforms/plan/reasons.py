@@ -6,11 +6,11 @@ import polars as pl
 
 from transforms.match.graph import components, pairs_frame
 from transforms.match.matching import Matches
-from transforms.plan.operations import Row
 from transforms.plan.policy import Policy
 from transforms.plan.survivorship import MAX_ITEMS, merged
 from transforms.schema.contact import Info
 from transforms.schema.ids import short_id
+from transforms.schema.operations import Kind, Operation, State
 
 OPT_OUT_LOST = (
     "one of its contacts has opted out or bounced, and the one that would stay is subscribed: nobody is to be "
@@ -119,28 +119,39 @@ def clusters_with_differing_birth_dates(matches: Matches, people: pl.DataFrame) 
     return set(inner.filter(pl.col("cluster") == pl.col("cluster_other"))["cluster"])
 
 
-def held_pairs(matches: Matches, people: pl.DataFrame, policy: Policy) -> list[Row]:
+def held_pairs(matches: Matches, people: pl.DataFrame, policy: Policy) -> list[Operation]:
     """Contacts that may be one person but are not joined: for a person to decide, or never where both are members."""
     both = _outer(matches, people, policy).filter(
         pl.col("contact_id").is_not_null(), pl.col("contact_id_other").is_not_null()
     )
-    held: list[Row] = []
-    for pair in both.unique(["cluster", "cluster_other"], keep="first", maintain_order=True).iter_rows(named=True):
-        members = pair["is_member"] and pair["is_member_other"]
-        records = [pair["record_id"], pair["record_id_other"]]
-        held.append(
-            {
-                "operation": short_id("held", *records),
-                "cluster": pair["cluster"],
-                "step": 0,
-                "kind": "merge",
-                "state": "blocked" if members else "review",
-                "reason": TWO_MEMBERS if members else f"may be the same person ({pair['probability']:.0%})",
-                "target": pair["contact_id"],
-                "sources": [pair["contact_id_other"]],
-                "records": records,
-                "evidence": pair["why"],
-                "link": records,
-            }
+    pairs = both.unique(["cluster", "cluster_other"], keep="first", maintain_order=True).select(
+        pl.concat_list("record_id", "record_id_other"),
+        "cluster",
+        "contact_id",
+        "contact_id_other",
+        pl.col("is_member") & pl.col("is_member_other"),
+        "probability",
+        "why",
+    )
+    return [
+        Operation(
+            id=short_id("held", *records),
+            cluster=cluster,
+            step=0,
+            kind=Kind.MERGE,
+            state=State.BLOCKED if are_members else State.REVIEW,
+            reason=TWO_MEMBERS if are_members else f"may be the same person ({probability:.0%})",
+            target=target,
+            sources=[source],
+            records=records,
+            allow_duplicates=False,
+            labels=[],
+            preconditions="{}",
+            before=None,
+            after=None,
+            changes=[],
+            evidence=why,
+            link=records,
         )
-    return held
+        for records, cluster, target, source, are_members, probability, why in pairs.iter_rows()
+    ]

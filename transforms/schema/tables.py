@@ -191,7 +191,7 @@ PAIRS: Schema = {
     "right": pl.UInt32,
     "bits": pl.Float32,
     "probability": pl.Float64,
-    "alternative": pl.String,
+    "rival_hypothesis": pl.String,
     "why": pl.String,
 }
 
@@ -203,7 +203,8 @@ CLUSTERS: Schema = {
 
 PLAN: Schema = {
     # One row an operation, in the order of execution. Contents are `Info` as JSON, with labels and custom fields by
-    # their display names. `needs` maps each contact the decision rests on to the fingerprint of its content.
+    # their display names. `preconditions` maps each
+    # contact the decision rests on to the fingerprint of its content.
     "operation": pl.String,
     "cluster": pl.String,
     "step": pl.UInt32,
@@ -215,7 +216,7 @@ PLAN: Schema = {
     "records": pl.List(pl.String),
     "allow_duplicates": pl.Boolean,
     "labels": pl.List(pl.String),
-    "needs": pl.String,
+    "preconditions": pl.String,
     "before": pl.String,
     "after": pl.String,
     "changes": pl.List(pl.String),

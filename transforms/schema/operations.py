@@ -1,0 +1,111 @@
+"""The operations of a plan, one by one and as a table."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+import polars as pl
+
+from transforms.schema.contact import Info
+from transforms.schema.tables import PLAN
+
+CREATED_BY = "@"
+"""Before the id of an operation, in the place of a contact: the one that it creates."""
+
+
+class Kind(StrEnum):
+    """What an operation does on the site."""
+
+    CREATE = "create"
+    MERGE = "merge"
+    UPDATE = "update"
+    LABEL = "label"
+
+
+class State(StrEnum):
+    """Whether an operation is done by itself, waits for a person, or can never be done."""
+
+    AUTO = "auto"
+    REVIEW = "review"
+    BLOCKED = "blocked"
+
+
+@dataclass(slots=True)
+class Operation:
+    """One operation: a row of `PLAN`, whose columns these are, in their order.
+
+    Attributes:
+        id: the column `operation`; the same whenever the same is planned of the same records.
+        preconditions: as JSON: the fingerprint of each contact's content that the decision rests on, by its id.
+        target: the contact it is about; empty for a create.
+        before, after: the target's content as `Info` writes it; None where there is none.
+    """
+
+    id: str
+    cluster: str
+    step: int
+    kind: Kind
+    state: State
+    reason: str
+    target: str
+    sources: Sequence[str]
+    records: Sequence[str]
+    allow_duplicates: bool
+    labels: Sequence[str]
+    preconditions: str
+    before: str | None
+    after: str | None
+    changes: Sequence[str]
+    evidence: str
+    link: Sequence[str]
+
+    def fingerprints(self) -> Mapping[str, str]:
+        """The `preconditions`, read."""
+        return dict(json.loads(self.preconditions))
+
+    def content_before(self) -> Info:
+        """The target's content before the operation; an empty one where there is none."""
+        return Info.model_validate_json(self.before or "{}")
+
+    def content_after(self) -> Info:
+        """The target's content after the operation; an empty one where there is none."""
+        return Info.model_validate_json(self.after or "{}")
+
+    def touches_a_new_contact(self) -> bool:
+        """Whether its target or a source is a contact that an earlier operation creates."""
+        return any(name.startswith(CREATED_BY) for name in (self.target, *self.sources))
+
+
+def operations_of(plan: pl.DataFrame) -> Iterator[Operation]:
+    """The operations of a `PLAN`, in its order."""
+    for name, cluster, step, kind, state, reason, target, *rest in plan.select(*PLAN).iter_rows():
+        yield Operation(name, cluster, step, Kind(kind), State(state), reason, target or "", *rest)
+
+
+def operations_table(operations: Sequence[Operation]) -> pl.DataFrame:
+    """Operations as `PLAN`."""
+    columns: dict[str, pl.Series] = {}
+    for column, kind in PLAN.items():
+        values = [getattr(one, "id" if column == "operation" else column) for one in operations]
+        columns[column] = _lists(values) if kind == pl.List(pl.String) else pl.Series(values, dtype=kind)
+    table = pl.DataFrame(columns)
+    return table.with_columns(target=pl.when(pl.col("target") != "").then("target"))
+
+
+def _lists(values: Iterable[Sequence[str]]) -> pl.Series:
+    """Lists of texts as a series: their items at once, which is quicker than list by list."""
+    values = list(values)
+    lengths = np.fromiter(map(len, values), dtype=np.uint32, count=len(values))
+    flat = pl.DataFrame(
+        {
+            "row": np.repeat(np.arange(len(values), dtype=np.uint32), lengths),
+            "item": pl.Series([item for one in values for item in one], dtype=pl.String),
+        }
+    )
+    grouped = flat.group_by("row", maintain_order=True).agg("item")
+    rows = pl.DataFrame({"row": np.arange(len(values), dtype=np.uint32)})
+    return rows.join(grouped, on="row", how="left", maintain_order="left")["item"].fill_null([])
