@@ -15,7 +15,9 @@ from markupsafe import Markup
 
 from connectors.exports.guards import write_report_csv
 from connectors.private import write_whole
+from connectors.store.run_facts import RunFacts
 from connectors.visible import visible
+from transforms.schema.operations import WAITS
 
 Waterfall = tuple[str, str, Sequence[tuple[str, str, float, float]]]
 """How likely two records are one person, what else they could be, and the steps to it: name, what it says, from, to."""
@@ -28,7 +30,8 @@ MOST_ROWS = 2_000
 def write_report(
     folder: Path,
     *,
-    facts: Mapping[str, Any],
+    facts: RunFacts,
+    is_applied: bool,
     summary: Mapping[str, Any],
     planned: Mapping[str, int],
     audit: pl.DataFrame,
@@ -42,7 +45,8 @@ def write_report(
 
     Args:
         folder: the run's folder.
-        facts: what is known of the run (`run.json`).
+        facts: what the plan noted of the run.
+        is_applied: whether the plan was applied.
         summary: the numbers the command line prints.
         planned: how many of each operation the plan has.
         audit: `AUDIT`.
@@ -62,9 +66,8 @@ def write_report(
         (here / "report.html.jinja").read_text("utf-8")
     )
     held, operations = by_urgency(audit)
-    is_done = facts["state"] == "applied"
     tiles = [
-        (summary[done] if is_done else planned[kind], words, later)
+        (summary[done] if is_applied else planned[kind], words, later)
         for done, kind, words, later in (
             ("created", "create", "created", "to create"),
             ("merged", "merge", "merged away", "to merge away"),
@@ -76,10 +79,11 @@ def write_report(
         style=Markup(style),
         style_hash=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
         facts=facts,
+        is_applied=is_applied,
         summary=summary,
         site=site,
         tiles=tiles,
-        opt_outs=facts["opt_outs"],
+        opt_outs=facts.opt_outs,
         most=MOST_ROWS,
         held=_rows(held),
         held_count=len(held),
@@ -100,7 +104,7 @@ def write_report(
 
 def by_urgency(audit: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The operations that wait for a person, and the others, each in the plan's order."""
-    waits = pl.col("outcome").is_in(["review", "blocked", "held", "stale", "failed"])
+    waits = pl.col("outcome").is_in(WAITS)
     return audit.filter(waits), audit.filter(~waits)
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from enum import StrEnum
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
@@ -21,17 +20,7 @@ from connectors.sqlite import connected, transaction, written_ahead
 from connectors.store.locking import locked
 from transforms.schema.contact import Info
 from transforms.schema.errors import RunError
-
-
-class Outcome(StrEnum):
-    """What came of an operation: nobody knows yet, or it was done, held, found stale, or refused."""
-
-    OPEN = "open"
-    DONE = "done"
-    HELD = "held"
-    STALE = "stale"
-    FAILED = "failed"
-
+from transforms.schema.operations import Outcome
 
 VERSION = 2
 _TABLES = f"""

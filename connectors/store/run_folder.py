@@ -7,66 +7,67 @@ is noted in `apply.json`.
 from __future__ import annotations
 
 import hashlib
-import json
 import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 import polars as pl
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from connectors.private import private_folder, write_whole
+from connectors.store.run_facts import RunBegun, RunFacts, RunProgress, RunState
 from transforms.schema.errors import RunError
 from transforms.schema.ids import short_id
+from transforms.schema.tables import (
+    ADDRESSES,
+    CLUSTERS,
+    CONTACTS,
+    DATE_ORDERS,
+    DECISIONS,
+    EMAILS,
+    EXTRAS,
+    FINGERPRINTS,
+    IDENTIFIERS,
+    IDENTITIES,
+    LABELS,
+    LOSSES,
+    PAIRS,
+    PHONES,
+    PLAN,
+    RECORDS,
+    REJECTS,
+    REPAIRS,
+    Schema,
+)
 
 FACTS = "run.json"
 PROGRESS = "apply.json"
+Shape = TypeVar("Shape", bound=BaseModel)
 CHECKSUMS = "SHA256SUMS"
 """The checksums of `run.json` and the tables, in the format of `sha256sum`."""
-PLANNING = "planning"
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="allow", strict=True)
-
-
-class _Decisions(_Strict):
-    file: str
-    read: int
-    of_nobody_here: int
-
-
-class _File(_Strict):
-    source: str
-    file: str
-    rows: int
-
-
-class RunFacts(_Strict):
-    """What `run.json` must hold of a planned run."""
-
-    id: str
-    name: str
-    state: str
-    site: str
-    site_id: str | None
-    site_identity: str | None
-    site_contacts: int
-    new_site: bool
-    planned_at: str
-    scope: str
-    sources: list[str]
-    files: list[_File]
-    settings: dict[str, Any]
-    auto: float
-    review: float
-    decisions: _Decisions
-    calls: int
-    minutes: float | None
-    over_budget: str | None
-    plan_seconds: float
+TABLES: Mapping[str, Schema] = {
+    "records": RECORDS,
+    "emails": EMAILS,
+    "phones": PHONES,
+    "addresses": ADDRESSES,
+    "labels": LABELS,
+    "extras": EXTRAS,
+    "identifiers": IDENTIFIERS,
+    "repairs": REPAIRS,
+    "date_orders": DATE_ORDERS,
+    "rejects": REJECTS,
+    "identities": {**IDENTITIES, "is_decided": pl.Boolean},
+    "fingerprints": FINGERPRINTS,
+    "decisions": DECISIONS,
+    "contacts": CONTACTS,
+    "pairs": PAIRS,
+    "clusters": CLUSTERS,
+    "plan": PLAN,
+    "losses": LOSSES,
+}
+"""The tables of a run, with the columns that each has at least."""
 
 
 class Run:
@@ -82,12 +83,12 @@ class Run:
     @property
     def name(self) -> str:
         """What the run is called: the name it was planned under."""
-        return str(self.facts().get("name") or self.folder.name)
+        return self._begun().name
 
     @property
     def id(self) -> str:
         """What no other run is called, whatever folder it is in."""
-        return str(self.facts()["id"])
+        return self._begun().id
 
     @classmethod
     def new(cls, folder: Path | None) -> Run:
@@ -102,7 +103,7 @@ class Run:
         chosen = folder if folder is not None else Path("runs") / name
         try:
             if (chosen / FACTS).exists():
-                if cls(chosen).facts().get("state") != PLANNING:
+                if cls(chosen)._begun().state != RunState.PLANNING:
                     raise RunError(
                         f"{chosen} holds a run already. Choose another folder, or apply it: onefold apply {chosen}"
                     )
@@ -111,9 +112,7 @@ class Run:
             if folder is None:
                 private_folder(chosen.parent)
             private_folder(chosen)
-            facts = {"id": uuid.uuid4().hex, "name": name, "state": PLANNING}
-            with write_whole(chosen / FACTS) as part:
-                part.write_text(json.dumps(facts), "utf-8")
+            cls(chosen)._write(FACTS, RunBegun(id=uuid.uuid4().hex, name=name))
         except OSError as error:
             raise RunError(f"The run's folder {chosen} cannot be written: {error.strerror}.") from error
         return cls(chosen)
@@ -128,17 +127,9 @@ class Run:
         run = cls(folder)
         if not (folder / FACTS).is_file():
             raise RunError(f"There is no run in {folder}. Make one with: onefold plan")
-        facts = _json(folder / FACTS)
-        if facts.get("state") == PLANNING:
+        if run._begun().state == RunState.PLANNING:
             raise RunError(f"The run in {folder} was never planned to its end. Plan again into another folder.")
-        try:
-            RunFacts.model_validate(facts)
-        except ValidationError as error:
-            problem = error.errors()[0]
-            where = ".".join(str(part) for part in problem["loc"])
-            raise RunError(
-                f"{folder / FACTS} is not what a plan of this version wrote ({where}: {problem['msg']}). Plan again."
-            ) from error
+        run.facts()
         run._check(FACTS)
         return run
 
@@ -181,33 +172,64 @@ class Run:
         except (OSError, pl.exceptions.PolarsError) as error:
             raise RunError(f"The run's table {path} is missing or damaged. Plan again.") from error
         self._check(path.name)
+        missing = [column for column in TABLES[name] if column not in table.columns]
+        if missing:
+            raise RunError(f"The run's table {path} has no column {missing[0]}: it is another version's. Plan again.")
         return table
 
-    def facts(self) -> dict[str, Any]:
-        """What is known of the run beside its tables: what the plan noted, and what was done since.
+    def facts(self) -> RunFacts:
+        """What the plan noted of the run.
 
         Raises:
-            RunError: a file of facts is missing or damaged.
+            RunError: `run.json` is missing, damaged, or not what a plan of this version wrote.
         """
-        planned = _json(self.folder / FACTS)
-        done = _json(self.folder / PROGRESS) if (self.folder / PROGRESS).exists() else {}
-        return {**done, **planned, "state": done.get("state", planned.get("state"))}
+        return self._read(FACTS, RunFacts)
 
-    def note(self, **facts: object) -> None:
-        """Adds to what is known of the run: to the plan's facts until it is sealed, then to those of what is done."""
-        path = self.folder / (PROGRESS if (self.folder / CHECKSUMS).exists() else FACTS)
-        with write_whole(path) as part:
-            part.write_text(json.dumps({**(_json(path) if path.exists() else {}), **facts}, indent=1), "utf-8")
+    def progress(self) -> RunProgress:
+        """What was done with the plan.
+
+        Raises:
+            RunError: `apply.json` is damaged.
+        """
+        return self._read(PROGRESS, RunProgress) if (self.folder / PROGRESS).exists() else RunProgress()
+
+    def planned(self, facts: RunFacts) -> None:
+        """Writes what the plan notes of the run, and seals it: from now on its tables are only read."""
+        self._write(FACTS, facts)
+        self.seal()
+
+    def note(self, progress: RunProgress) -> None:
+        """Writes what was done with the plan."""
+        self._write(PROGRESS, progress)
+
+    def _begun(self) -> RunBegun:
+        known = self._read(FACTS, _Begun)
+        return RunBegun(id=known.id, name=known.name, state=known.state)
+
+    def _read(self, name: str, shape: type[Shape]) -> Shape:
+        path = self.folder / name
+        try:
+            text = path.read_text("utf-8")
+        except (OSError, ValueError) as error:
+            raise RunError(f"{path} is missing or damaged.") from error
+        try:
+            return shape.model_validate_json(text)
+        except ValidationError as error:
+            problem = error.errors()[0]
+            where = ".".join(str(part) for part in problem["loc"])
+            raise RunError(
+                f"{path} is not what a plan of this version wrote ({where or 'JSON'}: {problem['msg']}). Plan again."
+            ) from error
+
+    def _write(self, name: str, facts: BaseModel) -> None:
+        with write_whole(self.folder / name) as part:
+            part.write_text(facts.model_dump_json(indent=1), "utf-8")
 
 
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        known = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise RunError(f"{path} is missing or damaged.") from error
-    if not isinstance(known, Mapping):
-        raise RunError(f"{path} is missing or damaged.")
-    return dict(known)
+class _Begun(RunBegun):
+    """The same of a run in any state, whatever else is known of it."""
+
+    model_config = ConfigDict(extra="ignore")
 
 
 def _checksum(path: Path) -> str:

@@ -392,7 +392,7 @@ def _apply(run: Run, settings: Settings, wanted: dict[str, Any], how: _Apply) ->
 def _finish(summary: dict[str, Any], run: Run, as_json: bool) -> None:
     """Says where the report is, prints the summary as JSON when asked, and ends with the exit code that is due."""
     answer(f"Report: {summary['report']}", facts=summary, as_json=as_json)
-    unreadable = any("problem" in one for one in run.facts().get("files", []))
+    unreadable = any(one.problem is not None for one in run.facts().files)
     raise typer.Exit(HELD if summary["held"] or summary["failed"] or unreadable else 0)
 
 

@@ -15,15 +15,12 @@ def plan_summary(run: Run) -> str:
     facts, planned = run.facts(), counts(plan)
     records, rejects, losses = run.table("records"), run.table("rejects"), run.table("losses")
     by_source = dict(records.filter(records["contact_id"].is_null()).group_by("source").len().iter_rows())
-    sources = " › ".join(f"{name} {by_source[name]:,}" if name in by_source else name for name in facts["sources"])
+    sources = " › ".join(f"{name} {by_source[name]:,}" if name in by_source else name for name in facts.sources)
     lines = [
-        f"\nPlan {facts['name']}  site: {shown_site(facts['site'])} ({facts['site_contacts']:,} contacts)   "
-        f"sources: {sources}",
+        f"\nPlan {facts.name}  site: {shown_site(facts.site)} ({facts.site_contacts:,} contacts)   sources: {sources}",
         "",
     ]
-    lines += [
-        f"  unfinished   {one['folder']}: applying this plan leaves that run as it is" for one in facts["unfinished"]
-    ]
+    lines += [f"  unfinished   {one.folder}: applying this plan leaves that run as it is" for one in facts.unfinished]
     if nothing_to_do(planned):
         lines.append("  No changes. The site agrees with the sources.")
     else:
@@ -37,19 +34,18 @@ def plan_summary(run: Run) -> str:
                 else ""
             ),
             f"  # label  {planned['label']:>7,} contacts",
-            f"  = same   {facts['site_contacts'] - planned['touched']:>7,} contacts",
+            f"  = same   {facts.site_contacts - planned['touched']:>7,} contacts",
         ]
-    decisions = facts["decisions"]
-    left_out = {
-        "contradicting": "not, because they contradict others or strong evidence",
-        "of_nobody_here": "about records not here",
-        "of_another_site": "of another site",
-        "undecided": "undecided",
-    }
-    if decisions["read"] or any(decisions[name] for name in left_out):
-        honoured = decisions["read"] - decisions["contradicting"]
-        others = "".join(f"; {decisions[name]:,} {words}" for name, words in left_out.items() if decisions[name])
-        lines.append(f"  decisions {honoured:>6,} honoured{others}   {decisions['file']}")
+    decisions = facts.decisions
+    left_out = (
+        (decisions.contradicting, "not, because they contradict others or strong evidence"),
+        (decisions.of_nobody_here, "about records not here"),
+        (decisions.of_another_site, "of another site"),
+        (decisions.undecided, "undecided"),
+    )
+    if decisions.read or any(count for count, _ in left_out):
+        others = "".join(f"; {count:,} {words}" for count, words in left_out if count)
+        lines.append(f"  decisions {decisions.read - decisions.contradicting:>6,} honoured{others}   {decisions.file}")
     lines.append("")
     if planned["review"] or planned["blocked"]:
         lines.append(
@@ -72,20 +68,20 @@ def plan_summary(run: Run) -> str:
             f"{field} {count}" for field, count in losses["field"].value_counts(sort=True).head(5).iter_rows()
         )
         lines.append(f"  would lose{len(losses):>6,} values   {top}")
-    opt_outs = facts["opt_outs"]
-    if opt_outs["rows"]:
+    opt_outs = facts.opt_outs
+    if opt_outs.rows:
         lines.append(
-            f"  opt-outs  {opt_outs['rows']:>6,} rows: {opt_outs['shown']:,} shown on every contact with their address"
-            + (f", {opt_outs['waiting']:,} on no contact yet" if opt_outs["waiting"] else "")
-            + f"; {opt_outs['subscribed_again']:,} subscribed again"
+            f"  opt-outs  {opt_outs.rows:>6,} rows: {opt_outs.shown:,} shown on every contact with their address"
+            + (f", {opt_outs.waiting:,} on no contact yet" if opt_outs.waiting else "")
+            + f"; {opt_outs.subscribed_again:,} subscribed again"
         )
     if not nothing_to_do(planned):
-        share = planned["merge"] / max(facts["site_contacts"], 1)
-        cost = f"\n  calls     {facts['calls']:>6,}"
-        if facts["minutes"] is not None:
-            cost += f", about {max(1, round(facts['minutes'])):,} min"
+        share = planned["merge"] / max(facts.site_contacts, 1)
+        cost = f"\n  calls     {facts.calls:>6,}"
+        if facts.minutes is not None:
+            cost += f", about {max(1, round(facts.minutes)):,} min"
         lines.append(cost + (f"; merges take {share:.1%} of the site's contacts away" if planned["merge"] else ""))
-        if facts["over_budget"]:
-            lines.append(f"  over its budget: {facts['over_budget']}")
+        if facts.over_budget:
+            lines.append(f"  over its budget: {facts.over_budget}")
     lines.append(f"\n  report    {run.folder / 'report.html'}")
     return "\n".join(lines)

@@ -68,12 +68,12 @@ def calibrate(run: Run, *, precision: float, recall: float) -> Calibration:
         InputError: the file of decisions is none.
     """
     facts = run.facts()
-    decisions = of_site(read_decisions(Path(facts["decisions"]["file"])), facts["site_names"])
+    decisions = of_site(read_decisions(Path(facts.decisions.file)), facts.site_names)
     verdicts = resolved(decisions, run.table("identities"))
     decided = verdicts.decided()
     expected = calibrated(run.table("pairs"), decided)
     proposal = proposed(expected, precision=precision, recall=recall)
-    return Calibration(expected, len(decided), facts["auto"], facts["review"], proposal, precision, recall)
+    return Calibration(expected, len(decided), facts.auto, facts.review, proposal, precision, recall)
 
 
 def _share(value: float | None) -> str:

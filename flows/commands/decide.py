@@ -36,7 +36,7 @@ def decide(run: Run, verdict: str, records: Sequence[str], *, by: str | None = N
         if record not in known:
             raise UsageError(f"The run has no record {record!r}. Records are called source:row or site:contact-id.")
     facts = run.facts()
-    path = Path(facts["decisions"]["file"])
+    path = Path(facts.decisions.file)
     add_decision(
         path,
         {
@@ -44,7 +44,7 @@ def decide(run: Run, verdict: str, records: Sequence[str], *, by: str | None = N
             "verdict": verdict,
             "records": list(records),
             "identities": [known[record] for record in records],
-            "site": facts["site_names"][0],
+            "site": facts.site_names[0],
             "by": by or getpass.getuser(),
             "decided_at": datetime.now(UTC).isoformat(timespec="seconds"),
             "note": note,

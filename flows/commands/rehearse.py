@@ -12,7 +12,7 @@ import polars as pl
 
 from connectors.local import LocalSite
 from connectors.site_reading import named_contacts
-from connectors.store.journal import Journal, Outcome
+from connectors.store.journal import Journal
 from connectors.store.run_folder import Run
 from flows.commands.copy_site import pull
 from flows.engine.applying import apply_plan
@@ -23,6 +23,7 @@ from flows.sites import is_missing
 from transforms.plan.audit import tally
 from transforms.plan.survivorship import differences
 from transforms.schema.contact import Info
+from transforms.schema.operations import Outcome, State
 
 FOLDER = "rehearsal"
 """Where in a run's folder the copy and its journal are; made anew each time."""
@@ -109,7 +110,7 @@ def rehearse(
             return journal.entries(), (before, len(contacts)), contacts
 
     entries, counted, contacts = run_blocking(rehearsed())
-    states = plan.filter(pl.col("state") == "auto").join(entries, on="operation", how="left", suffix="_now")
+    states = plan.filter(pl.col("state") == State.AUTO).join(entries, on="operation", how="left", suffix="_now")
     wrong = states.filter(pl.col("state_now") != Outcome.DONE)
     last = states.filter(pl.col("state_now") == Outcome.DONE).group_by("cluster", maintain_order=True).last()
     unlike = [

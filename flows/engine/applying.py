@@ -19,7 +19,7 @@ import polars as pl
 
 from connectors.contacts import MAX_PAGE, Contact, ContactsSite, request_id
 from connectors.site_reading import holds
-from connectors.store.journal import Closing, Image, Intent, Journal, Outcome
+from connectors.store.journal import Closing, Image, Intent, Journal
 from flows.engine.batches import Steps, find_marked, in_parts, put_on, read_pages, side_by_side
 from flows.engine.keys import Names, changed_fields, marker_of
 from flows.engine.options import AS_USUAL, BATCH, LABELLED, Options, SiteAsRead
@@ -37,7 +37,7 @@ from transforms.schema.errors import (
     Unanswered,
     Unavailable,
 )
-from transforms.schema.operations import CREATED_BY, Kind, Operation, State, operations_of
+from transforms.schema.operations import CREATED_BY, Kind, Operation, Outcome, State, operations_of
 
 ATTEMPTS = 3
 """How often an operation is tried with a fresh revision when somebody else is faster."""

@@ -149,7 +149,7 @@ def _scored(run: Run, left: int, right: int) -> pl.DataFrame:
     """A pair of records that the plan did not score, scored by what the plan learned."""
     tables = Records(**{one.name: run.table(one.name) for one in fields(Records)})
     try:
-        model = TypeAdapter(Model).validate_python(run.facts()["model"])
+        model = TypeAdapter(Model).validate_python(run.facts().model)
     except (KeyError, ValidationError) as error:
         raise RunError(f"{run.folder} does not hold the model of its plan. Plan again.") from error
     values = compared_values(tables)

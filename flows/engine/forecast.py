@@ -9,6 +9,7 @@ import polars as pl
 from flows.engine.options import BATCH, LABELLED, Options
 from flows.settings import ApplySettings, Settings
 from flows.sites import calls_a_minute
+from transforms.schema.operations import Kind, State
 
 FEW = 20
 """Contacts that may be merged away whatever their share of the site is."""
@@ -21,19 +22,19 @@ def calls(plan: pl.DataFrame, options: Options) -> int:
         plan: `PLAN`.
         options: how it is to be applied.
     """
-    auto = plan.filter(pl.col("state") == "auto")
+    auto = plan.filter(pl.col("state") == State.AUTO)
     if auto.is_empty():
         return 0
     kinds = dict(auto["kind"].value_counts().iter_rows())
-    merges = auto.filter(pl.col("kind") == "merge")
+    merges = auto.filter(pl.col("kind") == Kind.MERGE)
     sources = int(merges["sources"].list.len().sum() or 0)
-    many = kinds.get("create", 0) + kinds.get("update", 0) + sources + (2 if options.preview else 1) * len(merges)
+    many = kinds.get(Kind.CREATE, 0) + kinds.get(Kind.UPDATE, 0) + sources + (2 if options.preview else 1) * len(merges)
     clusters = auto.group_by("cluster", maintain_order=True).agg(pl.col("target").is_not_null().any())
     batches = clusters.with_row_index().filter("target").select((pl.col("index") // BATCH).n_unique()).item()
-    labelled = auto.filter(pl.col("kind") == "label").group_by("labels").len()["len"]
+    labelled = auto.filter(pl.col("kind") == Kind.LABEL).group_by("labels").len()["len"]
     jobs = sum(2 * math.ceil(number / LABELLED) for number in labelled)  # one starts it, one looks whether it is over
     names = len(auto.select(pl.col("labels").explode().drop_nulls().unique()))
-    is_marking = {"create", "merge"} & kinds.keys()
+    is_marking = {Kind.CREATE, Kind.MERGE} & kinds.keys()
     marker = (2 if options.keep_marker else 4) if is_marking else 2
     return int(many + batches + jobs + (names + 1 if names else 0) + marker)
 

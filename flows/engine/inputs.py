@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 
@@ -16,6 +15,7 @@ from connectors.exports.formats import normalised
 from connectors.exports.limits import Limits
 from connectors.exports.reading import Reading, read_file
 from connectors.site_reading import contact_rows, named_contacts
+from connectors.store.run_facts import FileFacts
 from flows.engine.waiting import run_blocking
 from flows.settings import Settings, SourceSettings
 from flows.sites import is_missing, opened
@@ -65,7 +65,7 @@ class Exports:
 
     rows: pl.DataFrame
     rejects: pl.DataFrame
-    files: list[dict[str, Any]]
+    files: list[FileFacts]
 
 
 def read_site(settings: Settings) -> list[Contact]:
@@ -86,7 +86,7 @@ def redirected(settings: Settings, contacts: Sequence[Contact], exports: Exports
     Only exports that Onefold wrote carry such ids. One call is made for each id that is no longer among the contacts.
     """
     ours = pl.DataFrame(
-        [(one["source"], one["file"]) for one in exports.files if one.get("format") == "onefold"],
+        [(one.source, one.file) for one in exports.files if one.format == "onefold"],
         schema={"source": pl.String, "file": pl.String},
         orient="row",
     )
@@ -124,21 +124,21 @@ def read_exports(settings: Settings) -> Exports:
             problems.append(str(reading))
             reject = {"source": source.name, "file": path.name, "line": 1, "reason": str(reading)}
             rejects.append(conform(pl.DataFrame([reject]), REJECTS))
-            files.append({"source": source.name, "file": path.name, "problem": str(reading), "rows": 0})
+            files.append(FileFacts(source=source.name, file=path.name, problem=str(reading), rows=0))
             continue
         frames.append(reading.rows)
         rejects.append(reading.rejects)
         files.append(
-            {
-                "source": source.name,
-                "file": reading.file,
-                "format": reading.format,
-                "encoding": reading.encoding,
-                "delimiter": reading.delimiter,
-                "rows": reading.data_rows,
-                "columns": reading.places,
-                "unmapped": list(reading.unmapped),
-            }
+            FileFacts(
+                source=source.name,
+                file=reading.file,
+                format=reading.format,
+                encoding=reading.encoding,
+                delimiter=reading.delimiter,
+                rows=reading.data_rows,
+                columns=reading.places,
+                unmapped=list(reading.unmapped),
+            )
         )
     if problems and len(problems) == len(files):
         raise InputError(" ".join(problems))

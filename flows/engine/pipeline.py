@@ -13,8 +13,8 @@ import polars as pl
 
 from connectors.contacts import ContactsSite
 from connectors.store.decisions import read_decisions
-from connectors.store.journal import Outcome
 from connectors.store.memory import ENDED, PARTIAL, RUNNING
+from connectors.store.run_facts import DecisionFacts, OptOutFacts, RunFacts, RunState, UnfinishedFacts
 from connectors.store.run_folder import Run
 from flows.engine.applying import apply_plan
 from flows.engine.forecast import calls, minutes
@@ -22,7 +22,7 @@ from flows.engine.forecast import over_budget as budget_problem
 from flows.engine.inputs import normalise, read_exports, read_site, redirected, site_rows_of
 from flows.engine.keys import Names, marker_of
 from flows.engine.options import Options, SiteAsRead
-from flows.engine.recall import placed_by_decisions, recall, remember
+from flows.engine.recall import placed_by_decisions, recall, remember, scope_of
 from flows.engine.reporting import report, save
 from flows.engine.right_site import (
     begin,
@@ -40,6 +40,7 @@ from flows.stages import Stage, directly
 from transforms.match.verdicts import Verdicts, differing, identities, meant, of_site, resolved
 from transforms.plan.audit import counts
 from transforms.schema.errors import OnefoldError, RunError
+from transforms.schema.operations import Outcome
 
 P = ParamSpec("P")
 UNDO_JOURNAL = "undo.db"
@@ -98,14 +99,16 @@ def _planned(settings: Settings, run: Run, stage: Stage, despite_unfinished: boo
     )
     stage("save", save, run, tables, exports.rejects, named, contacts, decisions, matches, planned)
     options = apply_options(settings)
-    run.note(
-        state="planned",
+    facts = RunFacts(
+        id=run.id,
+        name=run.name,
         planned_at=planned_at.isoformat(timespec="seconds"),
+        scope=scope_of(settings),
         settings=settings.to_facts(),
         site=settings.site.url,
         site_id=settings.wix_site_id,
         site_identity=identity_of(settings),
-        unfinished=[{"run": one.begun.run, "folder": str(one.begun.folder)} for one in unfinished],
+        unfinished=[UnfinishedFacts(run=one.begun.run, folder=str(one.begun.folder)) for one in unfinished],
         site_contacts=len(contacts),
         new_site=is_missing(settings.site.url),
         sources=[one.name for one in settings.ranked()],
@@ -113,23 +116,23 @@ def _planned(settings: Settings, run: Run, stage: Stage, despite_unfinished: boo
         auto=settings.match.auto,
         review=settings.match.review,
         site_names=names,
-        decisions={
-            "file": str(settings.decisions.absolute()),
-            "read": decisions["verdict"].count(),
-            "undecided": every["verdict"].null_count(),
-            "of_another_site": len(every) - len(decisions),
-            "of_nobody_here": verdicts.missing,
-            "contradicting": contradicting(decisions, named, matches.verdicts),
-        },
+        decisions=DecisionFacts(
+            file=str(settings.decisions.absolute()),
+            read=decisions["verdict"].count(),
+            undecided=every["verdict"].null_count(),
+            of_another_site=len(every) - len(decisions),
+            of_nobody_here=verdicts.missing,
+            contradicting=contradicting(decisions, named, matches.verdicts),
+        ),
         model=asdict(matches.model),
-        opt_outs=planned.opt_outs._asdict(),
+        opt_outs=OptOutFacts(**planned.opt_outs._asdict()),
         calls=calls(planned.operations, options),
         minutes=minutes(planned.operations, settings, options),
         over_budget=budget_problem(counts(planned.operations)["merge"], len(contacts), settings.apply),
         stages=seconds,
         plan_seconds=round(time.monotonic() - began, 3),
     )
-    run.seal()
+    run.planned(facts)
     return stage("report", report, run)
 
 
@@ -192,14 +195,15 @@ def _applied(
     if (run.folder / UNDO_JOURNAL).exists():
         raise RunError("This run was undone, so it is not applied again. Plan again.")
     merged = counts(run.table("plan"))["merge"]
-    problem = None if over_budget else budget_problem(merged, run.facts()["site_contacts"], limits)
+    problem = None if over_budget else budget_problem(merged, run.facts().site_contacts, limits)
     if problem is not None:
         raise RunError(f"The plan is over its budget, so nothing was applied. {problem} To do it: --over-budget")
     chosen = options or apply_options(settings)
     chosen = replace(chosen, most_wrong=min(chosen.most_wrong, limits.max_wrong))
     stopped = stage("apply", execute, run, settings, chosen, progress)
     stage("remember", remember, run, settings)
-    run.note(state="applied", apply_seconds=round(time.monotonic() - began, 3))
+    seconds = round(time.monotonic() - began, 3)
+    run.note(run.progress().model_copy(update={"state": RunState.APPLIED, "apply_seconds": seconds}))
     summary = stage("report", report, run)
     if stopped is not None:
         raise stopped
@@ -238,11 +242,11 @@ def execute(run: Run, settings: Settings, options: Options, progress: Callable[[
         Busy: another process is at work on the run.
     """
     facts = run.facts()
-    seen = SiteAsRead(datetime.fromisoformat(facts["planned_at"]), frozenset(run.table("contacts")["contact_id"]))
+    seen = SiteAsRead(datetime.fromisoformat(facts.planned_at), frozenset(run.table("contacts")["contact_id"]))
     options = replace(options, seen=seen, waiting=decided_since(run, settings))
 
     async def applied() -> OnefoldError | None:
-        is_new, identity = facts["new_site"], None
+        is_new, identity = facts.new_site, None
         with begun_journal(run, settings) as journal:
             if is_new:
                 identity = journal.fact("site_identity") or uuid.uuid4().hex
@@ -272,7 +276,7 @@ def decided_since(run: Run, settings: Settings) -> dict[str, str]:
         InputError: the file of decisions is not one of decisions any more.
     """
     facts = run.facts()
-    now = of_site(read_decisions(settings.decisions), facts["site_names"])
+    now = of_site(read_decisions(settings.decisions), facts.site_names)
     changed = differing(run.table("decisions"), now)
     if changed.is_empty():
         return {}
@@ -285,7 +289,7 @@ def decided_since(run: Run, settings: Settings) -> dict[str, str]:
 async def leave_unfinished(run: Run, settings: Settings, site: ContactsSite) -> None:
     """Takes the markers of the unfinished runs that this plan knew of off the site: they are left as they are."""
     memory = memory_of(settings)
-    known = {one["run"] for one in run.facts().get("unfinished", [])}
+    known = {one.run for one in run.facts().unfinished}
     for begun in memory.unfinished():
         if begun.run in known:
             await Names(site, begun.marker).remove_marker()

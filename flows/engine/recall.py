@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from connectors.contacts import Contact
-from connectors.store.journal import Journal, Outcome
+from connectors.store.journal import Journal
 from connectors.store.memory import HELD
 from connectors.store.run_folder import Run
 from flows.engine.right_site import JOURNAL as JOURNAL_FILE
@@ -17,6 +17,7 @@ from transforms.match.verdicts import Verdicts
 from transforms.plan.survivorship import fingerprint
 from transforms.schema.contact import Info
 from transforms.schema.ids import short_id
+from transforms.schema.operations import Outcome, State
 from transforms.schema.records import Records
 from transforms.schema.tables import FINGERPRINTS, SITE
 
@@ -39,7 +40,7 @@ def recall(
     What a person decided since then counts more than what was decided then. What each record is known by from run to
     run is saved in the run, to be remembered when it is applied.
     """
-    scope = _scope(settings)
+    scope = scope_of(settings)
     fingerprints = _fingerprints(scope, tables, exported, contacts)
     run.save(
         "fingerprints",
@@ -47,7 +48,6 @@ def recall(
             {"record_id": list(fingerprints), "fingerprint": list(fingerprints.values())}, schema=dict(FINGERPRINTS)
         ),
     )
-    run.note(scope=scope)
     known = memory_of(settings).recall(fingerprints.values())
     there = {one.id for one in contacts}
     index = dict(tables.records.select("record_id", "record").iter_rows())
@@ -71,7 +71,7 @@ def _are_apart(one: int, other: int | None, verdicts: Verdicts) -> bool:
     return other is not None and (min(one, other), max(one, other)) in verdicts.apart
 
 
-def _scope(settings: Settings) -> str:
+def scope_of(settings: Settings) -> str:
     """A short text that changes when the settings that decide about records change: then all is decided anew."""
     rules = [settings.match.model_dump_json(), settings.policy.model_dump_json()]
     return short_id(
@@ -102,9 +102,9 @@ def remember(run: Run, settings: Settings) -> None:
     with Journal(run.folder / JOURNAL_FILE) as journal:
         entries = journal.entries()
     planned = run.table("plan").join(entries.select("operation", "contact", done="state"), on="operation", how="left")
-    auto = planned.filter(pl.col("state") == "auto")
+    auto = planned.filter(pl.col("state") == State.AUTO)
     failed = set(auto.filter(pl.col("done").ne_missing(Outcome.DONE))["cluster"])
-    held = set(planned.filter(pl.col("state") != "auto")["records"].explode())
+    held = set(planned.filter(pl.col("state") != State.AUTO)["records"].explode())
     contact_of = dict(auto.filter(pl.col("done") == Outcome.DONE).select("cluster", "contact").iter_rows())
     records = run.table("records").join(run.table("clusters").select("record", "cluster"), on="record")
     existing = dict(records.drop_nulls("contact_id").select("cluster", "contact_id").iter_rows()) | contact_of
@@ -116,7 +116,7 @@ def remember(run: Run, settings: Settings) -> None:
         contact = HELD if name in held else existing.get(cluster)
         if cluster not in failed and contact is not None:
             decisions[one] = contact
-    scope = run.facts()["scope"]
+    scope = run.facts().scope
     known_after = entries.filter(pl.col("state") == Outcome.DONE).drop_nulls("after")
     for contact, after in known_after.select("contact", "after").iter_rows():
         content = fingerprint(Info.model_validate_json(after))

@@ -11,6 +11,7 @@ from connectors.contacts import Contact
 from connectors.report.writer import MOST_ROWS, by_urgency, write_report
 from connectors.store.journal import SCHEMA as JOURNAL
 from connectors.store.journal import Journal
+from connectors.store.run_facts import RunState
 from connectors.store.run_folder import Run
 from flows.engine.explaining import explained_links
 from flows.engine.inputs import infos_of
@@ -57,7 +58,7 @@ def report(run: Run) -> dict[str, Any]:
             entries = journal.entries()
     rows = audit(planned, entries)
     records, clusters = run.table("records"), run.table("clusters")
-    facts = run.facts()
+    facts, progress = run.facts(), run.progress()
     people = clusters["cluster"].n_unique()
     planned_counts = counts(planned)
     summary: dict[str, Any] = {
@@ -68,7 +69,7 @@ def report(run: Run) -> dict[str, Any]:
         "duplicates": len(records) - people,
         "planned": {name: planned_counts[name] for name in ("create", "update", "merge", "label", "review", "blocked")},
         **tally(planned, entries),
-        "seconds": round(facts.get("plan_seconds", 0.0) + facts.get("apply_seconds", 0.0), 3),
+        "seconds": round(facts.plan_seconds + progress.apply_seconds, 3),
         "report": str(run.folder / "report.html"),
     }
     shown = pl.concat([one.select("operation").head(MOST_ROWS) for one in by_urgency(rows)])
@@ -78,13 +79,14 @@ def report(run: Run) -> dict[str, Any]:
     write_report(
         run.folder,
         facts=facts,
+        is_applied=progress.state == RunState.APPLIED,
         summary=summary,
         audit=rows,
         losses=run.table("losses"),
         rejects=run.table("rejects"),
         records=records,
         planned=planned_counts,
-        site=shown_site(facts["site"]),
+        site=shown_site(facts.site),
         waterfalls={
             operation: (f"{told.probability:.1%}", told.other_explanation, told.steps())
             for operation, link in links.items()

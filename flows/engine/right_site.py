@@ -17,6 +17,7 @@ from connectors.local import LocalSite
 from connectors.store.journal import Journal
 from connectors.store.locking import held
 from connectors.store.memory import BegunRun
+from connectors.store.run_facts import RunState
 from connectors.store.run_folder import Run
 from connectors.wix.transport import is_loopback
 from flows.settings import LOCAL, PlannedSettings, Settings
@@ -72,7 +73,7 @@ def planned_settings(run: Run, current: Settings, *, site: str | None = None) ->
         RunError: the run was planned for another site.
     """
     try:
-        planned = PlannedSettings(**run.facts()["settings"])
+        planned = PlannedSettings(**run.facts().settings)
     except (ValidationError, TypeError) as error:
         raise RunError(f"The settings in {run.folder} are not those of a plan. Plan again.") from error
     url = planned.site.url
@@ -138,7 +139,7 @@ def checked_journal(run: Run, settings: Settings) -> Path:
 
 def _journal_id(run: Run, settings: Settings) -> str | None:
     """The id of the journal a run was begun with, by the run's folder and by the site's memory."""
-    known = run.facts().get("journal") or memory_of(settings).journal_of(run.id)
+    known = run.progress().journal or memory_of(settings).journal_of(run.id)
     return str(known) if known else None
 
 
@@ -158,7 +159,7 @@ def _lost(run: Run) -> str:
 def begin(run: Run, settings: Settings, journal: Journal, marker: str) -> None:
     """Notes in the run and in the site's memory that the run is about to be applied."""
     name = str(journal.fact("id"))
-    run.note(state="applying", journal=name)
+    run.note(run.progress().model_copy(update={"state": RunState.APPLYING, "journal": name}))
     memory_of(settings).begin(BegunRun(run.id, run.folder.absolute(), name, marker))
 
 
@@ -173,15 +174,15 @@ async def refuse_another_site(run: Run, site: ContactsSite, journal: Journal) ->
     """
     facts = run.facts()
     refusal = RunError(
-        f"{shown_site(facts['site'])} is not the site this run was planned for: its contents are others. Plan again."
+        f"{shown_site(facts.site)} is not the site this run was planned for: its contents are others. Plan again."
     )
     if isinstance(site, LocalSite):
-        if site.identity != (facts["site_identity"] or journal.fact("site_identity")):
+        if site.identity != (facts.site_identity or journal.fact("site_identity")):
             raise refusal
         return
     names: Sequence[str] = run.table("contacts")["contact_id"].to_list()
     if not names:
-        before = datetime.fromisoformat(facts["planned_at"]) - CLOCK_SKEW
+        before = datetime.fromisoformat(facts.planned_at) - CLOCK_SKEW
         if (await site.query({"createdDate": {"$lt": before.isoformat()}}, limit=1)).items:
             raise refusal
         return
@@ -211,7 +212,7 @@ def unfinished_runs(settings: Settings) -> list[Unfinished]:
     for begun in memory_of(settings).unfinished():
         try:
             run = Run.opened(begun.folder)
-            is_same = run.id == begun.run and run.facts()["site"] == settings.site.url
+            is_same = run.id == begun.run and run.facts().site == settings.site.url
         except RunError:
             is_same = False
         found.append(Unfinished(begun, run if is_same else None))

@@ -18,7 +18,7 @@ from transforms.plan.contents import content_rows
 from transforms.plan.people import FoldedPeople
 from transforms.plan.planning import Plan, plan
 from transforms.plan.policy import Policy
-from transforms.schema.operations import CREATED_BY
+from transforms.schema.operations import CREATED_BY, Kind, State
 from transforms.schema.records import Records, chosen, together
 from transforms.schema.tables import NAMED_CELL, RECORDS, ROWS, SITE, conform
 
@@ -114,9 +114,9 @@ class Outlook:
 
     def merged_next(self, matches: Matches, planned: Plan) -> set[tuple[int, int]]:
         """Pairs of records whose contacts a next run would merge, when the site is as this plan leaves it."""
-        auto = planned.operations.filter(pl.col("state") == "auto")
+        auto = planned.operations.filter(pl.col("state") == State.AUTO)
         went = _went_to_contacts(auto)
-        several = auto.filter(pl.col("records").list.len() > 1, pl.col("kind") != "label").select("cluster").unique()
+        several = auto.filter(pl.col("records").list.len() > 1, pl.col("kind") != Kind.LABEL).select("cluster").unique()
         folded = went.join(several, on="cluster", how="semi")
         changed = folded.filter(~pl.col("cluster").is_in(list(self._normalised)))
         if changed.is_empty():
@@ -133,13 +133,13 @@ class Outlook:
             again, matches.model, is_changed, auto=self._policy.auto, verdicts=_between(matches, went, names)
         )
         merges = plan(again, found, planned.outcome, self._policy).operations.filter(
-            pl.col("state") == "auto", pl.col("kind") == "merge"
+            pl.col("state") == State.AUTO, pl.col("kind") == Kind.MERGE
         )
         members = dict(
             matches.clusters.group_by("cluster", maintain_order=True).agg(pl.col("record").first()).iter_rows()
         )
         cluster_of = dict(matches.clusters.select("record_id", "cluster").iter_rows())
-        created = dict(auto.filter(pl.col("kind") == "create").select("operation", "cluster").iter_rows())
+        created = dict(auto.filter(pl.col("kind") == Kind.CREATE).select("operation", "cluster").iter_rows())
         links: set[tuple[int, int]] = set()
         for target, sources in merges.select("target", "sources").iter_rows():
             clusters = [created.get(one) or cluster_of[f"{SITE}:{one}"] for one in (target, *sources)]
@@ -171,7 +171,7 @@ class Outlook:
     def _others(self, auto: pl.DataFrame, folded: pl.DataFrame, outcome: pl.DataFrame) -> Records:
         """The records of all other contacts: those that are as they were, and those made of one row alone."""
         records = self._tables.records
-        alone = auto.filter(pl.col("kind") == "create", pl.col("records").list.len() == 1).select(
+        alone = auto.filter(pl.col("kind") == Kind.CREATE, pl.col("records").list.len() == 1).select(
             record_id=pl.col("records").list.first(), made="operation"
         )
         left = outcome.filter(~pl.col("contact_id").is_in(folded["contact"].implode()))["contact_id"]
@@ -216,6 +216,8 @@ def _went_to_contacts(auto: pl.DataFrame) -> pl.DataFrame:
     """The contact each cluster goes to under a plan: `cluster`, `contact`; one still to be created by its operation."""
     last = auto.group_by("cluster", maintain_order=True).last()
     target = (
-        pl.when(pl.col("kind") == "create").then("operation").otherwise(pl.col("target").str.strip_prefix(CREATED_BY))
+        pl.when(pl.col("kind") == Kind.CREATE)
+        .then("operation")
+        .otherwise(pl.col("target").str.strip_prefix(CREATED_BY))
     )
     return last.select("cluster", contact=target)

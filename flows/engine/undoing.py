@@ -18,7 +18,7 @@ import polars as pl
 from connectors.contacts import Contact, ContactsSite, request_id
 from connectors.exports.guards import write_report_csv
 from connectors.site_reading import all_labels
-from connectors.store.journal import Closing, Entry, Intent, Journal, Outcome
+from connectors.store.journal import Closing, Entry, Intent, Journal
 from connectors.store.memory import ENDED, HELD, PARTIAL
 from connectors.store.run_folder import Run
 from flows.engine.batches import find_marked, put_on, read_pages, side_by_side
@@ -42,7 +42,7 @@ from transforms.schema.errors import (
     Unavailable,
 )
 from transforms.schema.ids import short_id
-from transforms.schema.operations import CREATED_BY, Kind, Operation, State, operations_of
+from transforms.schema.operations import CREATED_BY, Kind, Operation, Outcome, State, operations_of
 from transforms.schema.tables import UNDO
 
 CHANGED = "it was changed by somebody else since"
@@ -405,7 +405,7 @@ def remember_undone(run: Run, settings: Settings, undone: pl.DataFrame) -> None:
     known = run.table("fingerprints").join(records, on="record_id", how="semi")
     decisions = dict.fromkeys(known["fingerprint"], HELD)
     contents = dict(run.table("contacts").iter_rows())
-    scope = run.facts()["scope"]
+    scope = run.facts().scope
     made = undone.filter(pl.col("kind") == StepKind.RECREATE, pl.col("outcome") == Outcome.DONE)
     for old, new in made.select("contact", "now").iter_rows():
         content = fingerprint(Info.model_validate_json(contents[old]))

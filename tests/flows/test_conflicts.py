@@ -22,13 +22,14 @@ from pydantic import SecretStr
 from connectors.contacts import Contact
 from connectors.local import LocalSite
 from connectors.server import Chaos, Disturbance, make_app, running
-from connectors.store.journal import Journal, Outcome
+from connectors.store.journal import Journal
 from connectors.wix import WixSite
 from flows.engine.applying import apply_plan
 from flows.engine.forecast import calls
 from flows.engine.options import Options
 from transforms.schema.contact import Info
 from transforms.schema.errors import AlreadyChanged, NotFound
+from transforms.schema.operations import Outcome
 
 KEY = SecretStr("a-key")
 

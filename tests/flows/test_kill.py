@@ -18,7 +18,8 @@ import pytest
 from conftest import ROOT, SAMPLES, Ended
 
 from connectors.local import LocalSite
-from connectors.store.journal import Journal, Outcome
+from connectors.store.journal import Journal
+from transforms.schema.operations import Outcome
 
 KILLS = 100
 Killer = Callable[..., dict[str, Any]]

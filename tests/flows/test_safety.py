@@ -100,7 +100,7 @@ async def test_when_too_much_goes_wrong_all_is_stopped_and_the_rest_is_left(
         states = journal.entries()["state"].to_list()
     assert states.count("stale") == 100
     assert "done" not in states
-    assert run.facts()["state"] == "applied"  # and reported
+    assert run.progress().state == "applied"  # and reported
 
 
 def test_parts_of_a_plan(settings: Callable[..., Settings], site_path: Path, tmp_path: Path) -> None:
@@ -171,7 +171,7 @@ def test_one_process_at_a_time_works_on_a_run(
             apply_run(run, wanted)
         done = onefold("apply", run.folder, "--yes")
         assert (done.code, "Another process is at work" in done.err) == (1, True)
-        assert run.facts()["state"] == "planned"
+        assert run.progress().state == "planned"
     assert apply_run(run, wanted)["created"] == 2
 
 

@@ -9,7 +9,7 @@ import polars as pl
 from transforms.plan.contents import CONTENT
 from transforms.plan.survivorship import IN_WORDS, SINGLE, differences
 from transforms.schema.contact import Info
-from transforms.schema.operations import CREATED_BY
+from transforms.schema.operations import CREATED_BY, Kind, Outcome, State
 from transforms.schema.tables import AUDIT, conform
 
 NOT_APPLIED = "planned"
@@ -33,12 +33,12 @@ def audit(plan: pl.DataFrame, journal: pl.DataFrame) -> pl.DataFrame:
         maintain_order="left",
     )
     changed = _changed(joined["before"], joined["after"])
-    is_auto = pl.col("state") == "auto"
+    is_auto = pl.col("state") == State.AUTO
     changes = pl.col("changes").fill_null([]).list.join("\n")
     several = pl.col("sources").list.len().fill_null(0)
     contacts = pl.when(several == 1).then(pl.lit("contact")).otherwise(pl.lit("contacts"))
     what = (
-        pl.when(pl.col("kind") == "merge")
+        pl.when(pl.col("kind") == Kind.MERGE)
         .then(pl.format("merge {} {} into one", several, contacts))
         .otherwise(pl.format("{} a contact", "kind"))
     )
@@ -128,19 +128,19 @@ def tally(plan: pl.DataFrame, journal: pl.DataFrame) -> dict[str, int]:
     operations that are still to be done.
     """
     joined = plan.join(journal.select("operation", state_now="state"), on="operation", how="left")
-    done = joined.filter(pl.col("state_now") == "done")
+    done = joined.filter(pl.col("state_now") == Outcome.DONE)
     there = pl.col("sources").list.filter(~pl.element().str.starts_with(CREATED_BY))
-    sources = done.filter(pl.col("kind") == "merge").select(there.list.len().sum()).item()
-    waiting = plan.filter(pl.col("state") != "auto")["cluster"].n_unique()
-    stopped = joined.filter(pl.col("state_now").is_in(["held", "stale"])).height
+    sources = done.filter(pl.col("kind") == Kind.MERGE).select(there.list.len().sum()).item()
+    waiting = plan.filter(pl.col("state") != State.AUTO)["cluster"].n_unique()
+    stopped = joined.filter(pl.col("state_now").is_in([Outcome.HELD.value, Outcome.STALE.value])).height
     return {
-        "created": done.filter(pl.col("kind") == "create").height,
-        "updated": done.filter(pl.col("kind") == "update").height,
+        "created": done.filter(pl.col("kind") == Kind.CREATE).height,
+        "updated": done.filter(pl.col("kind") == Kind.UPDATE).height,
         "merged": int(sources or 0),
         "labelled": done.filter(pl.col("labels").list.len() > 0).height,
         "held": waiting + stopped,
-        "failed": joined.filter(pl.col("state_now").is_in(["failed", "open"])).height,
-        "left": joined.filter(pl.col("state") == "auto", pl.col("state_now").is_null()).height,
+        "failed": joined.filter(pl.col("state_now").is_in([Outcome.FAILED.value, Outcome.OPEN.value])).height,
+        "left": joined.filter(pl.col("state") == State.AUTO, pl.col("state_now").is_null()).height,
     }
 
 
@@ -153,20 +153,20 @@ def counts(planned: pl.DataFrame) -> Mapping[str, int]:
     """What a plan will do: contacts created, updated, merged away, into how many, calls of merges, labelled, touched,
     and cases that are held.
     """
-    auto = planned.filter(pl.col("state") == "auto").with_columns(
+    auto = planned.filter(pl.col("state") == State.AUTO).with_columns(
         pl.col("sources").list.filter(~pl.element().str.starts_with(CREATED_BY)),
         pl.when(~pl.col("target").str.starts_with(CREATED_BY)).then("target"),
     )
-    merges = auto.filter(pl.col("kind") == "merge", pl.col("sources").list.len() > 0)
-    held = planned.filter(pl.col("state") != "auto")
+    merges = auto.filter(pl.col("kind") == Kind.MERGE, pl.col("sources").list.len() > 0)
+    held = planned.filter(pl.col("state") != State.AUTO)
     return {
-        "create": auto.filter(pl.col("kind") == "create").height,
-        "update": auto.filter(pl.col("kind") == "update").height,
+        "create": auto.filter(pl.col("kind") == Kind.CREATE).height,
+        "update": auto.filter(pl.col("kind") == Kind.UPDATE).height,
         "merge": int(merges["sources"].list.len().sum() or 0),
         "into": merges["target"].n_unique(),
         "merge_calls": merges.height,
         "label": auto.filter(pl.col("labels").list.len() > 0).height,
         "touched": len({*auto["target"].drop_nulls(), *auto["sources"].explode().drop_nulls()}),
-        "review": held.filter(pl.col("state") == "review")["cluster"].n_unique(),
-        "blocked": held.filter(pl.col("state") == "blocked")["cluster"].n_unique(),
+        "review": held.filter(pl.col("state") == State.REVIEW)["cluster"].n_unique(),
+        "blocked": held.filter(pl.col("state") == State.BLOCKED)["cluster"].n_unique(),
     }

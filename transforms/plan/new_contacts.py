@@ -12,6 +12,7 @@ from transforms.plan.opt_outs import reaches
 from transforms.plan.policy import Policy
 from transforms.plan.reasons import LEFT_BEFORE, NOBODY_ELSE, Reason
 from transforms.schema.ids import short_id
+from transforms.schema.operations import Kind, State
 from transforms.schema.tables import PLAN, conform
 
 
@@ -61,7 +62,7 @@ def new_contacts(
         is_settled=pl.col("is_left").is_not_null(),
     )
     is_auto = pl.col("reason") == ""
-    named = rows.select("cluster", step=pl.lit("0"), kind=pl.lit("create"), records="record_id")
+    named = rows.select("cluster", step=pl.lit("0"), kind=pl.lit(Kind.CREATE.value), records="record_id")
     operations = rows.select(
         "record",
         "place",
@@ -72,8 +73,8 @@ def new_contacts(
         "link",
         "is_settled",
         step=pl.lit(0, dtype=pl.UInt32),
-        kind=pl.lit("create"),
-        state=pl.when(is_auto).then(pl.lit("auto")).otherwise(pl.lit("review")),
+        kind=pl.lit(Kind.CREATE.value),
+        state=pl.when(is_auto).then(pl.lit(State.AUTO.value)).otherwise(pl.lit(State.REVIEW.value)),
         sources=pl.lit([], dtype=pl.List(pl.String)),
         records=pl.concat_list("record_id"),
         allow_duplicates="is_shared",
@@ -82,10 +83,10 @@ def new_contacts(
         evidence=pl.when(is_auto).then(pl.lit(NOBODY_ELSE)).otherwise(pl.lit("")),
         operation=pl.Series([short_id(*one) for one in named.iter_rows()], dtype=pl.String),
     )
-    automatic = operations.filter(pl.col("state") == "auto")
+    automatic = operations.filter(pl.col("state") == State.AUTO)
     outcome = automatic.filter(~pl.col("is_settled")).select(contact_id="operation", info="after")
     losses = automatic.select("cluster", "record", "place").join(lost, on="record", maintain_order="left")
-    dealt_with = (pl.col("state") == "auto") & pl.col("is_settled")
+    dealt_with = (pl.col("state") == State.AUTO) & pl.col("is_settled")
     return NewContacts(_with_place(operations.filter(~dealt_with)), losses, outcome)
 
 

@@ -9,6 +9,7 @@ import polars as pl
 
 from transforms.plan.policy import Policy
 from transforms.schema.contact import Info
+from transforms.schema.operations import Kind, State
 
 
 class OptOuts(NamedTuple):
@@ -60,7 +61,7 @@ def count_opt_outs(people: pl.DataFrame, operations: pl.DataFrame, outcome: pl.D
                     shown[value] = shown.get(value, True) and policy.opt_out_label in info.labels
     states = [[shown.get(value) for value in _addresses(values)] for values in rows["reach"]]
     contacts = people.drop_nulls("contact_id").select("contact_id", "opted_out", "subscribed")
-    merges = operations.filter(pl.col("state") == "auto", pl.col("kind") == "merge").select("target", "sources")
+    merges = operations.filter(pl.col("state") == State.AUTO, pl.col("kind") == Kind.MERGE).select("target", "sources")
     again = (
         merges.explode("sources")
         .join(contacts.filter("opted_out"), left_on="sources", right_on="contact_id", how="semi")

@@ -34,6 +34,16 @@ class State(StrEnum):
     BLOCKED = "blocked"
 
 
+class Outcome(StrEnum):
+    """What came of an operation: nobody knows yet, or it was done, held, found stale, or refused."""
+
+    OPEN = "open"
+    DONE = "done"
+    HELD = "held"
+    STALE = "stale"
+    FAILED = "failed"
+
+
 @dataclass(slots=True)
 class Operation:
     """One operation: a row of `PLAN`, whose columns these are, in their order.
@@ -78,6 +88,12 @@ class Operation:
     def touches_a_new_contact(self) -> bool:
         """Whether its target or a source is a contact that an earlier operation creates."""
         return any(name.startswith(CREATED_BY) for name in (self.target, *self.sources))
+
+
+WAITS: tuple[str, ...] = (
+    State.REVIEW.value, State.BLOCKED.value, Outcome.HELD.value, Outcome.STALE.value, Outcome.FAILED.value,
+)  # fmt: skip
+"""What an operation is that needs a person: by its plan, or by what came of it."""
 
 
 def operations_of(plan: pl.DataFrame) -> Iterator[Operation]:
