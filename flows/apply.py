@@ -30,4 +30,6 @@ def apply(
         The summary, as the command line prints it with `--json`.
     """
     planned = Run.opened(Path(run))
-    return apply_run(planned, settings_for(config, None, None), as_task, over_budget=over_budget, site=site, wait=wait)
+    return apply_run(
+        planned, settings_for(config, None, None), as_task, over_budget=over_budget, site=site, wait=wait
+    ).to_json()

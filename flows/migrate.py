@@ -46,4 +46,4 @@ def migrate(
                 apply_run(one.run, settings, as_task, site=site)
         folder = Run.new(Path(run) if run else None)
         plan_run(settings, folder, as_task)
-        return apply_run(folder, settings, as_task, site=site)
+        return apply_run(folder, settings, as_task, site=site).to_json()

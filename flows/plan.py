@@ -37,4 +37,4 @@ def plan(
         The summary, as the command line prints it with `--json`.
     """
     settings, folder = settings_for(config, site, exports, columns), Run.new(Path(run) if run else None)
-    return plan_run(settings, folder, as_task, wait=wait, despite_unfinished=despite_unfinished)
+    return plan_run(settings, folder, as_task, wait=wait, despite_unfinished=despite_unfinished).to_json()

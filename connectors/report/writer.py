@@ -17,7 +17,7 @@ from connectors.exports.guards import write_report_csv
 from connectors.private import write_whole
 from connectors.store.run_facts import RunFacts
 from connectors.visible import visible
-from transforms.schema.operations import WAITS
+from transforms.schema.operations import WAITS, PlanCounts, Tally
 
 Waterfall = tuple[str, str, Sequence[tuple[str, str, float, float]]]
 """How likely two records are one person, what else they could be, and the steps to it: name, what it says, from, to."""
@@ -32,8 +32,9 @@ def write_report(
     *,
     facts: RunFacts,
     is_applied: bool,
-    summary: Mapping[str, Any],
-    planned: Mapping[str, int],
+    people: int,
+    planned: PlanCounts,
+    done: Tally,
     audit: pl.DataFrame,
     losses: pl.DataFrame,
     rejects: pl.DataFrame,
@@ -47,8 +48,9 @@ def write_report(
         folder: the run's folder.
         facts: what the plan noted of the run.
         is_applied: whether the plan was applied.
-        summary: the numbers the command line prints.
-        planned: how many of each operation the plan has.
+        people: how many there are.
+        planned: what the plan will do.
+        done: what came of it so far.
         audit: `AUDIT`.
         losses: `LOSSES`.
         rejects: `REJECTS`.
@@ -67,12 +69,12 @@ def write_report(
     )
     held, operations = by_urgency(audit)
     tiles = [
-        (summary[done] if is_applied else planned[kind], words, later)
-        for done, kind, words, later in (
-            ("created", "create", "created", "to create"),
-            ("merged", "merge", "merged away", "to merge away"),
-            ("updated", "update", "updated", "to update"),
-            ("labelled", "label", "labelled", "to label"),
+        (count if is_applied else wanted, words, later)
+        for count, wanted, words, later in (
+            (done.created, planned.create, "created", "to create"),
+            (done.merged, planned.merge, "merged away", "to merge away"),
+            (done.updated, planned.update, "updated", "to update"),
+            (done.labelled, planned.label, "labelled", "to label"),
         )
     ]
     html = page.render(
@@ -80,7 +82,9 @@ def write_report(
         style_hash=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
         facts=facts,
         is_applied=is_applied,
-        summary=summary,
+        people=people,
+        records=len(records),
+        done=done,
         site=site,
         tiles=tiles,
         opt_outs=facts.opt_outs,

@@ -38,6 +38,7 @@ from transforms.schema.errors import OnefoldError, UsageError
 if TYPE_CHECKING:
     from connectors.store.run_folder import Run
     from flows.engine.options import Options
+    from flows.engine.summaries import RunSummary
     from flows.settings import Settings
 
 
@@ -242,13 +243,13 @@ def undo(
             over_budget=over_budget, wait=wait, stopped=stopped, progress=shown.advance,
         )  # fmt: skip
     answer(
-        f"\nUndone: {summary['deleted']} deleted, {summary['restored']} restored, "
-        f"{summary['recreated']} created again, {summary['unlabelled']} unlabelled; "
-        f"{summary['left']} people left as they are.\nEach step: {summary['report']}",
-        facts=summary,
+        f"\nUndone: {summary.deleted} deleted, {summary.restored} restored, "
+        f"{summary.recreated} created again, {summary.unlabelled} unlabelled; "
+        f"{summary.left} people left as they are.\nEach step: {summary.report}",
+        facts=summary.to_json(),
         as_json=as_json,
     )
-    raise typer.Exit(HELD if summary["left"] else 0)
+    raise typer.Exit(HELD if summary.left else 0)
 
 
 @app.command()
@@ -293,17 +294,18 @@ def _settings(wanted: _Wanted) -> Settings:
     return settings.with_columns(columns)
 
 
-def _plan(settings: Settings, wanted: _Wanted) -> tuple[Run, dict[str, Any]]:
+def _plan(settings: Settings, wanted: _Wanted) -> tuple[Run, RunSummary]:
     """Plans a run, shows the plan, and returns the run and its summary."""
     from connectors.store.run_folder import Run
     from flows.engine.pipeline import plan_run
+    from flows.engine.summaries import RunSummary
 
     more = {"wait": wanted.wait, "despite_unfinished": wanted.despite_unfinished}
     if through_prefect(wanted.prefect):
         from flows.plan import plan as plan_flow
 
         with reaching_prefect():
-            summary = plan_flow(
+            answered = plan_flow(
                 wanted.exports,
                 str(wanted.config) if wanted.config else None,
                 wanted.site,
@@ -311,7 +313,8 @@ def _plan(settings: Settings, wanted: _Wanted) -> tuple[Run, dict[str, Any]]:
                 mapped_columns(wanted.mapped),
                 **more,
             )
-        run = Run.opened(Path(summary["run"]))
+        summary = RunSummary.model_validate(answered)
+        run = Run.opened(Path(summary.run))
     else:
         run = Run.new(wanted.folder)
         summary = plan_run(settings, run, StageProgress(), **more)
@@ -353,6 +356,8 @@ def _options(run: Run, settings: Settings, how: _Apply) -> Options:
 
 
 def _apply(run: Run, settings: Settings, wanted: dict[str, Any], how: _Apply) -> None:
+    from flows.engine.summaries import RunSummary
+
     if through_prefect(how.prefect):
         if any(wanted.values()) or wanted.get("preview") is False:
             raise UsageError(
@@ -361,9 +366,10 @@ def _apply(run: Run, settings: Settings, wanted: dict[str, Any], how: _Apply) ->
         from flows.apply import apply as apply_flow
 
         with reaching_prefect():
-            summary = apply_flow(
+            answered = apply_flow(
                 str(run.folder), str(how.config) if how.config else None, how.over_budget, how.site, wait=how.wait
             )
+        summary = RunSummary.model_validate(answered)
     else:
         from flows.engine.pipeline import apply_run
 
@@ -380,32 +386,32 @@ def _apply(run: Run, settings: Settings, wanted: dict[str, Any], how: _Apply) ->
                 progress=shown.advance,
             )
             if stopped():
-                say(f"\nStopped. {summary['left']} operations are left:  onefold apply {run.folder}")
+                say(f"\nStopped. {summary.left} operations are left:  onefold apply {run.folder}")
     (say if how.as_json else answer)(
-        f"\nApplied: {summary['created']} created, {summary['merged']} merged away, {summary['updated']} updated, "
-        f"{summary['labelled']} labelled; {summary['held']} held, {summary['failed']} failed"
-        + (f", {summary['left']} left." if summary["left"] else ".")
+        f"\nApplied: {summary.created} created, {summary.merged} merged away, {summary.updated} updated, "
+        f"{summary.labelled} labelled; {summary.held} held, {summary.failed} failed"
+        + (f", {summary.left} left." if summary.left else ".")
     )
     _finish(summary, run, how.as_json)
 
 
-def _finish(summary: dict[str, Any], run: Run, as_json: bool) -> None:
+def _finish(summary: RunSummary, run: Run, as_json: bool) -> None:
     """Says where the report is, prints the summary as JSON when asked, and ends with the exit code that is due."""
-    answer(f"Report: {summary['report']}", facts=summary, as_json=as_json)
+    answer(f"Report: {summary.report}", facts=summary.to_json(), as_json=as_json)
     unreadable = any(one.problem is not None for one in run.facts().files)
-    raise typer.Exit(HELD if summary["held"] or summary["failed"] or unreadable else 0)
+    raise typer.Exit(HELD if summary.held or summary.failed or unreadable else 0)
 
 
-def _report(run: Run) -> dict[str, Any]:
+def _report(run: Run) -> RunSummary:
     from flows.engine.reporting import report as write
 
     return write(run)
 
 
 def _nothing_to_do(run: Run) -> bool:
-    from transforms.plan.audit import counts, nothing_to_do
+    from transforms.plan.audit import counts
 
-    return nothing_to_do(counts(run.table("plan")))
+    return counts(run.table("plan")).is_nothing()
 
 
 def _agreed_to_apply(run: Run) -> bool:

@@ -56,15 +56,14 @@ def match(
         stage=StageProgress(),
     )
     lines = [
-        f"{summary['records']} rows are {summary['clusters']} people; {summary['duplicates']} are duplicates. "
-        f"Written to {out}."
+        f"{summary.records} rows are {summary.clusters} people; {summary.duplicates} are duplicates. Written to {out}."
     ]
     lines += [
         f"The known clusters {stays} and {gone} are one person: {gone} is {stays} from now on."
-        for stays, gone in summary.get("joined", [])
+        for stays, gone in summary.joined or []
     ]
-    lines += [f"Not honoured: {reason}." for reason in summary.get("not_honoured", [])]
-    answer("\n".join(lines), facts=summary, as_json=as_json)
+    lines += [f"Not honoured: {reason}." for reason in summary.not_honoured]
+    answer("\n".join(lines), facts=summary.to_json(), as_json=as_json)
 
 
 @files_app.command()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from connectors.store.run_folder import Run
 from flows.sites import shown_site
-from transforms.plan.audit import counts, nothing_to_do
+from transforms.plan.audit import counts
 
 MOST_EXAMPLES = 5
 
@@ -21,20 +21,18 @@ def plan_summary(run: Run) -> str:
         "",
     ]
     lines += [f"  unfinished   {one.folder}: applying this plan leaves that run as it is" for one in facts.unfinished]
-    if nothing_to_do(planned):
+    if planned.is_nothing():
         lines.append("  No changes. The site agrees with the sources.")
     else:
         lines += [
-            f"  + create {planned['create']:>7,} contacts",
-            f"  ~ update {planned['update']:>7,} contacts",
-            f"  » merge  {planned['merge']:>7,} contacts into {planned['into']:,}"
+            f"  + create {planned.create:>7,} contacts",
+            f"  ~ update {planned.update:>7,} contacts",
+            f"  » merge  {planned.merge:>7,} contacts into {planned.into:,}"
             + (
-                f"   {planned['merge_calls']:,} calls; the site cannot undo this, images are kept"
-                if planned["merge"]
-                else ""
+                f"   {planned.merge_calls:,} calls; the site cannot undo this, images are kept" if planned.merge else ""
             ),
-            f"  # label  {planned['label']:>7,} contacts",
-            f"  = same   {facts.site_contacts - planned['touched']:>7,} contacts",
+            f"  # label  {planned.label:>7,} contacts",
+            f"  = same   {facts.site_contacts - planned.touched:>7,} contacts",
         ]
     decisions = facts.decisions
     left_out = (
@@ -47,10 +45,10 @@ def plan_summary(run: Run) -> str:
         others = "".join(f"; {count:,} {words}" for count, words in left_out if count)
         lines.append(f"  decisions {decisions.read - decisions.contradicting:>6,} honoured{others}   {decisions.file}")
     lines.append("")
-    if planned["review"] or planned["blocked"]:
+    if planned.review or planned.blocked:
         lines.append(
-            f"  needs you {planned['review']:>6,} cases"
-            + (f", {planned['blocked']:,} more are blocked" if planned["blocked"] else "")
+            f"  needs you {planned.review:>6,} cases"
+            + (f", {planned.blocked:,} more are blocked" if planned.blocked else "")
         )
         held = plan.filter(plan["state"] != "auto").unique("cluster", keep="first", maintain_order=True)
         for records_of, reason in held.select("records", "reason").head(MOST_EXAMPLES).iter_rows():
@@ -75,12 +73,12 @@ def plan_summary(run: Run) -> str:
             + (f", {opt_outs.waiting:,} on no contact yet" if opt_outs.waiting else "")
             + f"; {opt_outs.subscribed_again:,} subscribed again"
         )
-    if not nothing_to_do(planned):
-        share = planned["merge"] / max(facts.site_contacts, 1)
+    if not planned.is_nothing():
+        share = planned.merge / max(facts.site_contacts, 1)
         cost = f"\n  calls     {facts.calls:>6,}"
         if facts.minutes is not None:
             cost += f", about {max(1, round(facts.minutes)):,} min"
-        lines.append(cost + (f"; merges take {share:.1%} of the site's contacts away" if planned["merge"] else ""))
+        lines.append(cost + (f"; merges take {share:.1%} of the site's contacts away" if planned.merge else ""))
         if facts.over_budget:
             lines.append(f"  over its budget: {facts.over_budget}")
     lines.append(f"\n  report    {run.folder / 'report.html'}")

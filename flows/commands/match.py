@@ -6,7 +6,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 
@@ -16,6 +15,7 @@ from connectors.private import write_whole
 from connectors.store.decisions import read_decisions
 from connectors.store.index import Index
 from flows.engine.indexing import match_against
+from flows.engine.summaries import MatchSummary
 from flows.stages import Stage, directly
 from transforms.match.matching import match
 from transforms.match.verdicts import NONE, Verdicts, resolved
@@ -35,7 +35,7 @@ def match_file(
     index: Path | None = None,
     force: bool = False,
     stage: Stage = directly,
-) -> dict[str, Any]:
+) -> MatchSummary:
     """Finds the duplicates of a file and writes `id,cluster_id` for every row, in order.
 
     Args:
@@ -100,18 +100,19 @@ def match_file(
     with write_whole(out) as part:
         named.select(id=guarded(row_id, numbers=False), cluster_id="cluster_id").write_csv(part)
     people = named["cluster_id"].n_unique()
-    return {
-        "file": str(file),
-        "out": str(out),
-        "records": len(named),
-        "rejected": len(rejected),
-        "clusters": people,
-        "duplicates": len(named) - people,
-        "pairs": pairs,
-        "not_honoured": not_honoured,
-        **({"joined": joined, "known": known.facts["records"] - len(numbers)} if index is not None else {}),
-        "seconds": round(time.monotonic() - began, 3),
-    }
+    return MatchSummary(
+        file=str(file),
+        out=str(out),
+        records=len(named),
+        rejected=len(rejected),
+        clusters=people,
+        duplicates=len(named) - people,
+        pairs=pairs,
+        not_honoured=not_honoured,
+        joined=list(joined) if index is not None else None,
+        known=known.facts["records"] - len(numbers) if index is not None else None,
+        seconds=round(time.monotonic() - began, 3),
+    )
 
 
 def _verdicts(decisions: Path, ids: pl.DataFrame) -> Verdicts:

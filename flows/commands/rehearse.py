@@ -23,7 +23,7 @@ from flows.sites import is_missing
 from transforms.plan.audit import tally
 from transforms.plan.survivorship import differences
 from transforms.schema.contact import Info
-from transforms.schema.operations import Outcome, State
+from transforms.schema.operations import Outcome, State, Tally
 
 FOLDER = "rehearsal"
 """Where in a run's folder the copy and its journal are; made anew each time."""
@@ -41,7 +41,7 @@ class Rehearsal:
         copy: the copy's file.
     """
 
-    counts: dict[str, int]
+    counts: Tally
     not_done: list[tuple[str, str]]
     unlike: list[tuple[str, str, str, str]]
     contacts: tuple[int, int]
@@ -56,8 +56,8 @@ class Rehearsal:
         """For a terminal. No value of a contact stands in it."""
         counts = self.counts
         lines = [
-            f"\nRehearsed on a copy: {counts['created']} created, {counts['merged']} merged away, {counts['updated']} "
-            f"updated, {counts['labelled']} labelled; {self.contacts[0]:,} contacts became {self.contacts[1]:,}.",
+            f"\nRehearsed on a copy: {counts.created} created, {counts.merged} merged away, {counts.updated} "
+            f"updated, {counts.labelled} labelled; {self.contacts[0]:,} contacts became {self.contacts[1]:,}.",
         ]
         if self.is_as_planned:
             lines.append("Every contact is what was planned. The site itself was not touched.")
@@ -73,7 +73,7 @@ class Rehearsal:
     def facts(self) -> dict[str, Any]:
         """As JSON."""
         return {
-            **self.counts,
+            **self.counts._asdict(),
             "as_planned": self.is_as_planned,
             "not_done": self.not_done,
             "unlike": [(contact, field) for contact, field, _, _ in self.unlike],

@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
-from typing import Any, ParamSpec
+from typing import ParamSpec
 
 import polars as pl
 
@@ -33,6 +33,7 @@ from flows.engine.right_site import (
     unfinished_runs,
 )
 from flows.engine.settling import settle
+from flows.engine.summaries import RunSummary
 from flows.engine.waiting import T, run_blocking
 from flows.settings import ApplySettings, Settings
 from flows.sites import identity_of, is_missing, memory_of, opened, site_names
@@ -49,7 +50,7 @@ UNDO_JOURNAL = "undo.db"
 
 def plan_run(
     settings: Settings, run: Run, stage: Stage = directly, *, wait: bool = False, despite_unfinished: bool = False
-) -> dict[str, Any]:
+) -> RunSummary:
     """Reads everything, finds who is who, and writes the plan; the site is not touched. Returns the summary.
 
     Args:
@@ -70,7 +71,7 @@ def plan_run(
         return _planned(settings, run, stage, despite_unfinished)
 
 
-def _planned(settings: Settings, run: Run, stage: Stage, despite_unfinished: bool) -> dict[str, Any]:
+def _planned(settings: Settings, run: Run, stage: Stage, despite_unfinished: bool) -> RunSummary:
     began = time.monotonic()
     seconds: dict[str, float] = {}
     stage = _timed(stage, seconds)
@@ -128,7 +129,7 @@ def _planned(settings: Settings, run: Run, stage: Stage, despite_unfinished: boo
         opt_outs=OptOutFacts(**planned.opt_outs._asdict()),
         calls=calls(planned.operations, options),
         minutes=minutes(planned.operations, settings, options),
-        over_budget=budget_problem(counts(planned.operations)["merge"], len(contacts), settings.apply),
+        over_budget=budget_problem(counts(planned.operations).merge, len(contacts), settings.apply),
         stages=seconds,
         plan_seconds=round(time.monotonic() - began, 3),
     )
@@ -159,7 +160,7 @@ def apply_run(
     site: str | None = None,
     wait: bool = False,
     progress: Callable[[int], None] = lambda _: None,
-) -> dict[str, Any]:
+) -> RunSummary:
     """Applies a planned run to its site, with the settings it was planned with, and reports. Returns the summary.
 
     Args:
@@ -190,11 +191,11 @@ def _applied(
     options: Options | None,
     over_budget: bool,
     progress: Callable[[int], None],
-) -> dict[str, Any]:
+) -> RunSummary:
     began = time.monotonic()
     if (run.folder / UNDO_JOURNAL).exists():
         raise RunError("This run was undone, so it is not applied again. Plan again.")
-    merged = counts(run.table("plan"))["merge"]
+    merged = counts(run.table("plan")).merge
     problem = None if over_budget else budget_problem(merged, run.facts().site_contacts, limits)
     if problem is not None:
         raise RunError(f"The plan is over its budget, so nothing was applied. {problem} To do it: --over-budget")

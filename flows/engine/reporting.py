@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import polars as pl
 
@@ -16,6 +15,7 @@ from connectors.store.run_folder import Run
 from flows.engine.explaining import explained_links
 from flows.engine.inputs import infos_of
 from flows.engine.right_site import JOURNAL as JOURNAL_FILE
+from flows.engine.summaries import PlannedSummary, RunSummary
 from flows.sites import shown_site
 from transforms.match.matching import Matches
 from transforms.plan.audit import audit, counts, tally
@@ -48,7 +48,7 @@ def save(
     run.save("losses", planned.losses)
 
 
-def report(run: Run) -> dict[str, Any]:
+def report(run: Run) -> RunSummary:
     """Writes the run's audit and report from its tables and journal; returns the summary."""
     planned = run.table("plan")
     path = run.folder / JOURNAL_FILE
@@ -60,18 +60,19 @@ def report(run: Run) -> dict[str, Any]:
     records, clusters = run.table("records"), run.table("clusters")
     facts, progress = run.facts(), run.progress()
     people = clusters["cluster"].n_unique()
-    planned_counts = counts(planned)
-    summary: dict[str, Any] = {
-        "run": str(run.folder),
-        "records": len(records),
-        "rejected": len(run.table("rejects")),
-        "clusters": people,
-        "duplicates": len(records) - people,
-        "planned": {name: planned_counts[name] for name in ("create", "update", "merge", "label", "review", "blocked")},
-        **tally(planned, entries),
-        "seconds": round(facts.plan_seconds + progress.apply_seconds, 3),
-        "report": str(run.folder / "report.html"),
-    }
+    to_do = counts(planned)
+    done = tally(planned, entries)
+    summary = RunSummary(
+        run=str(run.folder),
+        records=len(records),
+        rejected=len(run.table("rejects")),
+        clusters=people,
+        duplicates=len(records) - people,
+        planned=PlannedSummary(**{name: getattr(to_do, name) for name in PlannedSummary.model_fields}),
+        **done._asdict(),
+        seconds=round(facts.plan_seconds + progress.apply_seconds, 3),
+        report=str(run.folder / "report.html"),
+    )
     shown = pl.concat([one.select("operation").head(MOST_ROWS) for one in by_urgency(rows)])
     shown = shown.join(planned.select("operation", "link"), on="operation")
     links = dict(shown.filter(pl.col("link").list.len() == 2).iter_rows())
@@ -80,12 +81,13 @@ def report(run: Run) -> dict[str, Any]:
         run.folder,
         facts=facts,
         is_applied=progress.state == RunState.APPLIED,
-        summary=summary,
+        people=people,
         audit=rows,
         losses=run.table("losses"),
         rejects=run.table("rejects"),
         records=records,
-        planned=planned_counts,
+        planned=to_do,
+        done=done,
         site=shown_site(facts.site),
         waterfalls={
             operation: (f"{told.probability:.1%}", told.other_explanation, told.steps())

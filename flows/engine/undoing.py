@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import groupby
 from operator import attrgetter
-from typing import Any
 
 import polars as pl
 
@@ -26,6 +25,7 @@ from flows.engine.keys import Names, changed_fields, marker_of
 from flows.engine.options import BATCH
 from flows.engine.pipeline import UNDO_JOURNAL
 from flows.engine.right_site import checked_journal, refuse_another_site, site_held
+from flows.engine.summaries import UndoSummary
 from flows.engine.waiting import run_blocking
 from flows.settings import Settings
 from flows.sites import memory_of, opened
@@ -451,7 +451,7 @@ def undo_run(
     wait: bool = False,
     stopped: Callable[[], bool] = lambda: False,
     progress: Callable[[int], None] = lambda _: None,
-) -> dict[str, Any]:
+) -> UndoSummary:
     """Undoes a run and writes `undo.csv`. Returns the summary.
 
     Args:
@@ -492,12 +492,12 @@ def undo_run(
         memory_of(settings).leave(run.id, ENDED if undo.whole and not stopped() else PARTIAL)
     done = table.filter(pl.col("outcome") == Outcome.DONE)
     kinds = dict(done["kind"].value_counts().iter_rows())
-    return {
-        "run": str(run.folder),
-        "deleted": kinds.get("delete", 0),
-        "restored": kinds.get("restore", 0),
-        "recreated": kinds.get("recreate", 0),
-        "unlabelled": kinds.get("unlabel", 0),
-        "left": table.filter(pl.col("outcome") != Outcome.DONE)["cluster"].n_unique(),
-        "report": str(run.folder / "undo.csv"),
-    }
+    return UndoSummary(
+        run=str(run.folder),
+        deleted=kinds.get(StepKind.DELETE, 0),
+        restored=kinds.get(StepKind.RESTORE, 0),
+        recreated=kinds.get(StepKind.RECREATE, 0),
+        unlabelled=kinds.get(StepKind.UNLABEL, 0),
+        left=table.filter(pl.col("outcome") != Outcome.DONE)["cluster"].n_unique(),
+        report=str(run.folder / "undo.csv"),
+    )

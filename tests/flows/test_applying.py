@@ -53,7 +53,7 @@ async def test_a_chain_of_more_than_five_ends_with_one_contact_and_its_revisions
     target = merges["target"][0]
     merged_in_order = [target, *merges["sources"].explode()]
     left = await asyncio.to_thread(contacts_of, site_path)
-    assert summary["merged"] == 8
+    assert summary.merged == 8
     assert merges["sources"].list.len().to_list() == [5, 3]
     assert len(left) == 1
     assert left[0].company == next(f"Firm {ids.index(one)}" for one in merged_in_order if ids.index(one) in (3, 5))
@@ -76,8 +76,8 @@ async def test_what_others_changed_since_is_left_alone_and_on_record(
     await site.update(contact.id, 1, Info(company="Umbra Lighting"))
     summary = await asyncio.to_thread(apply_run, run, settings(file))
 
-    assert summary["updated"] == 0
-    assert summary["held"] == 2
+    assert summary.updated == 0
+    assert summary.held == 2
     assert (await site.get(contact.id)).info.company == "Umbra Lighting"
     outcomes = pl.read_parquet(run.folder / "audit.parquet").select("outcome", "detail").rows()
     assert outcomes[0] == ("stale", "a contact of this person was changed since the plan was made")
@@ -96,7 +96,7 @@ async def test_a_newer_revision_alone_is_refreshed_and_the_update_goes_on(
     summary = await asyncio.to_thread(apply_run, run, settings(file))
 
     changed = await site.get(contact.id)
-    assert summary["updated"] == 1
+    assert summary.updated == 1
     assert changed.info.company == "Bluefin Analytics"
     assert label.key in changed.info.labels
 
@@ -110,7 +110,7 @@ async def test_an_email_that_appeared_since_holds_the_create(
     await site.create(info("Somebody", email="ada@postbox.example"))
     summary = await asyncio.to_thread(apply_run, run, settings(file))
 
-    assert (summary["created"], summary["held"]) == (0, 1)
+    assert (summary.created, summary.held) == (0, 1)
     assert (await site.query()).total == 1
 
 
@@ -138,7 +138,7 @@ async def test_an_operation_left_open_by_a_crash_is_settled_by_asking_the_site(
     summary = await asyncio.to_thread(apply_run, run, settings(file))
 
     left = await asyncio.to_thread(contacts_of, site_path)
-    assert (summary["created"], summary["merged"], summary["updated"]) == (1, 1, 1)
+    assert (summary.created, summary.merged, summary.updated) == (1, 1, 1)
     assert [one.first for one in left] == ["Ada", "Byron"]
     assert left[0].company == "Bluefin Analytics"
     assert before in (None, left)
@@ -174,7 +174,7 @@ async def test_the_pipeline_runs_where_an_event_loop_runs_already(
 
     summary = apply_run(planned(settings(file), tmp_path / "run"), settings(file))
 
-    assert summary["created"] == (await site.query()).total == 1
+    assert summary.created == (await site.query()).total == 1
 
 
 async def test_a_site_that_has_gone_since_is_not_made_anew(

@@ -6,7 +6,6 @@ import csv
 import random
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import people
 import pytest
@@ -14,6 +13,7 @@ from conftest import Ended, contacts_of, table
 
 from connectors.store.run_folder import Run
 from flows.engine.pipeline import apply_run, plan_run
+from flows.engine.summaries import RunSummary
 from flows.settings import Settings, SourceSettings
 
 HEADER = ["First Name", "Last Name", "Email", "Phone", "Company", "Birthday", "Tags"]
@@ -42,7 +42,7 @@ def messy(path: Path, seed: int, rows: int) -> None:
             )
 
 
-def migrated(site: Path, folder: Path, *files: Path) -> dict[str, Any]:
+def migrated(site: Path, folder: Path, *files: Path) -> RunSummary:
     sources = tuple(SourceSettings(name=file.stem, files=(str(file),), region="US") for file in files)
     settings = Settings(source=sources).with_site(f"local:{site}")
     run = Run.new(folder)
@@ -61,7 +61,7 @@ def test_a_second_run_changes_nothing(tmp_path: Path, site_path: Path, seed: int
     between = contacts_of(site_path)
     second = migrated(site_path, tmp_path / "two", *files)
 
-    assert first["failed"] == second["failed"] == 0
+    assert first.failed == second.failed == 0
     assert [second[kind] for kind in ("created", "updated", "merged", "labelled")] == [0, 0, 0, 0]
     assert contacts_of(site_path) == between
 
@@ -77,9 +77,9 @@ def test_what_waits_goes_on_waiting_and_a_changed_row_is_dealt_with(tmp_path: Pa
     crm.write_text("\n".join([*rows[:-1], "Ada,Novak,ada@postbox.example,212-555-0101,,,"]), "utf-8")
     changed = migrated(site_path, tmp_path / "three", crm)
 
-    assert (first["created"], first["held"]) == (41, 1)
-    assert (again["created"], again["held"]) == (0, 1)
-    assert (changed["created"], changed["updated"], changed["held"]) == (0, 1, 0)
+    assert (first.created, first.held) == (41, 1)
+    assert (again.created, again.held) == (0, 1)
+    assert (changed.created, changed.updated, changed.held) == (0, 1, 0)
 
 
 def test_a_contact_somebody_removed_is_created_again(tmp_path: Path, site_path: Path) -> None:
@@ -95,7 +95,7 @@ def test_a_contact_somebody_removed_is_created_again(tmp_path: Path, site_path: 
         asyncio.run(site.delete(asyncio.run(site.query()).items[0].id))
     again = migrated(site_path, tmp_path / "two", crm)
 
-    assert again["created"] == 1
+    assert again.created == 1
     assert table(tmp_path / "two", "plan")["kind"].to_list() == ["create"]
 
 

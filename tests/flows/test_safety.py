@@ -110,13 +110,13 @@ def test_parts_of_a_plan(settings: Callable[..., Settings], site_path: Path, tmp
     options = apply_options(wanted)
 
     one = apply_run(run, wanted, options=replace(options, only=frozenset(clusters[4:5])))
-    assert (one["created"], one["left"]) == (1, 5)
+    assert (one.created, one.left) == (1, 5)
     two = apply_run(run, wanted, options=replace(options, limit=2))
-    assert (two["created"], two["left"]) == (3, 3)
+    assert (two.created, two.left) == (3, 3)
     late = apply_run(run, wanted, options=replace(options, until=datetime.now(UTC) - timedelta(seconds=1)))
-    assert (late["created"], late["left"]) == (3, 3)
+    assert (late.created, late.left) == (3, 3)
     rest = apply_run(run, wanted)
-    assert (rest["created"], rest["left"]) == (6, 0)
+    assert (rest.created, rest.left) == (6, 0)
     assert [one.extended for one in contacts_of(site_path)] == [{}] * 6  # no marker is left
 
 
@@ -157,7 +157,7 @@ def test_asked_to_stop_it_ends_what_is_under_way_and_goes_on_later(
     assert states <= {"done", "open"}
     assert process.returncode == 0
     rest = onefold("apply", "run", "--yes", "--json").json
-    assert (rest["created"], rest["left"]) == (600, 0)
+    assert (rest.created, rest.left) == (600, 0)
     assert left >= 0
 
 
@@ -172,7 +172,7 @@ def test_one_process_at_a_time_works_on_a_run(
         done = onefold("apply", run.folder, "--yes")
         assert (done.code, "Another process is at work" in done.err) == (1, True)
         assert run.progress().state == "planned"
-    assert apply_run(run, wanted)["created"] == 2
+    assert apply_run(run, wanted).created == 2
 
 
 def test_a_damaged_journal_stops_before_anything_is_done(

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import polars as pl
 
 from transforms.plan.contents import CONTENT
 from transforms.plan.survivorship import IN_WORDS, SINGLE, differences
 from transforms.schema.contact import Info
-from transforms.schema.operations import CREATED_BY, Kind, Outcome, State
+from transforms.schema.operations import CREATED_BY, Kind, Outcome, PlanCounts, State, Tally
 from transforms.schema.tables import AUDIT, conform
 
 NOT_APPLIED = "planned"
@@ -121,7 +119,7 @@ def _changed_of(before: str, after: str) -> tuple[str, str]:
     )
 
 
-def tally(plan: pl.DataFrame, journal: pl.DataFrame) -> dict[str, int]:
+def tally(plan: pl.DataFrame, journal: pl.DataFrame) -> Tally:
     """How many contacts were created, updated, merged away and labelled, and what is held or failed.
 
     A held cluster or pair counts once. Before anything is applied all but `held` and `left` are 0; `left` are the
@@ -133,23 +131,18 @@ def tally(plan: pl.DataFrame, journal: pl.DataFrame) -> dict[str, int]:
     sources = done.filter(pl.col("kind") == Kind.MERGE).select(there.list.len().sum()).item()
     waiting = plan.filter(pl.col("state") != State.AUTO)["cluster"].n_unique()
     stopped = joined.filter(pl.col("state_now").is_in([Outcome.HELD.value, Outcome.STALE.value])).height
-    return {
-        "created": done.filter(pl.col("kind") == Kind.CREATE).height,
-        "updated": done.filter(pl.col("kind") == Kind.UPDATE).height,
-        "merged": int(sources or 0),
-        "labelled": done.filter(pl.col("labels").list.len() > 0).height,
-        "held": waiting + stopped,
-        "failed": joined.filter(pl.col("state_now").is_in([Outcome.FAILED.value, Outcome.OPEN.value])).height,
-        "left": joined.filter(pl.col("state") == State.AUTO, pl.col("state_now").is_null()).height,
-    }
+    return Tally(
+        created=done.filter(pl.col("kind") == Kind.CREATE).height,
+        updated=done.filter(pl.col("kind") == Kind.UPDATE).height,
+        merged=int(sources or 0),
+        labelled=done.filter(pl.col("labels").list.len() > 0).height,
+        held=waiting + stopped,
+        failed=joined.filter(pl.col("state_now").is_in([Outcome.FAILED.value, Outcome.OPEN.value])).height,
+        left=joined.filter(pl.col("state") == State.AUTO, pl.col("state_now").is_null()).height,
+    )
 
 
-def nothing_to_do(planned: Mapping[str, int]) -> bool:
-    """Whether a plan of these `counts` leaves the site as it is."""
-    return not any(planned[kind] for kind in ("create", "update", "merge", "label"))
-
-
-def counts(planned: pl.DataFrame) -> Mapping[str, int]:
+def counts(planned: pl.DataFrame) -> PlanCounts:
     """What a plan will do: contacts created, updated, merged away, into how many, calls of merges, labelled, touched,
     and cases that are held.
     """
@@ -159,14 +152,14 @@ def counts(planned: pl.DataFrame) -> Mapping[str, int]:
     )
     merges = auto.filter(pl.col("kind") == Kind.MERGE, pl.col("sources").list.len() > 0)
     held = planned.filter(pl.col("state") != State.AUTO)
-    return {
-        "create": auto.filter(pl.col("kind") == Kind.CREATE).height,
-        "update": auto.filter(pl.col("kind") == Kind.UPDATE).height,
-        "merge": int(merges["sources"].list.len().sum() or 0),
-        "into": merges["target"].n_unique(),
-        "merge_calls": merges.height,
-        "label": auto.filter(pl.col("labels").list.len() > 0).height,
-        "touched": len({*auto["target"].drop_nulls(), *auto["sources"].explode().drop_nulls()}),
-        "review": held.filter(pl.col("state") == State.REVIEW)["cluster"].n_unique(),
-        "blocked": held.filter(pl.col("state") == State.BLOCKED)["cluster"].n_unique(),
-    }
+    return PlanCounts(
+        create=auto.filter(pl.col("kind") == Kind.CREATE).height,
+        update=auto.filter(pl.col("kind") == Kind.UPDATE).height,
+        merge=int(merges["sources"].list.len().sum() or 0),
+        into=merges["target"].n_unique(),
+        merge_calls=merges.height,
+        label=auto.filter(pl.col("labels").list.len() > 0).height,
+        touched=len({*auto["target"].drop_nulls(), *auto["sources"].explode().drop_nulls()}),
+        review=held.filter(pl.col("state") == State.REVIEW)["cluster"].n_unique(),
+        blocked=held.filter(pl.col("state") == State.BLOCKED)["cluster"].n_unique(),
+    )

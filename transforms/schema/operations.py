@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
@@ -88,6 +89,50 @@ class Operation:
     def touches_a_new_contact(self) -> bool:
         """Whether its target or a source is a contact that an earlier operation creates."""
         return any(name.startswith(CREATED_BY) for name in (self.target, *self.sources))
+
+
+class PlanCounts(NamedTuple):
+    """What a plan will do.
+
+    Attributes:
+        create, update, label: contacts.
+        merge, into, merge_calls: contacts merged away, into how many, by how many calls.
+        touched: contacts of the site that something is done to.
+        review, blocked: cases that wait for a person, and that can never be done.
+    """
+
+    create: int
+    update: int
+    merge: int
+    into: int
+    merge_calls: int
+    label: int
+    touched: int
+    review: int
+    blocked: int
+
+    def is_nothing(self) -> bool:
+        """Whether the site is left as it is."""
+        return not (self.create or self.update or self.merge or self.label)
+
+
+class Tally(NamedTuple):
+    """What came of a plan so far.
+
+    Attributes:
+        created, updated, merged, labelled: contacts; all 0 before anything is applied.
+        held: cases that wait for a person.
+        failed: operations that the site refused, or of which it is not known whether they were done.
+        left: operations still to be done.
+    """
+
+    created: int
+    updated: int
+    merged: int
+    labelled: int
+    held: int
+    failed: int
+    left: int
 
 
 WAITS: tuple[str, ...] = (

@@ -1,0 +1,101 @@
+"""What commands and flows answer: the numbers of a run, of an undo, and of matching a file."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
+
+
+class _Summary(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def to_json(self) -> dict[str, Any]:
+        """The same as JSON has it: what a command prints with `--json`."""
+        return self.model_dump(mode="json")
+
+
+class PlannedSummary(_Summary):
+    """What a plan will do: contacts created, updated, merged away and labelled, and cases that wait or are blocked."""
+
+    create: int
+    update: int
+    merge: int
+    label: int
+    review: int
+    blocked: int
+
+
+class RunSummary(_Summary):
+    """A run: what was read, what is planned, and what was done.
+
+    Attributes:
+        run: the run's folder.
+        records, rejected: rows and contacts that could be used, and rows that could not.
+        clusters, duplicates: people, and records beyond one a person.
+        created, updated, merged, labelled: contacts; all 0 before the plan is applied.
+        held: cases that wait for a person.
+        failed: operations that the site refused, or of which it is not known whether they were done.
+        left: operations still to be done.
+        seconds: planning and applying took.
+        report: the file.
+    """
+
+    run: str
+    records: int
+    rejected: int
+    clusters: int
+    duplicates: int
+    planned: PlannedSummary
+    created: int
+    updated: int
+    merged: int
+    labelled: int
+    held: int
+    failed: int
+    left: int
+    seconds: float
+    report: str
+
+
+class UndoSummary(_Summary):
+    """What an undo did with contacts, and how many people it left as they are."""
+
+    run: str
+    deleted: int
+    restored: int
+    recreated: int
+    unlabelled: int
+    left: int
+    report: str
+
+
+class MatchSummary(_Summary):
+    """What matching a file found.
+
+    Attributes:
+        file, out: what was read and written.
+        records: its rows; `rejected` of them could not be used.
+        clusters, duplicates: people, and rows beyond one a person.
+        pairs: pairs that were scored.
+        not_honoured: why decisions were not honoured.
+        joined: with an index: known clusters that are one, the number that stays and the other.
+        known: with an index: records that were known before.
+    """
+
+    file: str
+    out: str
+    records: int
+    rejected: int
+    clusters: int
+    duplicates: int
+    pairs: int
+    not_honoured: list[str]
+    joined: list[tuple[int, int]] | None = None
+    known: int | None = None
+    seconds: float
+
+    @model_serializer(mode="wrap")
+    def _without_an_index(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """What only an index tells is left out where there is none."""
+        return {name: value for name, value in handler(self).items() if value is not None}
