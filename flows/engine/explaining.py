@@ -14,7 +14,7 @@ from connectors.store.run_folder import Run
 from transforms.match.comparison import compare
 from transforms.match.features import prepare
 from transforms.match.graph import components, pairs_frame
-from transforms.match.levels import level_words
+from transforms.match.levels import level_labels
 from transforms.match.parameters import Model
 from transforms.match.scoring import score
 from transforms.match.term_frequency import compared_values, term_frequencies
@@ -200,7 +200,7 @@ def _pair(values: _Values, clusters: pl.DataFrame, pair: dict[str, Any]) -> Pair
     told = [
         Evidence(
             field,
-            level_words(field)[pair[f"level_{field}"]],
+            level_labels(field)[pair[f"level_{field}"]],
             (values.of(left, field), values.of(right, field)),
             float(pair[f"bits_{field}"]),
         )

@@ -17,7 +17,6 @@ from transforms.match.blocking import RULES, Blocks, candidate_pairs, shared_key
 from transforms.match.compare_names import compare_names
 from transforms.match.features import prepare
 from transforms.match.matching import match
-from transforms.match.parameters import CHANCE, FIRM, HOUSEHOLD, PERSON
 from transforms.match.term_frequency import compared_values, term_frequencies
 from transforms.schema.ids import short_id
 from transforms.schema.records import Records
@@ -323,12 +322,6 @@ def test_birth_dates_are_as_alike_as_by_letters(records: Callable[[str], Records
 def _swapped(text: str, place: int) -> str:
     """A text with two neighbouring letters in each other's place."""
     return text[:place] + text[place + 1] + text[place] + text[place + 2 :]
-
-
-@pytest.mark.parametrize("explanation", [PERSON, CHANCE, HOUSEHOLD, FIRM])
-def test_shipped_probabilities_sum_to_one(explanation: dict[str, tuple[float, ...]]) -> None:
-    for field, shares in explanation.items():
-        assert sum(shares) == pytest.approx(1, abs=0.002), field
 
 
 def test_short_ids_are_short_and_stable() -> None:

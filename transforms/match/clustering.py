@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 
 from transforms.match.graph import Groups, both_ways, components, pairs_frame
+from transforms.match.levels import FIELDS, Address, Birth, Company, Email, Identifier, Level, Middle, Phone, levels_of
 from transforms.schema.ids import short_id
 from transforms.schema.records import Records
 from transforms.schema.tables import CLUSTERS, conform
@@ -17,11 +18,22 @@ CONTRADICTED = 0.01
 """Two records less likely than this to be one person are never in one cluster, whatever lies between them."""
 MOST_NAMES_OF_AN_ID = 2
 """Different names under one id of a source, up to which it is the account of these people; beyond it, it is no id."""
-TELLING = {"email": 3, "phone": 2, "birth": 2, "address": 3, "company": 2}
+SUPPORTING: Mapping[str, Level] = {
+    "email": Email.SIMILAR,
+    "phone": Phone.SIMILAR,
+    "birth": Birth.SIMILAR,
+    "address": Address.POSTCODE,
+    "company": Company.SIMILAR,
+}
 """From this level on, a field other than the name supports a match; without any, a name alone never joins."""
 
 
-THE_SAME = {"email": 5, "phone": 3, "birth": 3, "address": 5}
+SUPPORTING_EXACTLY: Mapping[str, Level] = {
+    "email": Email.SHARED,
+    "phone": Phone.SHARED,
+    "birth": Birth.BIRTHDAY,
+    "address": Address.SAME,
+}
 """The same where middle names differ: a number or a date that is only similar is then as likely a sister's."""
 
 
@@ -29,11 +41,12 @@ def supported(pairs: pl.DataFrame) -> pl.Expr:
     """Whether something beside the names agrees: an address, a company, a birth date, an identifier …"""
     identifiers = _identifiers(pairs)
 
-    def agree(levels: Mapping[str, int], of_identifier: int) -> pl.Expr:
+    def agree(levels: Mapping[str, Level], of_identifier: Level) -> pl.Expr:
         own = [pl.col(f"level_{field}") >= level for field, level in levels.items()]
         return pl.any_horizontal(*own, *[pl.col(name) >= of_identifier for name in identifiers])
 
-    return agree(TELLING, 2) & ((pl.col("level_middle") != 1) | agree(THE_SAME, 3))
+    is_other_middle = pl.col("level_middle") == Middle.OTHER
+    return agree(SUPPORTING, Identifier.SIMILAR) & (~is_other_middle | agree(SUPPORTING_EXACTLY, Identifier.SAME))
 
 
 def contradicted(pairs: pl.DataFrame) -> pl.Expr:
@@ -41,13 +54,13 @@ def contradicted(pairs: pl.DataFrame) -> pl.Expr:
 
     Another e-mail, phone or address is no contradiction: a person can have several.
     """
-    differing = [pl.col(f"level_{field}") == 1 for field in ("first", "suffix", "birth")]
-    differing += [pl.col(name) == 1 for name in _identifiers(pairs)]
+    differing = [pl.col(f"level_{field}") == levels_of(field)["OTHER"] for field in ("first", "suffix", "birth")]
+    differing += [pl.col(name) == Identifier.OTHER for name in _identifiers(pairs)]
     return pl.any_horizontal(differing) & (pl.col("probability") < CONTRADICTED)
 
 
 def _identifiers(pairs: pl.DataFrame) -> list[str]:
-    known = {f"level_{field}" for field in ("first", "middle", "last", "suffix", "title", *TELLING)}
+    known = {f"level_{field}" for field in FIELDS}
     return [name for name in pairs.columns if name.startswith("level_") and name not in known]
 
 

@@ -13,7 +13,7 @@ from rapidfuzz.distance import OSA, JaroWinkler
 
 from transforms.columns.coding import Numbers
 from transforms.match.features import FURTHER, HAS_MIDDLE, HAS_SURNAMES, MONTH_AND_DAY, NAMED, SingleValued, Texts
-from transforms.match.levels import LEVELS
+from transforms.match.levels import Birth, First, Last, levels_of
 from transforms.normalise.names import nicknames
 
 Scorer = Callable[..., float]
@@ -93,15 +93,15 @@ def _names(
         ]
 
     has_surnames = (one["more"] | two["more"]) & HAS_SURNAMES > 0
-    at = np.flatnonzero((last_alone == 1) & has_surnames)
-    last[at[_share_a_surname(people.surnames.gather(left[at]), people.surnames.gather(right[at]))]] = 2
+    at = np.flatnonzero((last_alone == Last.OTHER) & has_surnames)
+    last[at[_share_a_surname(people.surnames.gather(left[at]), people.surnames.gather(right[at]))]] = Last.PART
     has_middle = (one["more"] | two["more"]) & HAS_MIDDLE > 0
-    at = np.flatnonzero((first_alone > 0) & (first_alone < 3) & has_middle)
-    first[at[is_a_middle_name(at, left, right, one, two, people)]] = 3
+    at = np.flatnonzero((first_alone > First.MISSING) & (first_alone < First.NICKNAME) & has_middle)
+    first[at[is_a_middle_name(at, left, right, one, two, people)]] = First.NICKNAME
     mirrored = one["initials"] == (two["initials"] << 16 | two["initials"] >> 16)
-    at = np.flatnonzero(named & mirrored & ((first_alone < 5) | (last_alone < 4)))
+    at = np.flatnonzero(named & mirrored & ((first_alone < First.SAME) | (last_alone < Last.SAME)))
     a, b, c, d = spelled(at)
-    unlike = pl.Series((first_alone[at] < 4) & (last_alone[at] < 3))
+    unlike = pl.Series((first_alone[at] < First.SIMILAR) & (last_alone[at] < Last.SIMILAR))
 
     def crosswise(one: pl.Series, other: pl.Series) -> pl.Series:
         texts = (one, other)
@@ -111,13 +111,13 @@ def _names(
 
     crossed = [crosswise(a, d), crosswise(b, c)]
     like = ((crossed[0] >= JUST_LIKE[1]) & (crossed[1] >= JUST_LIKE[1])).to_numpy()
-    first[at[like]], last[at[like]] = 4, 3
+    first[at[like]], last[at[like]] = First.SIMILAR, Last.SIMILAR
     swapped = ((a == d) & (b == c)).to_numpy()
-    first[at[swapped]], last[at[swapped]] = 5, 4
-    at = np.flatnonzero(named & (one["whole"] == two["whole"]) & (first_alone < 5))
+    first[at[swapped]], last[at[swapped]] = First.SAME, Last.SAME
+    at = np.flatnonzero(named & (one["whole"] == two["whole"]) & (first_alone < First.SAME))
     a, b, c, d = spelled(at)
     glued = (a + b == c + d).to_numpy()
-    first[at[glued]], last[at[glued]] = 5, 4
+    first[at[glued]], last[at[glued]] = First.SAME, Last.SAME
     return first, last
 
 
@@ -136,12 +136,13 @@ def alone(
         people: what has the values.
         alike: the levels of different values, asked once for each two; 1 where there is none.
     """
-    highest = len(LEVELS[field]) - 1
-    levels = np.where(one == two, np.uint8(highest), np.uint8(1))
-    levels[(one == 0) | (two == 0)] = 0
+    kind = levels_of(field)
+    missing, other, same = (kind[name] for name in ("MISSING", "OTHER", "SAME"))
+    levels = np.where(one == two, np.uint8(same), np.uint8(other))
+    levels[(one == 0) | (two == 0)] = missing
     if alike is None:
         return levels
-    unlike = np.flatnonzero(levels == 1)
+    unlike = np.flatnonzero(levels == other)
     key, which = np.unique(one[unlike].astype(np.uint64) << np.uint64(32) | two[unlike], return_inverse=True)
     if len(key):
         two_by_two = DistinctPairs(people.values[field], *(half.astype(np.uint32) - 1 for half in (key >> 32, key)))
@@ -202,10 +203,10 @@ def _alike_firsts(names: DistinctPairs) -> pl.Series:
     )["nick"]
     contained = (pl.col("shorter") >= 3) & (one.str.starts_with(two) | two.str.starts_with(one))
     level = (
-        pl.when((pl.col("close") >= JUST_LIKE[1]) | pl.col("typo")).then(4)
-        .when(pl.col("nick") | contained).then(3)
-        .when("initial").then(2)
-        .otherwise(1)
+        pl.when((pl.col("close") >= JUST_LIKE[1]) | pl.col("typo")).then(First.SIMILAR)
+        .when(pl.col("nick") | contained).then(First.NICKNAME)
+        .when("initial").then(First.INITIAL)
+        .otherwise(First.OTHER)
     )  # fmt: skip
     return both.with_columns(nick.fill_null(value=False)).select(level=level.cast(pl.UInt8)).to_series()
 
@@ -213,9 +214,9 @@ def _alike_firsts(names: DistinctPairs) -> pl.Series:
 def _alike_lasts(names: DistinctPairs) -> pl.Series:
     """The levels of different surnames by themselves."""
     level = (
-        pl.when((pl.col("close") >= 0.93) | pl.col("typo")).then(3)
-        .when("initial").then(2)
-        .otherwise(1)
+        pl.when((pl.col("close") >= 0.93) | pl.col("typo")).then(Last.SIMILAR)
+        .when("initial").then(Last.PART)
+        .otherwise(Last.OTHER)
     )  # fmt: skip
     return _by_letters(names).select(level=level.cast(pl.UInt8)).to_series()
 
@@ -236,13 +237,13 @@ def _birth(one: Mapping[str, Numbers], two: Mapping[str, Numbers]) -> Levels:
     optimal string alignment), or with day and month in each other's place.
     """
     a, b = one["born"], two["born"]
-    levels = np.where(a == b, np.uint8(4), np.uint8(1))
+    levels = np.where(a == b, np.uint8(Birth.SAME), np.uint8(Birth.OTHER))
     day, day_two = one["more"] & MONTH_AND_DAY, two["more"] & MONTH_AND_DAY
     dateless = (a == 0) | (b == 0)
-    levels[dateless] = 0
-    levels[dateless & (day > 0) & (day_two > 0)] = 1
-    levels[dateless & (day > 0) & (day == day_two)] = 3
-    unlike = np.flatnonzero((levels == 1) & ~dateless)
+    levels[dateless] = Birth.MISSING
+    levels[dateless & (day > 0) & (day_two > 0)] = Birth.OTHER
+    levels[dateless & (day > 0) & (day == day_two)] = Birth.BIRTHDAY
+    unlike = np.flatnonzero((levels == Birth.OTHER) & ~dateless)
     a, b = a[unlike], b[unlike]
     digits = a ^ b
     digits = (digits | digits >> np.uint32(1) | digits >> np.uint32(2) | digits >> np.uint32(3)) & np.uint32(0x11111111)
@@ -253,5 +254,5 @@ def _birth(one: Mapping[str, Numbers], two: Mapping[str, Numbers]) -> Levels:
         low, high = np.uint32(0xF << place), np.uint32(0xF << place + 4)
         some = b[two_digits]
         similar[two_digits] |= a[two_digits] == (some & ~(low | high) | (some & low) << 4 | (some & high) >> 4)
-    levels[unlike[similar]] = 2
+    levels[unlike[similar]] = Birth.SIMILAR
     return levels

@@ -20,7 +20,7 @@ from transforms.match.features import (
     MultiValued,
     SingleValued,
 )
-from transforms.match.levels import LEVELS
+from transforms.match.levels import Address, Company, Email, Identifier, Middle, Phone, Suffix, levels_of
 from transforms.match.term_frequency import USUAL
 
 
@@ -33,7 +33,7 @@ def compare(pairs: pl.DataFrame, prepared: Features, names: pl.DataFrame | None 
         names: what `compare_names` has found of them, where that was looked at before.
 
     Returns:
-        The pairs with `level_<field>` (u8) for each field of `LEVELS` and each identifier, and `rarity_<field>` (f32)
+        The pairs with `level_<field>` (u8) for each field of `FIELDS` and each identifier, and `rarity_<field>` (f32)
         for those whose agreement is worth more the rarer the value is: log2 of how likely another person has the value
         the pair agrees on, null where it agrees on none.
     """
@@ -55,7 +55,7 @@ def compare(pairs: pl.DataFrame, prepared: Features, names: pl.DataFrame | None 
 
 def _rarity(pairs: pl.DataFrame, levels: pl.DataFrame, field: str, people: SingleValued) -> pl.DataFrame:
     """How rare the value is that a pair has in common."""
-    same = (levels[f"level_{field}"] == len(LEVELS[field]) - 1).arg_true()
+    same = (levels[f"level_{field}"] == levels_of(field)["SAME"]).arg_true()
     found = np.full(len(pairs), np.nan, dtype=np.float32)
     found[same.to_numpy()] = people.rarity[field].gather(pairs["left"].gather(same)).to_numpy()
     return pl.DataFrame({f"rarity_{field}": pl.Series(found).fill_nan(None)})
@@ -65,9 +65,9 @@ def _further(pairs: pl.DataFrame, people: SingleValued) -> pl.DataFrame:
     """The levels of middle names, generations, companies and job titles."""
     one, two = (dict(zip(FURTHER, people.further[pairs[side].to_numpy()].T, strict=True)) for side in ("left", "right"))
     generation, generation_two = one["suffix"], two["suffix"]
-    suffix = np.where(generation == generation_two, np.uint8(3), np.uint8(1))
-    suffix[(generation == 0) | (generation_two == 0)] = 2
-    suffix[(generation == 0) & (generation_two == 0)] = 0
+    suffix = np.where(generation == generation_two, np.uint8(Suffix.SAME), np.uint8(Suffix.OTHER))
+    suffix[(generation == 0) | (generation_two == 0)] = Suffix.ONE_SIDED
+    suffix[(generation == 0) & (generation_two == 0)] = Suffix.MISSING
     return pl.DataFrame(
         {
             "level_middle": alone("middle", one["middle"], two["middle"], people, _alike_middles),
@@ -84,7 +84,11 @@ def _alike_middles(names: DistinctPairs) -> pl.Series:
     one, two = pl.col("one"), pl.col("two")
     initial = pl.min_horizontal(one.str.len_chars(), two.str.len_chars()) == 1
     agree = initial & (one.str.head(1) == two.str.head(1))
-    return pl.select(one=a, two=b).select(pl.when(agree).then(2).otherwise(1).cast(pl.UInt8)).to_series()
+    return (
+        pl.select(one=a, two=b)
+        .select(pl.when(agree).then(Middle.SAME).otherwise(Middle.OTHER).cast(pl.UInt8))
+        .to_series()
+    )
 
 
 @dataclass(frozen=True)
@@ -184,14 +188,15 @@ def _emails(pairs: pl.DataFrame, mail: MultiValued) -> pl.DataFrame:
     close = crossed.similarity("value", OSA.distance, near)
     same_local = (pl.col("plain") == pl.col("plain_other")) & pl.col("is_plain_long")
     typo = pl.col("near") & (pl.col("close") <= 2) & pl.col("is_long")
+    is_of_a_name = pl.col("is_name") & pl.col("is_name_other")  # namesakes have such addresses too
     level = (
-        pl.when((one == two) & pl.col("is_shared")).then(5)
-        .when(one == two).then(6)
-        .when(same_local & (pl.col("is_name") & pl.col("is_name_other"))).then(0)  # namesakes have such addresses too
-        .when(same_local & ~pl.col("is_shared")).then(4)
-        .when(typo).then(3)
-        .when(same_domain & pl.col("is_company")).then(2)
-        .otherwise(1)
+        pl.when((one == two) & pl.col("is_shared")).then(Email.SHARED)
+        .when(one == two).then(Email.SAME)
+        .when(same_local & is_of_a_name).then(Email.MISSING)
+        .when(same_local & ~pl.col("is_shared")).then(Email.NAME)
+        .when(typo).then(Email.SIMILAR)
+        .when(same_domain & pl.col("is_company")).then(Email.COMPANY)
+        .otherwise(Email.OTHER)
     )  # fmt: skip
     return _best(pairs, crossed, level, "email", rarity=True, near=near, close=close)
 
@@ -204,10 +209,10 @@ def _phones(pairs: pl.DataFrame, phone: MultiValued) -> pl.DataFrame:
     close = crossed.similarity("digits", OSA.distance, near)
     same = (one == two) | (pl.col("tail") == pl.col("tail_other")).fill_null(value=False)
     level = (
-        pl.when(same & pl.col("is_shared")).then(3)
-        .when(same).then(4)
-        .when(pl.col("near") & (pl.col("close") <= 1)).then(2)
-        .otherwise(1)
+        pl.when(same & pl.col("is_shared")).then(Phone.SHARED)
+        .when(same).then(Phone.SAME)
+        .when(pl.col("near") & (pl.col("close") <= 1)).then(Phone.SIMILAR)
+        .otherwise(Phone.OTHER)
     )  # fmt: skip
     return _best(pairs, crossed, level, "phone", rarity=True, near=near, close=close)
 
@@ -234,11 +239,11 @@ def _addresses(pairs: pl.DataFrame, home: MultiValued) -> pl.DataFrame:
     like_code = other_code.fill_null(value=False) & (pl.col("codes") <= 1)
     placeless = pl.col("postal").is_null() & city.is_null()
     level = (
-        pl.when(same_street & (place | placeless)).then(5)
-        .when((like_street & place) | same_street).then(4)
-        .when(postal | (like_street & same_house) | (alike & place)).then(3)
-        .when(same_city | like_code).then(2)
-        .otherwise(1)
+        pl.when(same_street & (place | placeless)).then(Address.SAME)
+        .when((like_street & place) | same_street).then(Address.SIMILAR)
+        .when(postal | (like_street & same_house) | (alike & place)).then(Address.POSTCODE)
+        .when(same_city | like_code).then(Address.CITY)
+        .otherwise(Address.OTHER)
     )  # fmt: skip
     return _best(pairs, crossed, level, "address", codes=codes, words=words, letters=letters)
 
@@ -248,7 +253,7 @@ def _alike_companies(names: DistinctPairs) -> pl.Series:
     close = names.similarity(token_set_ratio)
     typo = names.similarity(JaroWinkler.normalized_similarity, where=close < 90)
     alike = (close >= 90) | (typo >= 0.92)
-    return alike.cast(pl.UInt8) + 1
+    return pl.select(pl.when(alike).then(Company.SIMILAR).otherwise(Company.OTHER).cast(pl.UInt8)).to_series()
 
 
 def _identifier(pairs: pl.DataFrame, name: str, held: MultiValued) -> pl.DataFrame:
@@ -256,5 +261,9 @@ def _identifier(pairs: pl.DataFrame, name: str, held: MultiValued) -> pl.DataFra
     same = pl.col("value") == pl.col("value_other")
     close = crossed.similarity("value", OSA.distance, crossed.frame.select(~same).to_series())
     long = pl.min_horizontal("length", "length_other") >= 5
-    level = pl.when(same).then(3).when(long & (pl.col("close") <= 1)).then(2).otherwise(1)
+    level = (
+        pl.when(same).then(Identifier.SAME)
+        .when(long & (pl.col("close") <= 1)).then(Identifier.SIMILAR)
+        .otherwise(Identifier.OTHER)
+    )  # fmt: skip
     return _best(pairs, crossed, level, name, close=close)

@@ -10,35 +10,20 @@ import polars as pl
 
 from transforms.match.comparison import compare
 from transforms.match.features import Features
-from transforms.match.levels import LEVELS
-from transforms.match.parameters import (
-    CHANCE,
-    EXPECTED,
-    EXPLANATIONS,
-    FIRM,
-    GIVEN,
-    HOUSEHOLD,
-    IDENTIFIER_CHANCE,
-    IDENTIFIER_PERSON,
-    PERSON,
-    RANGE,
-    Model,
-)
+from transforms.match.levels import FIELDS, Hypothesis, level_shares
+from transforms.match.parameters import EXPECTED, NOT_LEARNED, RANGE, Model
 from transforms.match.scoring import Floats, posteriors, rarities_of
 from transforms.match.term_frequency import FEW
 
 PRIOR_PAIRS = 400.0
-
-
+"""Pairs that the shipped shares count for."""
 ROUNDS = 8
-
-
+"""Of expectation-maximisation."""
 SAMPLE = 60_000
-
-
+"""Random pairs that chance is learned from."""
 SEED = 20_240_229
-
-
+CHANCE_COLUMN = list(Hypothesis).index(Hypothesis.CHANCE)
+"""Where `posteriors` has chance."""
 LEARNED_FROM = 100_000
 """Pairs that the model is learned from at most: a sample of so many tells as much as all."""
 
@@ -65,12 +50,15 @@ def learn(candidates: pl.DataFrame, prepared: Features, decided: pl.DataFrame) -
             which it is certain.
     """
     identifiers = tuple(prepared.identifiers)
-    fields = (*LEVELS, *identifiers)
-    person = PERSON | dict.fromkeys(identifiers, IDENTIFIER_PERSON)
-    chance = CHANCE | dict.fromkeys(identifiers, IDENTIFIER_CHANCE)
+    fields = (*FIELDS, *identifiers)
+    tables = {
+        hypothesis: {field: shares for field in fields if (shares := level_shares(field, hypothesis)) is not None}
+        for hypothesis in Hypothesis
+    }
+    person, chance = tables[Hypothesis.PERSON], tables[Hypothesis.CHANCE]
     records = max(len(prepared.people), FEW)
     start = {kind: share * records for kind, share in EXPECTED.items()}
-    model = Model(fields, {"person": person, "household": HOUSEHOLD, "firm": FIRM, "chance": chance}, start, records)
+    model = Model(fields, tables, start, records)
     few = candidates if len(candidates) <= LEARNED_FROM else candidates.sample(LEARNED_FROM, seed=SEED)
     with ThreadPoolExecutor(pl.thread_pool_size()) as threads:
         drawn = _random_pairs(len(prepared.people))
@@ -78,9 +66,9 @@ def learn(candidates: pl.DataFrame, prepared: Features, decided: pl.DataFrame) -
         *parts, taught = threads.map(lambda some: compare(some, prepared), [*halves, decided])
     random, levels = pl.concat(parts[:2]), pl.concat(parts[2:])
     if len(random):
-        by_chance = posteriors(random, rarities_of(random), model)[:, 3]
+        by_chance = posteriors(random, rarities_of(random), model)[:, CHANCE_COLUMN]
         chance = {field: _share(random, field, by_chance, chance[field], PRIOR_PAIRS * 5) for field in fields}
-        model = Model(fields, {**model.tables, "chance": chance}, start, records)
+        model = Model(fields, {**model.tables, Hypothesis.CHANCE: chance}, start, records)
     scale = max(len(candidates), 1) / max(len(few), 1)
     some = pl.concat([levels, taught])
     counted = np.concatenate([np.ones(len(few)), np.full(len(decided), TAUGHT / scale)])
@@ -92,15 +80,15 @@ def learn(candidates: pl.DataFrame, prepared: Features, decided: pl.DataFrame) -
         persons = found[:, 0]
         strength = max(PRIOR_PAIRS / scale, 0.5 * float(persons.sum()))
         learned = {
-            field: person[field] if field in GIVEN else _share(some, field, persons, person[field], strength)
+            field: person[field] if field in NOT_LEARNED else _share(some, field, persons, person[field], strength)
             for field in fields
         }
         expected = {}
-        for column, kind in enumerate(EXPLANATIONS[:3]):
+        for column, kind in enumerate(EXPECTED):
             low, high = RANGE[kind]
             total = scale * float(found[:, column].sum()) + EXPECTED[kind] * min(records, PRIOR_PAIRS)
             expected[kind] = float(np.clip(total, low * records, high * records))
-        model = Model(fields, {**model.tables, "person": learned}, expected, records)
+        model = Model(fields, {**model.tables, Hypothesis.PERSON: learned}, expected, records)
     probability = pl.Series("probability", posteriors(levels, rarities_of(levels), model)[:, 0])
     return Learned(model, levels.with_columns(few["rules"]), probability)
 

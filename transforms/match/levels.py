@@ -1,33 +1,197 @@
-"""The comparison levels of each field."""
+"""The comparison levels of each field: what each is called, and how likely it is under each hypothesis.
+
+A level is a member of its field's enumeration; its number is its place there, so that a level that is put between two
+others shifts nothing: whoever means a level names it. Level 0 is *missing* and says nothing; the higher the level, the
+more alike two values are.
+
+The shares are P(level | hypothesis) for values that are there, from contact data with known duplicates; those of chance
+are what random pairs show. Where a household or a firm has none, two of its people agree as by chance.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from enum import IntEnum, StrEnum
+from typing import Self
+
 import polars as pl
 
-LEVELS: dict[str, tuple[str, ...]] = {
-    "first": ("missing", "other first name", "same initial", "nickname", "similar first name", "same first name"),
-    "middle": ("missing", "other middle name", "same middle name"),
-    "last": ("missing", "other surname", "part of the surname", "similar surname", "same surname"),
-    "suffix": ("missing", "other generation", "one of them has a generation", "same generation"),
-    "birth": ("missing", "other birth date", "similar birth date", "same birthday", "same birth date"),
-    "email": (
-        "missing", "other e-mail", "other e-mail at the same company", "similar e-mail", "same e-mail name",
-        "same shared mailbox", "same e-mail",
-    ),
-    "phone": ("missing", "other phone", "similar phone", "same shared phone", "same phone"),
-    "address": ("missing", "other place", "same city", "same postcode", "similar address", "same address"),
-    "company": ("missing", "other company", "similar company", "same company"),
-    "title": ("missing", "other job title", "same job title"),
-}  # fmt: skip
-"""The levels of each field, in words."""
+
+class Hypothesis(StrEnum):
+    """Why two records resemble each other: one person, people of a household, or of a firm, or chance."""
+
+    PERSON = "person"
+    HOUSEHOLD = "household"
+    FIRM = "firm"
+    CHANCE = "chance"
 
 
-IDENTIFIER_LEVELS = ("missing", "other value", "similar value", "same value")
+class Level(IntEnum):
+    """A comparison level of a field.
+
+    Attributes:
+        label: the level in words.
+        person, chance, household, firm: its share of the pairs of each hypothesis.
+    """
+
+    label: str
+    person: float
+    chance: float
+    household: float | None
+    firm: float | None
+
+    def __new__(
+        cls,
+        label: str,
+        person: float = 0.0,
+        chance: float = 0.0,
+        household: float | None = None,
+        firm: float | None = None,
+    ) -> Self:
+        """The next level of its field."""
+        level = int.__new__(cls, len(cls.__members__))
+        level._value_ = len(cls.__members__)
+        level.label = label
+        level.person, level.chance, level.household, level.firm = person, chance, household, firm
+        return level
 
 
-def level_words(field: str) -> tuple[str, ...]:
-    """The words for a field's levels, a declared identifier's too."""
-    return LEVELS.get(field, IDENTIFIER_LEVELS)
+class First(Level):
+    """Of first names."""
+
+    MISSING = "missing"
+    OTHER = "other first name", 0.01, 0.955
+    INITIAL = "same initial", 0.03, 0.02
+    NICKNAME = "nickname", 0.08, 0.01
+    SIMILAR = "similar first name", 0.10, 0.01
+    SAME = "same first name", 0.78, 0.005
+
+
+class Middle(Level):
+    """Of middle names."""
+
+    MISSING = "missing"
+    OTHER = "other middle name", 0.10, 0.90
+    SAME = "same middle name", 0.90, 0.10
+
+
+class Last(Level):
+    """Of surnames."""
+
+    MISSING = "missing"
+    OTHER = "other surname", 0.04, 0.983, 0.15
+    PART = "part of the surname", 0.02, 0.003, 0.02
+    SIMILAR = "similar surname", 0.08, 0.009, 0.03
+    SAME = "same surname", 0.86, 0.005, 0.80
+
+
+class Suffix(Level):
+    """Of generations: Jr, Sr, II …"""
+
+    MISSING = "missing"
+    OTHER = "other generation", 0.00001, 0.02, 0.35
+    ONE_SIDED = "one of them has a generation", 0.45, 0.96, 0.60
+    SAME = "same generation", 0.54999, 0.02, 0.05
+
+
+class Birth(Level):
+    """Of birth dates."""
+
+    MISSING = "missing"
+    OTHER = "other birth date", 0.02, 0.99, 0.95
+    SIMILAR = "similar birth date", 0.05, 0.007, 0.01
+    BIRTHDAY = "same birthday", 0.13, 0.0027, 0.01
+    SAME = "same birth date", 0.80, 0.0001, 0.03
+
+
+class Email(Level):
+    """Of e-mail addresses."""
+
+    MISSING = "missing"
+    OTHER = "other e-mail", 0.265, 0.993, 0.85, 0.16
+    COMPANY = "other e-mail at the same company", 0.015, 0.005, 0.01, 0.72
+    SIMILAR = "similar e-mail", 0.06, 0.0005, 0.01, 0.005
+    NAME = "same e-mail name", 0.10, 0.0005, 0.01, 0.005
+    SHARED = "same shared mailbox", 0.06, 0.001, 0.01, 0.10
+    SAME = "same e-mail", 0.50, 0.00001, 0.11, 0.01
+
+
+class Phone(Level):
+    """Of phone numbers."""
+
+    MISSING = "missing"
+    OTHER = "other phone", 0.25, 0.9962, 0.50, 0.53
+    SIMILAR = "similar phone", 0.06, 0.0005, 0.02, 0.05
+    SHARED = "same shared phone", 0.09, 0.003, 0.03, 0.35
+    SAME = "same phone", 0.60, 0.0003, 0.45, 0.07
+
+
+class Address(Level):
+    """Of postal addresses."""
+
+    MISSING = "missing"
+    OTHER = "other place", 0.12, 0.90, 0.03, 0.40
+    CITY = "same city", 0.12, 0.08, 0.02, 0.25
+    POSTCODE = "same postcode", 0.08, 0.015, 0.03, 0.10
+    SIMILAR = "similar address", 0.18, 0.003, 0.12, 0.05
+    SAME = "same address", 0.50, 0.002, 0.80, 0.20
+
+
+class Company(Level):
+    """Of companies."""
+
+    MISSING = "missing"
+    OTHER = "other company", 0.20, 0.98, None, 0.01
+    SIMILAR = "similar company", 0.10, 0.01, None, 0.04
+    SAME = "same company", 0.70, 0.01, None, 0.95
+
+
+class Title(Level):
+    """Of job titles."""
+
+    MISSING = "missing"
+    OTHER = "other job title", 0.35, 0.93
+    SAME = "same job title", 0.65, 0.07
+
+
+class Identifier(Level):
+    """Of the values of a column that identifies people."""
+
+    MISSING = "missing"
+    OTHER = "other value", 0.03, 0.9989
+    SIMILAR = "similar value", 0.05, 0.001
+    SAME = "same value", 0.92, 0.0001
+
+
+FIELDS: Mapping[str, type[Level]] = {
+    "first": First,
+    "middle": Middle,
+    "last": Last,
+    "suffix": Suffix,
+    "birth": Birth,
+    "email": Email,
+    "phone": Phone,
+    "address": Address,
+    "company": Company,
+    "title": Title,
+}
+"""The fields that are compared, beside identifiers."""
+
+
+def levels_of(field: str) -> type[Level]:
+    """The levels of a field, those of an identifier's too."""
+    return FIELDS.get(field, Identifier)
+
+
+def level_labels(field: str) -> tuple[str, ...]:
+    """A field's levels in words, by their numbers."""
+    return tuple(level.label for level in levels_of(field))
+
+
+def level_shares(field: str, hypothesis: Hypothesis) -> tuple[float, ...] | None:
+    """P(level | hypothesis) of a field's levels above *missing*; None where people of it agree as by chance."""
+    shares = [getattr(level, hypothesis) for level in levels_of(field)][1:]
+    return tuple(shares) if None not in shares else None
 
 
 def reasons(pairs: pl.DataFrame, model_fields: tuple[str, ...]) -> pl.Series:
@@ -49,7 +213,7 @@ def reasons(pairs: pl.DataFrame, model_fields: tuple[str, ...]) -> pl.Series:
 
 def _told_of(pairs: pl.DataFrame, field: str) -> pl.DataFrame:
     """What one field says of the pairs it says something of: `pair`, `bits`, `word`."""
-    words = [word if field in LEVELS else f"{word} of {field}" for word in level_words(field)]
+    words = [word if field in FIELDS else f"{word} of {field}" for word in level_labels(field)]
     level, bits = pl.col(f"level_{field}"), pl.col(f"bits_{field}")
     return (
         pairs.select(level, bits)

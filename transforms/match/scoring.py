@@ -18,12 +18,16 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from transforms.match.parameters import EXPLANATIONS, Model
+from transforms.match.levels import Hypothesis
+from transforms.match.parameters import Model
 
 Floats = NDArray[np.float64]
 Levels = NDArray[np.uint8]
 
 
+HYPOTHESES = tuple(Hypothesis)
+RIVALS = HYPOTHESES[1:]
+"""What else two records may be than one person."""
 LEVELS_AT_MOST = 7
 """Levels a field has, *missing* among them."""
 FIELDS_TOGETHER = 4
@@ -47,31 +51,31 @@ def score(levels: pl.DataFrame, model: Model, *, fully: bool = True) -> pl.DataF
     bits = totals[:, 0] - highest - np.log2(np.exp2(totals[:, 1:] - highest[:, None]).sum(axis=1))
     weights = {}
     if fully:
-        parts = {kind: _likelihoods(levels, rarities, model, kind) for kind in EXPLANATIONS}
+        parts = {kind: _likelihoods(levels, rarities, model, kind) for kind in HYPOTHESES}
         for field in model.fields:
-            alternatives = np.stack([parts[kind][field] for kind in EXPLANATIONS[1:]], axis=1)
+            alternatives = np.stack([parts[kind][field] for kind in RIVALS], axis=1)
             chosen = np.take_along_axis(alternatives, others[:, None], axis=1)[:, 0]
-            weights[f"bits_{field}"] = pl.Series(parts["person"][field] - chosen, dtype=pl.Float32)
+            weights[f"bits_{field}"] = pl.Series(parts[Hypothesis.PERSON][field] - chosen, dtype=pl.Float32)
     return levels.select(
         "left",
         "right",
         bits=pl.Series(bits, dtype=pl.Float32),
         probability=pl.Series(1.0 / (1.0 + np.exp2(-np.clip(bits, -60, 60)))),
-        rival_hypothesis=pl.Series(EXPLANATIONS[1:]).gather(others.astype(np.uint32)),
+        rival_hypothesis=pl.Series([one.value for one in RIVALS]).gather(others.astype(np.uint32)),
         **{f"level_{field}": pl.col(f"level_{field}") for field in model.fields},
         **weights,
     )
 
 
-def _prior(model: Model, kind: str) -> float:
+def _prior(model: Model, kind: Hypothesis) -> float:
     pairs = model.records * (model.records - 1) / 2
-    return 0.0 if kind == "chance" else float(np.log2(model.expected[kind] / pairs))
+    return 0.0 if kind is Hypothesis.CHANCE else float(np.log2(model.expected[kind] / pairs))
 
 
 def posteriors(levels: pl.DataFrame, rarities: Mapping[str, Floats], model: Model) -> Floats:
     """P(explanation | levels) for each pair: one row a pair, one column an explanation."""
     columns = _columns(levels, model)
-    found = np.empty((len(levels), len(EXPLANATIONS)), dtype=np.float64)
+    found = np.empty((len(levels), len(HYPOTHESES)), dtype=np.float64)
     for start in range(0, len(levels), AT_ONCE):
         some = slice(start, start + AT_ONCE)
         parts = {field: column[some] for field, column in columns.items()}
@@ -91,25 +95,25 @@ def _totals(columns: Mapping[str, Levels], rarities: Mapping[str, Floats], model
     The levels of a few fields together are one number, for which the sum is made once; where a value's rarity is known,
     that takes the place of what its level says.
     """
-    totals = np.zeros((len(next(iter(columns.values()))), len(EXPLANATIONS)))
+    totals = np.zeros((len(next(iter(columns.values()))), len(HYPOTHESES)))
     for start in range(0, len(model.fields), FIELDS_TOGETHER):
         fields = model.fields[start : start + FIELDS_TOGETHER]
-        sums = np.zeros((1, len(EXPLANATIONS)))
+        sums = np.zeros((1, len(HYPOTHESES)))
         key = np.zeros(len(totals), dtype=np.uint32)
         for field in fields:
-            shares = np.zeros((LEVELS_AT_MOST, len(EXPLANATIONS)))
-            for at, kind in enumerate(EXPLANATIONS):
-                table = _logarithms(model.tables[kind].get(field) or model.tables["chance"][field])
+            shares = np.zeros((LEVELS_AT_MOST, len(HYPOTHESES)))
+            for at, kind in enumerate(HYPOTHESES):
+                table = _logarithms(model.tables[kind].get(field) or model.tables[Hypothesis.CHANCE][field])
                 shares[: len(table), at] = table
-            sums = (sums[:, None, :] + shares[None, :, :]).reshape(-1, len(EXPLANATIONS))
+            sums = (sums[:, None, :] + shares[None, :, :]).reshape(-1, len(HYPOTHESES))
             key = key * LEVELS_AT_MOST + columns[field]
         totals += sums[key]
-    for at, kind in enumerate(EXPLANATIONS):
+    for at, kind in enumerate(HYPOTHESES):
         totals[:, at] += _prior(model, kind)
         for field, rare in rarities.items():
             own = model.tables[kind].get(field)
-            if kind == "chance" or own is None:
-                table = _logarithms(own or model.tables["chance"][field])
+            if kind is Hypothesis.CHANCE or own is None:
+                table = _logarithms(own or model.tables[Hypothesis.CHANCE][field])
                 known = np.flatnonzero(~np.isnan(rare))
                 totals[known, at] += rare[known] - table[columns[field][known]]
     return totals
@@ -121,15 +125,17 @@ def _logarithms(shares: tuple[float, ...]) -> Floats:
     return logarithms
 
 
-def _likelihoods(levels: pl.DataFrame, rarities: Mapping[str, Floats], model: Model, kind: str) -> dict[str, Floats]:
+def _likelihoods(
+    levels: pl.DataFrame, rarities: Mapping[str, Floats], model: Model, kind: Hypothesis
+) -> dict[str, Floats]:
     """log2 P(level | explanation) for each field; 0 where a value is missing."""
     found: dict[str, Floats] = {}
     for field in model.fields:
         own = model.tables[kind].get(field)
-        table = _logarithms(own or model.tables["chance"][field])
+        table = _logarithms(own or model.tables[Hypothesis.CHANCE][field])
         level = levels[f"level_{field}"].to_numpy()
         likelihood: Floats = table[level]
-        if (own is None or kind == "chance") and field in rarities:
+        if (own is None or kind is Hypothesis.CHANCE) and field in rarities:
             rare = rarities[field]
             likelihood = np.where(np.isnan(rare), likelihood, rare)
         found[field] = likelihood

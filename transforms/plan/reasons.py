@@ -5,6 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from transforms.match.graph import components, pairs_frame
+from transforms.match.levels import Birth
 from transforms.match.matching import Matches
 from transforms.plan.policy import Policy
 from transforms.plan.survivorship import MAX_ITEMS, merged
@@ -113,7 +114,7 @@ def clusters_with_differing_birth_dates(matches: Matches, people: pl.DataFrame) 
     """Clusters in which birth dates differ, unless people said that just these records are one person."""
     together = pairs_frame(sorted(matches.verdicts.together))
     group = components(together, len(people))
-    differing = matches.pairs.filter(pl.col("level_birth") == 1)
+    differing = matches.pairs.filter(pl.col("level_birth") == Birth.OTHER)
     differing = differing.filter(group.gather(differing["left"]) != group.gather(differing["right"]))
     inner = _beside(differing.select("left", "right"), people.select("record", "cluster"))
     return set(inner.filter(pl.col("cluster") == pl.col("cluster_other"))["cluster"])
