@@ -7,17 +7,23 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import httpx
 import polars as pl
 import pytest
 from hypothesis import settings
+from pydantic import SecretStr
 
+from connectors.contacts import Contact, ContactsSite
 from connectors.exports.reading import read_export
 from connectors.local import LocalSite
+from connectors.server import make_app, running
+from connectors.wix import WixSite
 from transforms.match.matching import Matches, match
 from transforms.normalise.records import to_records
 from transforms.schema.contact import Email, Info, Phone
@@ -27,6 +33,7 @@ from transforms.schema.records import Records
 settings.register_profile("onefold", deadline=None, database=None)
 settings.load_profile("onefold")
 
+KEY = SecretStr("a-key")
 ROOT = Path(__file__).parent.parent
 SAMPLES = ROOT / "data" / "samples"
 
@@ -58,6 +65,43 @@ def site_path(tmp_path: Path) -> Path:
 def site(site_path: Path) -> Iterator[LocalSite]:
     with LocalSite(site_path, create=True) as opened:
         yield opened
+
+
+@pytest.fixture(params=["local", "in process", "over HTTP"])
+async def any_site(request: pytest.FixtureRequest, local: LocalSite) -> AsyncIterator[ContactsSite]:
+    """The embedded site; the client speaking to the server in this process; and over a loopback port."""
+    if request.param == "local":
+        yield local
+        return
+    app = make_app(local, api_key=KEY.get_secret_value())
+    if request.param == "in process":
+        carried = httpx.ASGITransport(app)
+        async with WixSite(KEY, "a-site", base_url="http://127.0.0.1", transport=carried) as client:
+            yield client
+        return
+    async with running(app) as (url, _), WixSite(KEY, "a-site", base_url=url) as client:
+        yield client
+
+
+@pytest.fixture
+def local(site_path: Path) -> Any:
+    """The embedded site behind whatever is tested, to plant what no call can make."""
+    with LocalSite(site_path, create=True) as opened:
+        yield opened
+
+
+async def made(site: ContactsSite, *names: str) -> list[Contact]:
+    """Contacts with these first names."""
+    return [await site.create(info(name)) for name in names]
+
+
+def planted(local: LocalSite, contact_id: str, **more: Any) -> Contact:
+    """A contact as no call can make it."""
+    moment = datetime(2024, 5, 1, 9, tzinfo=UTC)
+    content = info("Grace", email=f"{contact_id}@navy.example")
+    contact = Contact(id=contact_id, revision=4, created=moment, updated=moment, info=content, **more)
+    local.load([contact])
+    return contact
 
 
 @pytest.fixture
