@@ -7,11 +7,10 @@ the operations of a cluster one after the other. Labels are put on in bulk, at t
 
 from __future__ import annotations
 
-import re
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from itertools import groupby, islice
 from operator import attrgetter
 
@@ -20,9 +19,10 @@ import polars as pl
 from connectors.contacts import MAX_PAGE, Contact, ContactsSite, request_id
 from connectors.site_reading import holds
 from connectors.store.journal import Closing, Image, Intent, Journal
-from flows.engine.batches import Steps, find_marked, in_parts, put_on, read_pages, side_by_side
-from flows.engine.keys import Names, changed_fields, marker_of
-from flows.engine.options import AS_USUAL, BATCH, LABELLED, Options, SiteAsRead
+from flows.engine.batches import Steps, find_marked, in_parts, put_on, read_pages, side_by_side, touched_contacts
+from flows.engine.keys import SiteKeys, changed_fields, marker_of
+from flows.engine.newcomers import CLOCKS_APART, Newcomers
+from flows.engine.options import AS_USUAL, BATCH, LABELLED, Options
 from transforms.plan.survivorship import fingerprint
 from transforms.schema.contact import Info
 from transforms.schema.errors import (
@@ -43,8 +43,6 @@ ATTEMPTS = 3
 """How often an operation is tried with a fresh revision when somebody else is faster."""
 AT_ONCE = 25
 """Outcomes that are written together at most."""
-CLOCKS_APART = timedelta(minutes=5)
-"""So much the site's clock and ours may differ."""
 ENOUGH_TO_TELL = 20
 """Operations after which the share of those that went wrong is looked at."""
 APPEARED = "another contact with this e-mail, phone or name has appeared since the plan was made"
@@ -58,18 +56,6 @@ class Stale(Exception):  # noqa: N818 - a state of an operation, never shown as 
 
 class HeldBack(Exception):  # noqa: N818
     """The site would do something else than was planned."""
-
-
-Reach = tuple[str, str, str]
-"""How a contact is found again: the kind of value, the value, and what must agree beside it."""
-_EMAIL, _PHONE, _NAME = "email", "phone", "name"
-
-
-def _reached(info: Info) -> list[Reach]:
-    """How a contact is found again: by its e-mails and phones; by its names where it has neither."""
-    reach = [(_EMAIL, one.email.lower(), "") for one in info.emails]
-    reach += [(_PHONE, re.sub(r"[^0-9+]", "", one.phone), "") for one in info.phones]
-    return reach or [(_NAME, (info.last or "").casefold(), (info.first or "").casefold())]
 
 
 async def apply_plan(
@@ -96,16 +82,17 @@ async def apply_plan(
         Denied, TooManyCalls, Unavailable: the site takes no calls now; applying again goes on from here.
         RunError: too many operations went wrong; applying again goes on from here.
     """
-    work = _Work(site, journal, options, progress)
+    work = Applier(site, journal, options, progress)
     if work.states:
         await work.names.known_marker()
     wanted = plan.filter(pl.col("state") == State.AUTO)
     if options.only:
         wanted = wanted.filter(pl.col("cluster").is_in(list(options.only)))
-    undone = (steps for steps in _clusters(wanted) if work.is_left(steps))
-    clusters = islice(undone, options.limit)
+    clusters = (list(steps) for _, steps in groupby(operations_of(wanted), key=attrgetter("cluster")))
+    undone = (steps for steps in clusters if work.is_left(steps))
+    todo = islice(undone, options.limit)
     try:
-        while not options.is_to_stop() and (batch := list(islice(clusters, BATCH))):
+        while not options.is_to_stop() and (batch := list(islice(todo, BATCH))):
             await work.batch(batch)
         await work.label(all_of_them=True)
     finally:
@@ -114,12 +101,8 @@ async def apply_plan(
         await work.names.remove_marker()
 
 
-def _clusters(operations: pl.DataFrame) -> Iterator[Steps]:
-    return (list(steps) for _, steps in groupby(operations_of(operations), key=attrgetter("cluster")))
-
-
 @dataclass
-class _Work:
+class Applier:
     """What is under way: the contacts that were read, outcomes not yet written, and labels not yet put on."""
 
     site: ContactsSite
@@ -127,14 +110,12 @@ class _Work:
     options: Options
     progress: Callable[[int], None]
     states: dict[str, Outcome] = field(init=False)
-    names: Names = field(init=False)
+    names: SiteKeys = field(init=False)
     made: dict[str, str] = field(init=False)
     contacts: dict[str, Contact] = field(default_factory=dict)
     closings: list[Closing] = field(default_factory=list)
     to_label: list[Operation] = field(default_factory=list)
-    own: set[str] = field(init=False)
-    newcomers: set[Reach] = field(default_factory=set)
-    looked_at: datetime | None = None
+    newcomers: Newcomers | None = field(init=False)
     seen: int = 0
     tried: int = 0
     wrong: int = 0
@@ -143,8 +124,9 @@ class _Work:
     def __post_init__(self) -> None:
         self.states = self.journal.states()
         self.made = self.journal.contacts()
-        self.own = set(self.made.values())
-        self.names = Names(self.site, marker_of(self.journal))
+        self.names = SiteKeys(self.site, marker_of(self.journal))
+        seen = self.options.seen
+        self.newcomers = Newcomers(self.site, self.names, seen, set(self.made.values())) if seen is not None else None
 
     # --- a batch ---
 
@@ -182,9 +164,9 @@ class _Work:
         """
         left = [one for steps in clusters for one in steps if self.states.get(one.id) != Outcome.DONE]
         open_ones = [one for one in left if self.states.get(one.id) == Outcome.OPEN]
-        read = await read_pages(self.site, _touched(left), self.options.concurrency)
+        read = await read_pages(self.site, touched_contacts(left), self.options.concurrency)
         self.contacts |= {name: self.names.unmarked(contact) for name, contact in read.items()}
-        await side_by_side(self._again, _touched(open_ones), self.options.concurrency)
+        await side_by_side(self._again, touched_contacts(open_ones), self.options.concurrency)
 
     async def _settle(self, clusters: Sequence[Steps]) -> None:
         """Asks the site about operations that were left open."""
@@ -263,44 +245,18 @@ class _Work:
                 raise Stale(CHANGED)
 
     async def _without_newcomers(self, clusters: Sequence[Steps]) -> list[Steps]:
-        """The clusters but for those whose creates the site would take although somebody else has appeared since.
-
-        The site refuses no create that may be a duplicate, and none without an e-mail and a phone.
-        """
-        if self.options.seen is None:
+        """The clusters but for those whose creates the site would take although somebody else has appeared since."""
+        if self.newcomers is None:
             return list(clusters)
-        creates = {
-            one.id: one.content_after()
-            for steps in clusters
-            for one in steps
-            if one.kind == Kind.CREATE and self.states.get(one.id) != Outcome.DONE
-        }
-        loose = {one.id for steps in clusters for one in steps if one.allow_duplicates}
-        reach = {name: set(_reached(one)) for name, one in creates.items()}
-        reach = {name: ways for name, ways in reach.items() if name in loose or _NAME in {kind for kind, *_ in ways}}
-        if reach:
-            await self._look_for_newcomers(self.options.seen)
+        left = [[one for one in steps if self.states.get(one.id) != Outcome.DONE] for steps in clusters]
+        beaten = await self.newcomers.beat(one for steps in left for one in steps if one.kind == Kind.CREATE)
         ready = []
-        for steps in clusters:
-            if any(self.newcomers & reach.get(one.id, set()) for one in steps):
-                self._not_done(
-                    [one for one in steps if self.states.get(one.id) != Outcome.DONE], Outcome.STALE, APPEARED
-                )
+        for steps, undone in zip(clusters, left, strict=True):
+            if any(one.id in beaten for one in undone):
+                self._not_done(undone, Outcome.STALE, APPEARED)
             else:
                 ready.append(steps)
         return ready
-
-    async def _look_for_newcomers(self, seen: SiteAsRead) -> None:
-        """Reads the contacts that were created since it was looked last, and notes how others' ones are found again."""
-        since = self.looked_at or seen.at - CLOCKS_APART
-        async for contact in self.site.scan(created_since=since - timedelta(seconds=self.site.lag)):
-            self.looked_at = max(since, contact.created)
-            if (
-                contact.id not in seen.contacts
-                and contact.id not in self.own
-                and self.names.unmarked(contact) is contact
-            ):
-                self.newcomers |= set(_reached(contact.info))
 
     def _intend(self, clusters: Sequence[Steps]) -> None:
         """Writes that the operations of these clusters are about to be done, and what their contacts are now."""
@@ -314,7 +270,8 @@ class _Work:
                     intents.append(Intent(one.id, one.target, revision))
             if left == steps:
                 images += [
-                    Image(steps[0].cluster, name, self.contacts[name].model_dump_json()) for name in _touched(steps)
+                    Image(steps[0].cluster, name, self.contacts[name].model_dump_json())
+                    for name in touched_contacts(steps)
                 ]
         self._write(intents=intents, images=images)
 
@@ -499,7 +456,8 @@ class _Work:
             self.contacts[contact.id] = contact
             if operation.kind == Kind.CREATE:
                 self.made[name] = contact.id
-                self.own.add(contact.id)
+                if self.newcomers is not None:
+                    self.newcomers.own.add(contact.id)
         self.closings.append(
             Closing(
                 name,
@@ -538,9 +496,3 @@ class _Work:
         self.journal.write(closings=self.closings, intents=intents, images=images)
         self.closings.clear()
         self.written = time.monotonic()
-
-
-def _touched(operations: Iterable[Operation]) -> list[str]:
-    """The contacts that are there already and that operations touch."""
-    names = {name for one in operations for name in (one.target, *one.sources) if name}
-    return sorted(name for name in names if not name.startswith(CREATED_BY))

@@ -12,7 +12,7 @@ import anyio
 from connectors.contacts import MAX_PAGE, Contact, ContactsSite, finished
 from flows.engine.options import BATCH
 from transforms.schema.errors import NotFound
-from transforms.schema.operations import Operation
+from transforms.schema.operations import CREATED_BY, Operation
 
 Wanted = TypeVar("Wanted")
 Steps = list[Operation]
@@ -128,3 +128,9 @@ def first_of(errors: BaseExceptionGroup) -> BaseException:
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return error
+
+
+def touched_contacts(operations: Iterable[Operation]) -> list[str]:
+    """The contacts that are there already and that operations touch."""
+    names = {name for one in operations for name in (one.target, *one.sources) if name}
+    return sorted(name for name in names if not name.startswith(CREATED_BY))

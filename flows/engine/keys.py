@@ -25,7 +25,7 @@ def marker_of(journal: Journal) -> str:
     return name
 
 
-class Names:
+class SiteKeys:
     """Keys of labels and custom fields by display name, found or made once.
 
     Args:

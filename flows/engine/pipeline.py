@@ -20,7 +20,7 @@ from flows.engine.applying import apply_plan
 from flows.engine.forecast import calls, minutes
 from flows.engine.forecast import over_budget as budget_problem
 from flows.engine.inputs import normalise, read_exports, read_site, redirected, site_rows_of
-from flows.engine.keys import Names, marker_of
+from flows.engine.keys import SiteKeys, marker_of
 from flows.engine.options import Options, SiteAsRead
 from flows.engine.recall import placed_by_decisions, recall, remember, scope_of
 from flows.engine.reporting import report, save
@@ -293,5 +293,5 @@ async def leave_unfinished(run: Run, settings: Settings, site: ContactsSite) -> 
     known = {one.run for one in run.facts().unfinished}
     for begun in memory.unfinished():
         if begun.run in known:
-            await Names(site, begun.marker).remove_marker()
+            await SiteKeys(site, begun.marker).remove_marker()
             memory.leave(begun.run, ENDED)

@@ -14,7 +14,7 @@ from connectors.contacts import Contact, ContactsSite
 from connectors.store.journal import Entry, Journal
 from connectors.store.run_folder import Run
 from flows.engine.batches import read_pages
-from flows.engine.keys import Names, marker_of
+from flows.engine.keys import SiteKeys, marker_of
 from transforms.schema.contact import Info
 from transforms.schema.errors import RunError
 from transforms.schema.ids import short_id
@@ -164,7 +164,7 @@ async def look(undo: Undo, site: ContactsSite, states: Mapping[str, Outcome], *,
         states: the states of the steps that were begun before: their people are not looked at again.
         at_once: contacts that are read side by side.
     """
-    marker = await Names(site, undo.marker).known_marker()
+    marker = await SiteKeys(site, undo.marker).known_marker()
     begun = {
         step.cluster
         for steps in undo.steps.values()

@@ -18,7 +18,7 @@ from connectors.store.journal import Closing, Intent, Journal
 from connectors.store.memory import ENDED, HELD, PARTIAL
 from connectors.store.run_folder import Run
 from flows.engine.batches import find_marked, put_on, side_by_side
-from flows.engine.keys import Names, changed_fields, marker_of
+from flows.engine.keys import SiteKeys, changed_fields, marker_of
 from flows.engine.options import BATCH
 from flows.engine.pipeline import UNDO_JOURNAL
 from flows.engine.right_site import checked_journal, refuse_another_site, site_held
@@ -74,7 +74,7 @@ async def carry_out(
     if Outcome.OPEN not in journal.states().values() and not stopped():
         await work.names.remove_marker()
         if undo.whole and not undo.left:
-            await Names(site, undo.marker).remove_marker()
+            await SiteKeys(site, undo.marker).remove_marker()
 
 
 @dataclass
@@ -84,18 +84,18 @@ class _Undoing:
     undo: Undo
     stopped: Callable[[], bool]
     progress: Callable[[int], None]
-    names: Names = field(init=False)
+    names: SiteKeys = field(init=False)
     states: dict[str, Outcome] = field(init=False)
     marker: str | None = None
     count: int = 0
 
     def __post_init__(self) -> None:
-        self.names = Names(self.site, marker_of(self.journal))
+        self.names = SiteKeys(self.site, marker_of(self.journal))
         self.states = self.journal.states()
 
     async def settle(self) -> None:
         """Asks the site about steps that were left open."""
-        self.marker = await Names(self.site, self.undo.marker).known_marker()
+        self.marker = await SiteKeys(self.site, self.undo.marker).known_marker()
         every = [
             step for steps in self.undo.steps.values() for step in steps if self.states.get(step.name) == Outcome.OPEN
         ]

@@ -104,10 +104,10 @@ FILTERS = st.sampled_from(
 SORTS = st.sampled_from([Sort(), Sort("info.name.first", True), Sort("updatedDate"), Sort("info.company")])
 WHICH = st.integers(0, 9)
 OTHERS = st.lists(st.integers(1, 4), min_size=1, max_size=3, unique=True) | st.lists(WHICH, max_size=6)
-Call = Callable[[ContactsSite, "Names"], Awaitable[object]]
+Call = Callable[[ContactsSite, "SiteKeys"], Awaitable[object]]
 
 
-class Names:
+class SiteKeys:
     """Contacts of one site by the order they were created in: ids differ from site to site."""
 
     def __init__(self) -> None:
@@ -132,7 +132,7 @@ class Agreement(RuleBasedStateMachine):
         self.near, self.far = LocalSite(":memory:", create=True), LocalSite(":memory:", create=True)
         carried = httpx.ASGITransport(make_app(self.far))
         self.client = WixSite(SecretStr("key"), "site", base_url="http://127.0.0.1", transport=carried)
-        self.names = (Names(), Names())
+        self.names = (SiteKeys(), SiteKeys())
         for label in LABELS:
             self.both(lambda site, _, label=label: site.find_or_create_label(label))
         for field, kind in zip(FIELDS, ("TEXT", "NUMBER", "DATE", "URL"), strict=True):
@@ -159,12 +159,12 @@ class Agreement(RuleBasedStateMachine):
         assert answers[0] == answers[1]
         return answers[0]
 
-    async def _called(self, call: Call, site: ContactsSite, names: Names) -> object:
+    async def _called(self, call: Call, site: ContactsSite, names: SiteKeys) -> object:
         return shown(await call(site, names), names)
 
     @rule(info=CONTENT, allowed=st.booleans(), member=st.integers(0, 9))
     def create(self, info: Info, allowed: bool, member: int) -> None:
-        async def call(site: ContactsSite, names: Names) -> object:
+        async def call(site: ContactsSite, names: SiteKeys) -> object:
             contact = await site.create(info, allow_duplicates=allowed)
             names.ids.append(contact.id)
             if member == 9:
@@ -176,7 +176,7 @@ class Agreement(RuleBasedStateMachine):
 
     @rule(which=WHICH, info=CONTENT, allowed=st.booleans(), behind=st.integers(0, 4))
     def update(self, which: int, info: Info, allowed: bool, behind: int) -> None:
-        async def call(site: ContactsSite, names: Names) -> object:
+        async def call(site: ContactsSite, names: SiteKeys) -> object:
             contact = await site.get(names.id(which))
             return await site.update(contact.id, contact.revision - (behind == 4), info, allow_duplicates=allowed)
 
@@ -184,7 +184,7 @@ class Agreement(RuleBasedStateMachine):
 
     @rule(which=WHICH, others=OTHERS, behind=st.integers(0, 4))
     def merge(self, which: int, others: Sequence[int], behind: int) -> None:
-        async def call(site: ContactsSite, names: Names) -> object:
+        async def call(site: ContactsSite, names: SiteKeys) -> object:
             target = await site.get(names.id(which))
             ids = [names.id(which + one) for one in others]
             preview = await site.preview_merge(target.id, ids)
@@ -248,7 +248,7 @@ class Agreement(RuleBasedStateMachine):
 
     @invariant()
     def ends_alike(self) -> None:
-        async def everything(site: ContactsSite, names: Names) -> object:
+        async def everything(site: ContactsSite, names: SiteKeys) -> object:
             found = [one async for one in site.scan()]
             names.there = [one.id for one in found]
             contacts = [shown(one, names) for one in found]
@@ -262,12 +262,12 @@ async def job(site: ContactsSite, started: Awaitable[str]) -> Job:
     return await site.job(await started)
 
 
-def refusal(error: SiteError, names: Names) -> tuple[Any, ...]:
+def refusal(error: SiteError, names: SiteKeys) -> tuple[Any, ...]:
     data = {name: names.shown(value) for name, value in error.data.items()}
     return type(error), error.code, error.status, str(error), data, error.violations
 
 
-def shown(answer: object, names: Names) -> object:
+def shown(answer: object, names: SiteKeys) -> object:
     """An answer without what differs from site to site: ids and dates."""
     if isinstance(answer, Contact):
         order = answer.updated > answer.created

@@ -153,7 +153,7 @@ async def test_applying_again_does_nothing_again(
     first = await asyncio.to_thread(apply_run, run, settings(file))
     second = await asyncio.to_thread(apply_run, run, settings(file))
 
-    assert first["created"] == second["created"] == 1
+    assert first.created == second.created == 1
     assert (await site.query()).total == 1
 
 

@@ -120,7 +120,7 @@ async def test_a_create_the_site_would_not_refuse_is_not_done_when_somebody_has_
 
     summary = await asyncio.to_thread(apply_run, run, settings)
 
-    assert (summary["created"], summary["held"]) == (1, 3)
+    assert (summary.created, summary.held) == (1, 3)
     assert {one.first for one in await asyncio.to_thread(contacts_of, site_path)} == {"Ada", "Dora", "Cleo"}
     assert (
         "has appeared since the plan"
@@ -225,7 +225,7 @@ async def test_apply_keeps_the_budget_of_the_plan(site: LocalSite, site_path: Pa
     assert (await site.query()).total == 16
     summary = await asyncio.to_thread(apply_run, run, loose, over_budget=True)
 
-    assert summary["merged"] == 8
+    assert summary.merged == 8
     left = await asyncio.to_thread(contacts_of, site_path)
     assert any(name.startswith("Onefold operation") for one in left for name in one.extended)
 

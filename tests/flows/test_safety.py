@@ -77,7 +77,7 @@ async def test_a_plan_over_its_budget_is_not_applied_unless_told_to(
         await asyncio.to_thread(apply_run, run, few)
     summary = await asyncio.to_thread(apply_run, run, wanted, over_budget=True)
 
-    assert summary["merged"] == 30
+    assert summary.merged == 30
     assert "over its budget" not in (tmp_path / "run" / "report.html").read_text()
     assert len(await asyncio.to_thread(contacts_of, site_path)) == 30
 
