@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup demo test heavy check sdk lock samples formats clean
+.PHONY: setup demo test heavy check sdk lock samples formats commands clean
 
 setup: .venv/installed
 
@@ -47,6 +47,9 @@ samples: setup
 
 formats: setup
 	$(BIN)/python -c "from connectors.exports.formats import described; print(described(), end='')" > docs/formats.md
+
+commands: setup
+	$(BIN)/python -c "from flows.cli.reference import described; print(described(), end='')" > docs/commands.md
 
 clean:
 	rm -rf .venv demo runs dist tests/connectors/sdk/node_modules

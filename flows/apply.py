@@ -9,7 +9,8 @@ from prefect import flow
 
 from connectors.store.run_folder import Run
 from flows.engine.pipeline import apply_run
-from flows.tasks import as_task, settings_for
+from flows.settings import settings_for
+from flows.tasks import as_task
 
 
 @flow(name="onefold-apply", persist_result=False)
@@ -31,5 +32,5 @@ def apply(
     """
     planned = Run.opened(Path(run))
     return apply_run(
-        planned, settings_for(config, None, None), as_task, over_budget=over_budget, site=site, wait=wait
+        planned, settings_for(config, None), as_task, over_budget=over_budget, site=site, wait=wait
     ).to_json()

@@ -8,11 +8,9 @@ from typing import Any
 from prefect import flow
 from prefect.runtime import flow_run
 
-from connectors.store.memory import RUNNING
-from connectors.store.run_folder import Run
-from flows.engine.pipeline import apply_run, plan_run
-from flows.engine.right_site import site_held, unfinished_runs
-from flows.tasks import as_task, settings_for
+from flows.engine.pipeline import migrate_run
+from flows.settings import settings_for
+from flows.tasks import as_task
 
 
 @flow(name="onefold-migrate", persist_result=False)
@@ -40,10 +38,6 @@ def migrate(
         The summary, as the command line prints it with `--json`.
     """
     settings = settings_for(config, site, exports, columns)
-    with site_held(settings, by=f"flow run {flow_run.name or 'onefold-migrate'}", wait=wait):
-        for one in unfinished_runs(settings):
-            if one.run is not None and one.begun.state == RUNNING:
-                apply_run(one.run, settings, as_task, site=site)
-        folder = Run.new(Path(run) if run else None)
-        plan_run(settings, folder, as_task)
-        return apply_run(folder, settings, as_task, site=site).to_json()
+    by = f"flow run {flow_run.name or 'onefold-migrate'}"
+    folder = Path(run) if run else None
+    return migrate_run(settings, folder, as_task, by=by, site=site, wait=wait).to_json()

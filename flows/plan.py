@@ -9,7 +9,8 @@ from prefect import flow
 
 from connectors.store.run_folder import Run
 from flows.engine.pipeline import plan_run
-from flows.tasks import as_task, settings_for
+from flows.settings import settings_for
+from flows.tasks import as_task
 
 
 @flow(name="onefold-plan", persist_result=False)

@@ -342,3 +342,18 @@ def _known_keys(place: Sequence[str]) -> list[str]:
     }  # fmt: skip
     section = sections.get(place[0]) if place else None
     return list((section or Settings).model_fields)
+
+
+def settings_for(
+    config: Path | str | None,
+    site: str | None,
+    exports: Sequence[Path | str] | None = None,
+    columns: Mapping[str, str] | None = None,
+) -> Settings:
+    """The settings a file, the environment and a caller give together, as the command line has them."""
+    settings = (
+        load_settings(Path(config) if config else None)
+        .with_site(site)
+        .with_exports([str(one) for one in exports or ()])
+    )
+    return settings.with_columns(columns or {})

@@ -222,16 +222,12 @@ def undo(
 ) -> None:
     """Take a run back, but for what others have changed since. Repeated, it goes on where it was interrupted."""
     from connectors.store.run_folder import Run
-    from flows.engine.pipeline import stricter
-    from flows.engine.right_site import planned_settings
-    from flows.engine.undoing import prepared, undo_run
+    from flows.engine.undoing import prepared, undo_run, undo_settings
     from flows.settings import load_settings
     from flows.sites import shown_site
 
     applied = Run.opened(run)
-    current = load_settings(config)
-    settings = planned_settings(applied, current, site=site)
-    settings = settings.model_copy(update={"apply": stricter(settings.apply, current.apply)})
+    settings = undo_settings(applied, load_settings(config), site=site)
     shown = StageProgress()
     found = shown("look at what others have changed since", prepared, applied, settings, only=_clusters(applied, only))
     (say if as_json else answer)(f"\nUndo {applied.name}  site: {shown_site(settings.site.url)}\n\n{found.text()}")
@@ -428,7 +424,7 @@ def main() -> None:
     """The entry point: every error a user may see is one sentence, with its exit code."""
     os.umask(0o077)  # what is written holds personal data
     try:
-        app()
+        app(prog_name="onefold")
     except OnefoldError as error:
         say(f"onefold: {error}")
         sys.exit(error.exit_code)

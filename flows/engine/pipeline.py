@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import ParamSpec
 
 import polars as pl
@@ -209,6 +210,37 @@ def _applied(
     if stopped is not None:
         raise stopped
     return summary
+
+
+def migrate_run(
+    settings: Settings,
+    folder: Path | None,
+    stage: Stage = directly,
+    *,
+    by: str,
+    site: str | None = None,
+    wait: bool = False,
+) -> RunSummary:
+    """Finishes what was broken off on the site, plans a run and applies it, with the site held from first to last.
+
+    Args:
+        settings: all settings.
+        folder: the new run's folder; a new one below `runs` when not given.
+        stage: what runs a stage.
+        by: who holds the site meanwhile, for those who find it held.
+        site: the site that was named explicitly.
+        wait: whether to wait for a run that is at work on the site.
+
+    Raises:
+        OnefoldError: as `plan_run` and `apply_run`.
+    """
+    with site_held(settings, by=by, wait=wait):
+        for one in unfinished_runs(settings):
+            if one.run is not None and one.begun.state == RUNNING:
+                apply_run(one.run, settings, stage, site=site)
+        run = Run.new(folder)
+        plan_run(settings, run, stage)
+        return apply_run(run, settings, stage, site=site)
 
 
 def stricter(planned: ApplySettings, now: ApplySettings) -> ApplySettings:

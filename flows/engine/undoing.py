@@ -20,8 +20,8 @@ from connectors.store.run_folder import Run
 from flows.engine.batches import find_marked, put_on, side_by_side
 from flows.engine.keys import SiteKeys, changed_fields, marker_of
 from flows.engine.options import BATCH
-from flows.engine.pipeline import UNDO_JOURNAL
-from flows.engine.right_site import checked_journal, refuse_another_site, site_held
+from flows.engine.pipeline import UNDO_JOURNAL, stricter
+from flows.engine.right_site import checked_journal, planned_settings, refuse_another_site, site_held
 from flows.engine.summaries import UndoSummary
 from flows.engine.undo_steps import CHANGED, GONE, Step, StepKind, Undo, is_same, look, undo_steps
 from flows.engine.waiting import run_blocking
@@ -263,6 +263,16 @@ def prepared(run: Run, settings: Settings, *, only: Sequence[str] = ()) -> Undo:
             return undo
 
     return run_blocking(looked_at())
+
+
+def undo_settings(run: Run, current: Settings, *, site: str | None = None) -> Settings:
+    """The settings a run was planned with, with the key and the stricter limits of the current ones.
+
+    Raises:
+        RunError: the run was planned for another site.
+    """
+    planned = planned_settings(run, current, site=site)
+    return planned.model_copy(update={"apply": stricter(planned.apply, current.apply)})
 
 
 def undo_run(
