@@ -19,11 +19,11 @@ def holds(content: Info, patch: Info) -> bool:
 
     def told(info: Info, name: str) -> object:
         if name == "emails":
-            return [(one.email.casefold(), one.tag) for one in info.emails]
+            return [(email.email.casefold(), email.tag) for email in info.emails]
         if name == "phones":
-            return [(one.phone, one.tag, one.country_code) for one in info.phones]
+            return [(phone.phone, phone.tag, phone.country_code) for phone in info.phones]
         if name == "addresses":
-            return [one.content() for one in info.addresses]
+            return [address.content() for address in info.addresses]
         if name == "extended":
             return (
                 {key: str(content.extended.get(key, "")) for key in patch.extended}
@@ -62,8 +62,8 @@ async def named_contacts(site: ContactsSite, progress: Callable[[int], None] = l
         site: the site.
         progress: called now and then with the number of contacts read.
     """
-    labels = {one.key: one.display_name for one in await all_labels(site)}
-    fields = {one.key: one.display_name for one in await all_fields(site)}
+    labels = {all_label.key: all_label.display_name for all_label in await all_labels(site)}
+    fields = {field.key: field.display_name for field in await all_fields(site)}
     named = []
     async for contact in site.scan():
         info = contact.info
@@ -114,21 +114,22 @@ def _row(number: int, contact: Contact) -> dict[str, object]:
         "birthdate": info.birthdate,
         "locale": info.locale,
         "email_status": contact.deliverability if contact.deliverability in UNREACHED else contact.subscription,
-        "emails": [{"value": one.email, "tag": one.tag} for one in info.emails],
+        "emails": [{"value": email.email, "tag": email.tag} for email in info.emails],
         "phones": [
-            {"value": one.e164 or one.phone, "tag": one.tag, "country": one.country_code} for one in info.phones
+            {"value": phone.e164 or phone.phone, "tag": phone.tag, "country": phone.country_code}
+            for phone in info.phones
         ],
         "addresses": [
             {
-                "tag": one.tag,
-                "street": one.line or " ".join(filter(None, (one.street_number, one.street_name))) or None,
-                "street2": one.line2,
-                "city": one.city,
-                "region": one.subdivision,
-                "postal_code": one.postal_code,
-                "country": one.country,
+                "tag": address.tag,
+                "street": address.line or " ".join(filter(None, (address.street_number, address.street_name))) or None,
+                "street2": address.line2,
+                "city": address.city,
+                "region": address.subdivision,
+                "postal_code": address.postal_code,
+                "country": address.country,
             }
-            for one in info.addresses
+            for address in info.addresses
         ],
         "labels": list(info.labels),
         "extras": [{"name": name, "value": str(value)} for name, value in info.extended.items()],

@@ -269,7 +269,7 @@ class Settings(BaseSettings):
         """
         placed = any(one.name == SITE for one in self.source)
         sources = self.source if placed else (SourceSettings(name=SITE), *self.source)
-        return [one.model_copy(update={"region": one.region or self.site.region}) for one in sources]
+        return [source.model_copy(update={"region": source.region or self.site.region}) for source in sources]
 
 
 class PlannedSettings(Settings):
@@ -354,6 +354,6 @@ def settings_for(
     settings = (
         load_settings(Path(config) if config else None)
         .with_site(site)
-        .with_exports([str(one) for one in exports or ()])
+        .with_exports([str(export) for export in exports or ()])
     )
     return settings.with_columns(columns or {})

@@ -90,7 +90,7 @@ class Wanted:
     @property
     def named(self) -> set[str]:
         """The headers that were named, folded."""
-        return {normalised(one) for one in (*self.columns, *self.identifiers, *filter(None, [self.key_column]))}
+        return {normalised(column) for column in (*self.columns, *self.identifiers, *filter(None, [self.key_column]))}
 
     def placed(self, file: str) -> dict[str, pl.Expr]:
         """The columns of `ROWS` that say where a row comes from."""

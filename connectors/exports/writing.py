@@ -38,7 +38,7 @@ def write_contacts(contacts: Sequence[Contact], path: Path, suffix: str) -> None
         contact_rows(contacts, rank=0).select(TABLE).write_parquet(path)
     else:
         with path.open("w", encoding="utf-8", newline="") as cards:
-            cards.writelines(_card(one) for one in contacts)
+            cards.writelines(_card(contact) for contact in contacts)
 
 
 def check_suffix(path: Path) -> None:
@@ -55,7 +55,7 @@ def check_suffix(path: Path) -> None:
 
 def _table(contacts: Sequence[Contact]) -> pl.DataFrame:
     """One row a contact; as many columns of e-mails, phones and addresses as one of them has."""
-    rows = [_row(one) for one in contacts]
+    rows = [_row(contact) for contact in contacts]
     names = dict.fromkeys(name for row in rows for name in sorted(row, key=_place))
     columns = sorted(names, key=_place)
     schema = pl.Schema(dict.fromkeys(columns or ["Contact ID"], pl.String))
@@ -162,11 +162,11 @@ def _card(contact: Contact) -> str:
 def _typed(line: vobject.base.ContentLine, value: object, tag: str, primary: bool) -> None:
     line.value = value
     kinds: Iterable[str] = (_TYPES.get(tag, tag), "PREF" if primary else "")
-    if found := [one for one in dict.fromkeys(kinds) if one]:
+    if found := [fromkey for fromkey in dict.fromkeys(kinds) if fromkey]:
         line.params["TYPE"] = found
 
 
 def _shown_name(info: Info) -> str:
     name = " ".join(filter(None, (info.first, info.last)))
-    reached = [*(one.email for one in info.emails), *(one.phone for one in info.phones)]
+    reached = [*(email.email for email in info.emails), *(phone.phone for phone in info.phones)]
     return name or info.company or next(iter(reached), "")

@@ -201,7 +201,7 @@ def _joined(parts: Sequence[Condition], word: str) -> Condition:
         return Condition()
     if len(parts) == 1:
         return parts[0]
-    sql = f" {word} ".join(f"({one.sql})" for one in parts)
+    sql = f" {word} ".join(f"({part.sql})" for part in parts)
     return Condition(f"({sql})", tuple(value for one in parts for value in one.values))
 
 

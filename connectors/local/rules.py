@@ -37,7 +37,7 @@ def check(info: Info) -> None:
     """
     if not (info.first or info.last or info.emails or info.phones):
         raise Refused("INSUFFICIENT_CONTACT_DATA", "A contact needs a name, an e-mail or a phone.")
-    if sum(one.primary for one in info.emails) > 1 or sum(one.primary for one in info.phones) > 1:
+    if sum(email.primary for email in info.emails) > 1 or sum(phone.primary for phone in info.phones) > 1:
         raise Refused("CANNOT_HAVE_MULTIPLE_PRIMARY_INFO", "Only one e-mail and one phone can be primary.")
     if found := list(_violations(info)):
         places = ", ".join(f"{one.field} {one.description}" for one in found[:3])
@@ -145,7 +145,8 @@ def stored(info: Info, *, keep_e164: bool = False) -> Info:
         keep_e164: whether an E.164 that is there is taken as it is, as in a copy of another site.
     """
     phones = tuple(
-        one if keep_e164 and one.e164 else one.with_e164(e164(one.phone, one.country_code)) for one in info.phones
+        phone if keep_e164 and phone.e164 else phone.with_e164(e164(phone.phone, phone.country_code))
+        for phone in info.phones
     )
     values = {
         "emails": _one_primary(info.emails),
@@ -182,7 +183,7 @@ def absorbed(target: Info, source: Info) -> Info:
 
 def primary(items: Iterable[Reach]) -> Reach | None:
     """The primary one of some e-mails or phones."""
-    return next((one for one in items if one.primary), None)
+    return next((item for item in items if item.primary), None)
 
 
 @lru_cache(maxsize=65_536)
@@ -200,7 +201,7 @@ def e164(phone: str, country: str | None) -> str | None:
 def _continued(
     items: tuple[Thing, ...], more: Iterable[Thing], identity: Callable[[Thing], object]
 ) -> tuple[Thing, ...]:
-    known = {identity(one) for one in items}
+    known = {identity(item) for item in items}
     for one in more:
         if identity(one) not in known:
             known.add(identity(one))
@@ -209,7 +210,7 @@ def _continued(
 
 
 def _one_primary(items: tuple[Reach, ...]) -> tuple[Reach, ...]:
-    if not items or any(one.primary for one in items):
+    if not items or any(item.primary for item in items):
         return items
     return tuple(one.model_copy(update={"primary": at == 0}) for at, one in enumerate(items))
 

@@ -87,8 +87,8 @@ class LocalSite(NamedLists):
             empty = self._database.execute("SELECT 1 FROM contacts LIMIT 1").fetchone() is None
             for index in INDEXES if empty else ():
                 self._database.execute(f"DROP INDEX {index}")
-            for one in labels:
-                self._put_label(one)
+            for label in labels:
+                self._put_label(label)
             for field in fields:
                 self._put_field(field)
             rest = iter(contacts)
@@ -446,8 +446,8 @@ class LocalSite(NamedLists):
                 raise NotFound(assumed.UNKNOWN_LABEL, f"There is no label {key}.")
 
     def _refuse_duplicates(self, info: Info, *, but: str | None) -> None:
-        mails = [("email", assumed.same_email(one.email), one.email, "duplicateEmail") for one in info.emails]
-        phones = [(*reached(one), one.phone, "duplicatePhone") for one in info.phones]
+        mails = [("email", assumed.same_email(email.email), email.email, "duplicateEmail") for email in info.emails]
+        phones = [(*reached(phone), phone.phone, "duplicatePhone") for phone in info.phones]
         for kind, value, given, name in mails or phones:
             row = self._database.execute(
                 "SELECT id FROM reach JOIN contacts ON id = contact WHERE kind = ? AND value = ? AND id IS NOT ? "
@@ -479,8 +479,8 @@ class LocalSite(NamedLists):
 def _is_raw(info: Info) -> bool:
     """Whether a content lacks what a site adds to it."""
     listed: tuple[tuple[Email | Phone, ...], ...] = (info.emails, info.phones)
-    without = any(items and not any(one.primary for one in items) for items in listed)
-    return without or any(one.e164 is None for one in info.phones)
+    without = any(items and not any(item.primary for item in items) for items in listed)
+    return without or any(phone.e164 is None for phone in info.phones)
 
 
 def _phone_status(info: Info) -> str:

@@ -140,8 +140,8 @@ def as_moment(text: str | None) -> datetime | None:
 
 def reach_rows(contact: Contact) -> list[tuple[str, str, str]]:
     """Rows of `reach`: the e-mails and phones by which a contact is found to be there already."""
-    mails = [("email", assumed.same_email(one.email), contact.id) for one in contact.info.emails]
-    return mails + [(*reached(one), contact.id) for one in contact.info.phones]
+    mails = [("email", assumed.same_email(email.email), contact.id) for email in contact.info.emails]
+    return mails + [(*reached(phone), contact.id) for phone in contact.info.phones]
 
 
 def reached(phone: Phone) -> tuple[str, str]:

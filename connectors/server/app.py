@@ -166,12 +166,12 @@ async def _refused(_: Request, error: Exception) -> JSONResponse:
 async def _malformed(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     problems = error.errors()
-    if any(len(one["loc"]) < 2 or one["type"] == "json_invalid" for one in problems):
+    if any(len(problem["loc"]) < 2 or problem["type"] == "json_invalid" for problem in problems):
         return JSONResponse({"message": "Expected an object"}, 400)
     violations = [
         Violation(".".join(str(part) for part in one["loc"][1:]), str(one["msg"]), "OTHER") for one in problems
     ]
-    places = ", ".join(f"{one.field}: {one.description}" for one in violations)
+    places = ", ".join(f"{violation.field}: {violation.description}" for violation in violations)
     refusal = Refused("INVALID_ARGUMENT", f"The request is not valid: {places}.", violations=violations)
     return JSONResponse(error_to_wire(refusal), 400)
 
@@ -289,7 +289,7 @@ def _bulk(site: LocalSite, disturbance: Disturbance) -> APIRouter:
 
     @routes.get(JOBS, response_model=JobsAnswer)
     async def list_bulk_jobs() -> JSONResponse:
-        return JSONResponse({"jobs": [job_to_wire(one) for one in await site.jobs()]})
+        return JSONResponse({"jobs": [job_to_wire(job) for job in await site.jobs()]})
 
     return routes
 
@@ -300,6 +300,6 @@ def _seed(site: LocalSite) -> APIRouter:
     @routes.post("")
     async def plant(contacts: list[WireContact]) -> dict[str, int]:
         """Plants contacts as they are, with their ids, revisions and memberships."""
-        return {"planted": site.load(contact_from_wire(one) for one in contacts)}
+        return {"planted": site.load(contact_from_wire(contact) for contact in contacts)}
 
     return routes

@@ -74,7 +74,7 @@ class _Named(Generic[NamedItem]):
     def page(self, found: Page[NamedItem], paging: str) -> JSONResponse:
         """The answer with a page of them; `paging` is the name of its description."""
         return JSONResponse(
-            {f"{self.name}s": [self.to_wire(one) for one in found.items], paging: paging_to_wire(found)}
+            {f"{self.name}s": [self.to_wire(item) for item in found.items], paging: paging_to_wire(found)}
         )
 
     async def list(

@@ -39,7 +39,7 @@ class ProjectionParameters(NamedTuple):
 
     def page(self, page: Page[Contact]) -> JSONResponse:
         """The answer with these parts of the contacts of a page."""
-        contacts = [projected(contact_to_wire(one), self.fields, self.fieldsets) for one in page.items]
+        contacts = [projected(contact_to_wire(item), self.fields, self.fieldsets) for item in page.items]
         return JSONResponse({"contacts": contacts, "pagingMetadata": paging_to_wire(page)})
 
 

@@ -191,14 +191,14 @@ class Journal:
                 "revision_before = coalesce(excluded.revision_before, revision_before), "
                 "revision_after = excluded.revision_after, request = excluded.request, detail = excluded.detail, "
                 "closed = excluded.closed",
-                ((*one, now, now) for one in closings),
+                ((*closing, now, now) for closing in closings),
             )
             self._database.executemany(
                 "INSERT INTO entries (operation, state, contact, revision_before, attempts, opened) "
                 "VALUES (?, ?, ?, ?, 1, ?) ON CONFLICT (operation) DO UPDATE SET state = excluded.state, "
                 "contact = excluded.contact, revision_before = excluded.revision_before, attempts = attempts + 1, "
                 "opened = excluded.opened, closed = NULL",
-                ((one.operation, Outcome.OPEN, one.contact, one.revision, now) for one in intents),
+                ((intent.operation, Outcome.OPEN, intent.contact, intent.revision, now) for intent in intents),
             )
             self._database.executemany("INSERT OR REPLACE INTO images VALUES (?, ?, ?)", images)
 

@@ -53,7 +53,7 @@ class Memory:
     def recall(self, fingerprints: Iterable[str]) -> dict[str, str]:
         """What is remembered of these fingerprints."""
         known = self._all("decided", "fingerprint")
-        return {one: known[one] for one in fingerprints if one in known}
+        return {fingerprint: known[fingerprint] for fingerprint in fingerprints if fingerprint in known}
 
     def placed(self) -> dict[str, str]:
         """The contacts to which records went that people decided about, by the records' identities."""
@@ -97,7 +97,7 @@ class Memory:
 
     def unfinished(self) -> list[BegunRun]:
         """The runs that were begun and have not ended, the oldest first."""
-        return [one for one in self._runs() if one.state != ENDED]
+        return [run for run in self._runs() if run.state != ENDED]
 
     def _runs(self) -> list[BegunRun]:
         if not self._has("runs"):

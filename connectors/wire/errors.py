@@ -24,12 +24,12 @@ def error_to_wire(error: SiteError) -> dict[str, Any]:
     if error.violations:
         violations = [
             {
-                "field": one.field,
-                "description": one.description,
-                "violatedRule": one.rule,
-                **({"data": {"threshold": one.threshold}} if one.threshold is not None else {}),
+                "field": violation.field,
+                "description": violation.description,
+                "violatedRule": violation.rule,
+                **({"data": {"threshold": violation.threshold}} if violation.threshold is not None else {}),
             }
-            for one in error.violations
+            for violation in error.violations
         ]
         return {"message": str(error), "details": {"validationError": {"fieldViolations": violations}}}
     if error.status >= 500:

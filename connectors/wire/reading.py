@@ -50,7 +50,8 @@ def info_from_wire(info: WireInfo) -> Info:
             values[ours] = text or None
     if "emails" in given:
         values["emails"] = tuple(
-            Email(email=one.email, tag=one.tag or "UNTAGGED", primary=bool(one.primary)) for one in _items(info.emails)
+            Email(email=item.email, tag=item.tag or "UNTAGGED", primary=bool(item.primary))
+            for item in _items(info.emails)
         )
     if "phones" in given:
         values["phones"] = tuple(
@@ -150,7 +151,8 @@ def job_from_wire(wire: WireJob) -> Job:
         succeeded=wire.success_total or 0,
         failed=wire.failed_total or 0,
         problems=tuple(
-            JobProblem(count=one.count, code=one.code or "", message=one.message or "") for one in wire.errors or ()
+            JobProblem(count=error.count, code=error.code or "", message=error.message or "")
+            for error in wire.errors or ()
         ),
     )
 

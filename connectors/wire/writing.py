@@ -57,9 +57,9 @@ def info_to_wire(info: Info) -> dict[str, Any]:
         if ours in given:
             wire[to_camel(ours)] = getattr(info, ours)
     for ours, alias, items in (
-        ("emails", "emails", lambda: [_email_to_wire(one).to_json() for one in info.emails]),
-        ("phones", "phones", lambda: [_phone_to_wire(one).to_json() for one in info.phones]),
-        ("addresses", "addresses", lambda: [_address_to_wire(one).to_json() for one in info.addresses]),
+        ("emails", "emails", lambda: [_email_to_wire(email).to_json() for email in info.emails]),
+        ("phones", "phones", lambda: [_phone_to_wire(phone).to_json() for phone in info.phones]),
+        ("addresses", "addresses", lambda: [_address_to_wire(address).to_json() for address in info.addresses]),
         ("labels", "labelKeys", lambda: list(info.labels)),
         ("locations", "locations", lambda: list(info.locations)),
         ("assigned_users", "assignedUserIds", lambda: list(info.assigned_users)),
@@ -128,9 +128,9 @@ def _full(contact: Contact, primary: Email | None) -> WireInfo:
         extended["members.membershipStatus"] = MEMBERSHIP[contact.member.status]
     return WireInfo(
         name=WireName(first=info.first, last=info.last) if info.first or info.last else None,
-        emails=_some(_email_to_wire(one, _item_id(contact, one.email.casefold())) for one in info.emails),
-        phones=_some(_phone_to_wire(one, _item_id(contact, one.e164 or one.phone)) for one in info.phones),
-        addresses=_some(_address_to_wire(one, _item_id(contact, *one.content())) for one in info.addresses),
+        emails=_some(_email_to_wire(email, _item_id(contact, email.email.casefold())) for email in info.emails),
+        phones=_some(_phone_to_wire(phone, _item_id(contact, phone.e164 or phone.phone)) for phone in info.phones),
+        addresses=_some(_address_to_wire(address, _item_id(contact, *address.content())) for address in info.addresses),
         company=info.company,
         job_title=info.job_title,
         birthdate=info.birthdate,
@@ -147,7 +147,7 @@ def projected(wire: Mapping[str, Any], fields: Sequence[str], fieldsets: Sequenc
     """A contact with only the fields asked for; `id` and `revision` always come. Asked for none, it is whole."""
     if (not fields and not fieldsets) or "FULL" in fieldsets:
         return dict(wire)
-    wanted = {*fields, *(path for one in fieldsets for path in FIELDSETS.get(one, ()))}
+    wanted = {*fields, *(path for fieldset in fieldsets for path in FIELDSETS.get(fieldset, ()))}
     shown = {name: wire[name] for name in wire if name in wanted or name in ("id", "revision")}
     inner = {name: value for name, value in wire["info"].items() if f"info.{name}" in wanted or "info" in wanted}
     return {**shown, "info": inner} if inner else shown
@@ -191,7 +191,7 @@ def job_to_wire(job: Job) -> dict[str, Any]:
         total_items=job.total,
         success_total=job.succeeded,
         failed_total=job.failed,
-        errors=[WireProblem(**one.model_dump()) for one in job.problems],
+        errors=[WireProblem(**problem.model_dump()) for problem in job.problems],
     ).to_json()
 
 

@@ -261,7 +261,7 @@ class WixSite:
             last = page.items[-1].created
             if begin is not None and timestamp(last) == timestamp(begin):
                 offset += len(page.items)
-                there |= {one.id for one in page.items}
+                there |= {item.id for item in page.items}
             else:
                 begin, offset = last, 0
                 there = {one.id for one in page.items if timestamp(one.created) == timestamp(last)}
@@ -299,7 +299,7 @@ class WixSite:
 
     async def jobs(self) -> Sequence[Job]:
         """See `ContactsSite.jobs`."""
-        return [job_from_wire(one) for one in (await self._call("GET", JOBS, JobsAnswer)).jobs]
+        return [job_from_wire(job) for job in (await self._call("GET", JOBS, JobsAnswer)).jobs]
 
     # --- labels and custom fields ---
 
@@ -447,15 +447,15 @@ def _total(*paging: PagingMetadata | None) -> int | None:
 
 
 def _contacts(answer: ContactsAnswer, offset: int) -> Page[Contact]:
-    found = tuple(contact_from_wire(one) for one in answer.contacts)
+    found = tuple(contact_from_wire(contact) for contact in answer.contacts)
     return Page(items=found, offset=offset, total=_total(answer.paging_metadata))
 
 
 def _labels(answer: LabelsAnswer, offset: int) -> Page[Label]:
-    found = tuple(label_from_wire(one) for one in answer.labels)
+    found = tuple(label_from_wire(label) for label in answer.labels)
     return Page(items=found, offset=offset, total=_total(answer.paging_metadata, answer.metadata))
 
 
 def _fields(answer: FieldsAnswer, offset: int) -> Page[ExtendedField]:
-    found = tuple(field_from_wire(one) for one in answer.fields)
+    found = tuple(field_from_wire(field) for field in answer.fields)
     return Page(items=found, offset=offset, total=_total(answer.paging_metadata, answer.metadata))

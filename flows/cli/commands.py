@@ -324,12 +324,12 @@ def _finish_broken_off(settings: Settings, how: _Apply) -> None:
     from flows.engine.pipeline import apply_run
     from flows.engine.right_site import unfinished_runs
 
-    for one in unfinished_runs(settings):
-        if one.run is not None and one.begun.state == RUNNING:
-            say(f"Run {one.run.name} in {one.begun.folder} was broken off: it is finished first.")
+    for unfinished_run in unfinished_runs(settings):
+        if unfinished_run.run is not None and unfinished_run.begun.state == RUNNING:
+            say(f"Run {unfinished_run.run.name} in {unfinished_run.begun.folder} was broken off: it is finished first.")
             with stopping() as stopped:
-                options = replace(_options(one.run, settings, how), stopped=stopped)
-                apply_run(one.run, settings, StageProgress(), options=options, site=how.site, wait=how.wait)
+                options = replace(_options(unfinished_run.run, settings, how), stopped=stopped)
+                apply_run(unfinished_run.run, settings, StageProgress(), options=options, site=how.site, wait=how.wait)
 
 
 @dataclass(frozen=True)
@@ -394,7 +394,7 @@ def _apply(run: Run, settings: Settings, wanted: dict[str, Any], how: _Apply) ->
 def _finish(summary: RunSummary, run: Run, as_json: bool) -> None:
     """Says where the report is, prints the summary as JSON when asked, and ends with the exit code that is due."""
     answer(f"Report: {summary.report}", facts=summary.to_json(), as_json=as_json)
-    unreadable = any(one.problem is not None for one in run.facts().files)
+    unreadable = any(file.problem is not None for file in run.facts().files)
     raise typer.Exit(HELD if summary.held or summary.failed or unreadable else 0)
 
 

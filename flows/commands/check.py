@@ -78,9 +78,9 @@ class Table:
         lines.append(f"  {self.rows:,} rows: {self.records:,} records, {self.rejected:,} rejected")
         width = max((len(one.name) for one in self.columns), default=0)
         places = max((len(one.place) for one in self.columns), default=0)
-        for one in self.columns:
-            example = one.example if show_values or one.example is None else masked(one.example)
-            lines.append(f"    {one.name:<{width}}  → {one.place:<{places}}  {example or ''}".rstrip())
+        for column in self.columns:
+            example = column.example if show_values or column.example is None else masked(column.example)
+            lines.append(f"    {column.name:<{width}}  → {column.place:<{places}}  {example or ''}".rstrip())
         for title, names in (("not imported", self.unmapped), ("left out on purpose", self.ignored)):
             if names:
                 more = f" and {len(names) - MOST_COLUMNS} more" if len(names) > MOST_COLUMNS else ""
@@ -88,7 +88,7 @@ class Table:
         for title, counts in (("e-mails", self.emails), ("phones", self.phones)):
             if any(counts.values()):
                 lines.append(f"  {title}: {', '.join(f'{count:,} {name}' for name, count in counts.items() if count)}")
-        lines += [f"  {told}" for told in self.dates]
+        lines += [f"  {date}" for date in self.dates]
         if self.problems:
             lines.append("  most frequent:")
         for problem in self.problems:
@@ -111,7 +111,7 @@ class Checked:
 
     def text(self, *, show_values: bool) -> str:
         """As one screen."""
-        return "\n\n".join([*(one.text(show_values=show_values) for one in self.tables), *self.unreadable])
+        return "\n\n".join([*(table.text(show_values=show_values) for table in self.tables), *self.unreadable])
 
     def facts(self, *, show_values: bool) -> dict[str, Any]:
         """As JSON."""

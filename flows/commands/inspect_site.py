@@ -124,8 +124,8 @@ def count_site(settings: Settings, progress: Callable[[int], None] = lambda _: N
             return await named_contacts(site, progress)
 
     contacts = run_blocking(read())
-    infos = [one.info for one in contacts]
-    mails = Counter(email for one in infos for email in {email.email.casefold() for email in one.emails})
+    infos = [contact.info for contact in contacts]
+    mails = Counter(email for info in infos for email in {email.email.casefold() for email in info.emails})
     counts = {
         "contacts": len(contacts),
         "members": sum(one.is_member for one in contacts),

@@ -106,7 +106,7 @@ def rehearse(
         with LocalSite(copy, create=True) as site, Journal(folder / "journal.db", writing=True) as journal:
             before = (await site.query(limit=1)).total or 0
             await apply_plan(plan, site, journal, options, progress=progress)
-            contacts = {one.id: one.info for one in await named_contacts(site)}
+            contacts = {named_contact.id: named_contact.info for named_contact in await named_contacts(site)}
             return journal.entries(), (before, len(contacts)), contacts
 
     entries, counted, contacts = run_blocking(rehearsed())

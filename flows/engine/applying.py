@@ -132,14 +132,14 @@ class Applier:
 
     def is_left(self, steps: Steps) -> bool:
         """Whether something is left to do of a cluster; what is done already is counted."""
-        left = any(self.states.get(one.id) != Outcome.DONE for one in steps)
+        left = any(self.states.get(step.id) != Outcome.DONE for step in steps)
         if not left:
             self._count(len(steps))
         return left
 
     async def batch(self, clusters: Sequence[Steps]) -> None:
         """Does clusters, side by side, but for their labels."""
-        todo = [[self._with_created_contacts(one) for one in steps] for steps in clusters]
+        todo = [[self._with_created_contacts(step) for step in steps] for steps in clusters]
         await self._read(todo)
         await self._settle(todo)
         ready = [steps for steps in todo if await self._is_ready(steps)]
@@ -162,7 +162,7 @@ class Applier:
 
         A page may lag behind. That does no harm, since each write is checked by revision, and `_claim` is a write too.
         """
-        left = [one for steps in clusters for one in steps if self.states.get(one.id) != Outcome.DONE]
+        left = [step for steps in clusters for step in steps if self.states.get(step.id) != Outcome.DONE]
         open_ones = [one for one in left if self.states.get(one.id) == Outcome.OPEN]
         read = await read_pages(self.site, touched_contacts(left), self.options.concurrency)
         self.contacts |= {name: self.names.unmarked(contact) for name, contact in read.items()}
@@ -170,7 +170,7 @@ class Applier:
 
     async def _settle(self, clusters: Sequence[Steps]) -> None:
         """Asks the site about operations that were left open."""
-        reopened = [one for steps in clusters for one in steps if self.states.get(one.id) == Outcome.OPEN]
+        reopened = [step for steps in clusters for step in steps if self.states.get(step.id) == Outcome.OPEN]
         creates = [one.id for one in reopened if one.kind == Kind.CREATE]
         is_marked = bool(creates) and await self.names.known_marker() is not None
         created = await find_marked(self.site, await self.names.marker(), creates) if is_marked else {}
@@ -180,7 +180,7 @@ class Applier:
                 contact = await self._look_alike(operation)
             elif operation.kind == Kind.MERGE:
                 ends = [self.contacts.get(source) for source in operation.sources]
-                if all(one is not None and one.id == operation.target for one in ends):
+                if all(end is not None and end.id == operation.target for end in ends):
                     contact = ends[0]
             elif operation.kind == Kind.UPDATE:
                 now = self.contacts.get(operation.target)
@@ -196,7 +196,7 @@ class Applier:
         after = operation.content_after()
         opened = self.journal.opened_at(operation.id)
         since = (opened or datetime.now(UTC)) - CLOCKS_APART
-        reach = [*(one.email for one in after.emails), *(one.phone for one in after.phones)]
+        reach = [*(email.email for email in after.emails), *(phone.phone for phone in after.phones)]
         if reach:
             found = list((await self.site.query(search=reach[0], limit=MAX_PAGE)).items)
         else:
@@ -206,7 +206,7 @@ class Applier:
 
     async def _is_ready(self, steps: Steps) -> bool:
         """Whether the contacts of a cluster are what the decision rested on; else its steps are closed."""
-        left = [one for one in steps if self.states.get(one.id) != Outcome.DONE]
+        left = [step for step in steps if self.states.get(step.id) != Outcome.DONE]
         if left and (reason := self.options.waiting.get(left[0].cluster)) is not None:
             self._not_done(left, Outcome.HELD, reason)
             self.wrong -= 1
@@ -248,7 +248,7 @@ class Applier:
         """The clusters but for those whose creates the site would take although somebody else has appeared since."""
         if self.newcomers is None:
             return list(clusters)
-        left = [[one for one in steps if self.states.get(one.id) != Outcome.DONE] for steps in clusters]
+        left = [[step for step in steps if self.states.get(step.id) != Outcome.DONE] for steps in clusters]
         beaten = await self.newcomers.beat(one for steps in left for one in steps if one.kind == Kind.CREATE)
         ready = []
         for steps, undone in zip(clusters, left, strict=True):
@@ -262,7 +262,7 @@ class Applier:
         """Writes that the operations of these clusters are about to be done, and what their contacts are now."""
         intents, images = [], []
         for steps in clusters:
-            left = [one for one in steps if self.states.get(one.id) != Outcome.DONE]
+            left = [step for step in steps if self.states.get(step.id) != Outcome.DONE]
             for one in left:
                 if one.kind != Kind.LABEL:
                     now = self.contacts.get(one.target)
@@ -353,7 +353,7 @@ class Applier:
             Stale: it is no longer what the decision rested on.
             HeldBack: it is a member by now.
         """
-        if any(one.contact in operation.sources for one in self.closings):
+        if any(closing.contact in operation.sources for closing in self.closings):
             self.flush()  # what was just created is now found by the journal, not by the marker it had
 
         async def claim(name: str) -> None:
@@ -419,7 +419,9 @@ class Applier:
         def placed(name: str) -> str:
             return self.made.get(name.removeprefix(CREATED_BY), name) if name.startswith(CREATED_BY) else name
 
-        return replace(operation, target=placed(operation.target), sources=[placed(one) for one in operation.sources])
+        return replace(
+            operation, target=placed(operation.target), sources=[placed(source) for source in operation.sources]
+        )
 
     # --- labels ---
 
@@ -430,15 +432,15 @@ class Applier:
             groups.setdefault(tuple(operation.labels), []).append(operation)
         self.to_label = []
         for labels, operations in groups.items():
-            for some in in_parts(operations, LABELLED):
-                if len(some) < LABELLED and not all_of_them:
-                    self.to_label += some
+            for part in in_parts(operations, LABELLED):
+                if len(part) < LABELLED and not all_of_them:
+                    self.to_label += part
                 else:
-                    await self._put_on(labels, some)
+                    await self._put_on(labels, part)
 
     async def _put_on(self, labels: tuple[str, ...], operations: Sequence[Operation]) -> None:
         keys = await self.names.labels(labels)
-        self._write(intents=[Intent(one.id, one.target) for one in operations])
+        self._write(intents=[Intent(operation.id, operation.target) for operation in operations])
         for one in await put_on(self.site, [(one, one.target) for one in operations], keys):
             if one.problem is None:
                 self._done(one.wanted, one.contact)

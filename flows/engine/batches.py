@@ -70,8 +70,8 @@ async def read_pages(site: ContactsSite, names: Iterable[str], at_once: int) -> 
     """
     contacts: dict[str, Contact] = {}
     wanted = sorted(names)
-    for some in in_parts(wanted, MAX_PAGE):
-        page = await site.query({"id": {"$in": some}}, limit=len(some))
+    for part in in_parts(wanted, MAX_PAGE):
+        page = await site.query({"id": {"$in": part}}, limit=len(part))
         contacts |= {contact.id: contact for contact in page.items}
 
     async def one_by_one(name: str) -> None:
@@ -93,9 +93,9 @@ async def find_marked(site: ContactsSite, key: str, operations: Sequence[str]) -
     found: dict[str, Contact] = {}
     asked = time.monotonic()
     while True:
-        for some in in_parts([one for one in operations if one not in found], BATCH):
-            page = await site.query({f"info.extendedFields.{key}": {"$in": list(some)}}, limit=MAX_PAGE)
-            found |= {str(one.info.extended[key]): one for one in page.items if key in one.info.extended}
+        for part in in_parts([one for one in operations if one not in found], BATCH):
+            page = await site.query({f"info.extendedFields.{key}": {"$in": list(part)}}, limit=MAX_PAGE)
+            found |= {str(item.info.extended[key]): item for item in page.items if key in item.info.extended}
         if len(found) == len(operations) or time.monotonic() - asked >= site.lag:
             return {operation: await site.get(one.id) for operation, one in found.items()}
         await anyio.sleep(site.lag / 10)
@@ -132,5 +132,5 @@ def first_of(errors: BaseExceptionGroup) -> BaseException:
 
 def touched_contacts(operations: Iterable[Operation]) -> list[str]:
     """The contacts that are there already and that operations touch."""
-    names = {name for one in operations for name in (one.target, *one.sources) if name}
+    names = {name for operation in operations for name in (operation.target, *operation.sources) if name}
     return sorted(name for name in names if not name.startswith(CREATED_BY))

@@ -147,7 +147,7 @@ def _place(clusters: pl.DataFrame, record: str) -> int:
 
 def _scored(run: Run, left: int, right: int) -> pl.DataFrame:
     """A pair of records that the plan did not score, scored by what the plan learned."""
-    tables = Records(**{one.name: run.table(one.name) for one in fields(Records)})
+    tables = Records(**{field.name: run.table(field.name) for field in fields(Records)})
     try:
         model = TypeAdapter(Model).validate_python(run.facts().model)
     except (KeyError, ValidationError) as error:

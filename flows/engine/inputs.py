@@ -51,7 +51,7 @@ def normalise(rows: Sequence[pl.DataFrame], settings: Settings) -> Records:
 def infos_of(contacts: Sequence[Contact]) -> pl.DataFrame:
     """The site's contacts as `CONTACTS`."""
     return pl.DataFrame(
-        {"contact_id": [one.id for one in contacts], "info": [one.info.to_json() for one in contacts]},
+        {"contact_id": [contact.id for contact in contacts], "info": [one.info.to_json() for one in contacts]},
         schema=dict(CONTACTS),
     )
 
@@ -86,7 +86,7 @@ def redirected(settings: Settings, contacts: Sequence[Contact], exports: Exports
     Only exports that Onefold wrote carry such ids. One call is made for each id that is no longer among the contacts.
     """
     ours = pl.DataFrame(
-        [(one.source, one.file) for one in exports.files if one.format == "onefold"],
+        [(file.source, file.file) for file in exports.files if file.format == "onefold"],
         schema={"source": pl.String, "file": pl.String},
         orient="row",
     )

@@ -48,7 +48,7 @@ class SiteKeys:
         if any(name not in self._labels for name in names):
             async with self._turn:
                 if not self._labels:
-                    self._labels = {one.key: one.key for one in await all_labels(self._site)}
+                    self._labels = {all_label.key: all_label.key for all_label in await all_labels(self._site)}
                 for name in names:
                     if name not in self._labels:
                         self._labels[name] = (await self._site.find_or_create_label(name)).key
@@ -74,7 +74,7 @@ class SiteKeys:
     async def known_marker(self) -> str | None:
         """The key of that field, where the site has it."""
         page = await self._site.list_fields(starts_with=self._marker_name)
-        self._marker = next((one.key for one in page.items if one.display_name == self._marker_name), None)
+        self._marker = next((item.key for item in page.items if item.display_name == self._marker_name), None)
         return self._marker
 
     async def remove_marker(self) -> None:
@@ -88,7 +88,7 @@ class SiteKeys:
         if any(name not in self._fields for name in info.extended):
             async with self._turn:
                 if not self._fields:
-                    self._fields = {one.key: one.key for one in await all_fields(self._site)}
+                    self._fields = {field.key: field.key for field in await all_fields(self._site)}
                 for name in info.extended:
                     if name not in self._fields:
                         self._fields[name] = (await self._site.find_or_create_field(name)).key

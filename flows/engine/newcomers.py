@@ -23,8 +23,8 @@ _EMAIL, _PHONE, _NAME = "email", "phone", "name"
 
 def _reached(info: Info) -> list[Reach]:
     """How a contact is found again: by its e-mails and phones; by its names where it has neither."""
-    reach = [(_EMAIL, one.email.lower(), "") for one in info.emails]
-    reach += [(_PHONE, re.sub(r"[^0-9+]", "", one.phone), "") for one in info.phones]
+    reach = [(_EMAIL, email.email.lower(), "") for email in info.emails]
+    reach += [(_PHONE, re.sub(r"[^0-9+]", "", phone.phone), "") for phone in info.phones]
     return reach or [(_NAME, (info.last or "").casefold(), (info.first or "").casefold())]
 
 
@@ -52,7 +52,7 @@ class Newcomers:
         The site refuses no create that may be a duplicate, and none without an e-mail and a phone: only these are
         looked for.
         """
-        wanted = {one.id: (one.allow_duplicates, set(_reached(one.content_after()))) for one in creates}
+        wanted = {create.id: (create.allow_duplicates, set(_reached(create.content_after()))) for create in creates}
         loose = {
             name: reach
             for name, (allowed, reach) in wanted.items()

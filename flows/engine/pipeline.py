@@ -235,9 +235,9 @@ def migrate_run(
         OnefoldError: as `plan_run` and `apply_run`.
     """
     with site_held(settings, by=by, wait=wait):
-        for one in unfinished_runs(settings):
-            if one.run is not None and one.begun.state == RUNNING:
-                apply_run(one.run, settings, stage, site=site)
+        for unfinished_run in unfinished_runs(settings):
+            if unfinished_run.run is not None and unfinished_run.begun.state == RUNNING:
+                apply_run(unfinished_run.run, settings, stage, site=site)
         run = Run.new(folder)
         plan_run(settings, run, stage)
         return apply_run(run, settings, stage, site=site)
@@ -254,7 +254,7 @@ def stricter(planned: ApplySettings, now: ApplySettings) -> ApplySettings:
 def contradicting(decisions: pl.DataFrame, named: pl.DataFrame, verdicts: Verdicts) -> int:
     """How many decisions are not honoured, because they contradict others or strong evidence."""
     made = decisions.drop_nulls("verdict") if verdicts.contested else decisions.head(0)
-    return sum(not verdicts.contested.keys().isdisjoint(meant(one, named)) for one in made.iter_slices(1))
+    return sum(not verdicts.contested.keys().isdisjoint(meant(iter_slice, named)) for iter_slice in made.iter_slices(1))
 
 
 def apply_options(settings: Settings) -> Options:

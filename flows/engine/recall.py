@@ -89,7 +89,7 @@ def _fingerprints(scope: str, tables: Records, exported: pl.DataFrame, contacts:
         f"{source}:{row}": short_id(scope, source, raw)
         for source, row, raw in exported.select("source", "row", "raw").iter_rows()
     }
-    found |= {f"{SITE}:{one.id}": short_id(scope, one.id, fingerprint(one.info)) for one in contacts}
+    found |= {f"{SITE}:{contact.id}": short_id(scope, contact.id, fingerprint(contact.info)) for contact in contacts}
     usable = set(tables.records["record_id"])
     return {name: one for name, one in found.items() if name in usable}
 

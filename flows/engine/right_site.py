@@ -188,7 +188,7 @@ async def refuse_another_site(run: Run, site: ContactsSite, journal: Journal) ->
         return
     step = max(1, len(names) // SAMPLE)
     sample = set(names[::step][:SAMPLE])
-    there = {one.id for one in (await site.query({"id": {"$in": sorted(sample)}}, limit=len(sample))).items}
+    there = {item.id for item in (await site.query({"id": {"$in": sorted(sample)}}, limit=len(sample))).items}
     for name in sorted(sample - there):
         if len(there) * 2 >= len(sample):
             return

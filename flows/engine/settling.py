@@ -125,7 +125,10 @@ class Outlook:
         fresh = self._fresh(infos)
         self._normalised |= dict.fromkeys(changed["cluster"], fresh)
         still = {f"{SITE}:{contact}" for contact in folded["contact"]}
-        parts = [chosen(one, one.records["record_id"].is_in(list(still))) for one in self._normalised_parts()]
+        parts = [
+            chosen(normalised_part, normalised_part.records["record_id"].is_in(list(still)))
+            for normalised_part in self._normalised_parts()
+        ]
         again = together([self._others(auto, folded, planned.outcome), *parts], self._tables.date_orders)
         names = again.records["record_id"]
         is_changed = names.is_in([f"{SITE}:{contact}" for contact in changed["contact"]])
@@ -144,7 +147,7 @@ class Outlook:
         for target, sources in merges.select("target", "sources").iter_rows():
             clusters = [created.get(one) or cluster_of[f"{SITE}:{one}"] for one in (target, *sources)]
             firsts = sorted({members[name] for name in clusters})
-            links |= {(firsts[0], other) for other in firsts[1:]}
+            links |= {(firsts[0], first) for first in firsts[1:]}
         return links
 
     def _normalised_parts(self) -> list[Records]:

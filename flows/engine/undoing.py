@@ -251,7 +251,7 @@ def prepared(run: Run, settings: Settings, *, only: Sequence[str] = ()) -> Undo:
 
     async def looked_at() -> Undo:
         async with opened(settings) as site:
-            labels = {one.display_name: one.key for one in await all_labels(site)}
+            labels = {all_label.display_name: all_label.key for all_label in await all_labels(site)}
             with Journal(path) as done:
                 await refuse_another_site(run, site, done)
                 undo = undo_steps(run, done, labels, only=only)

@@ -315,6 +315,18 @@ def test_a_damaged_run_folder_is_one_sentence(onefold: Onefold, crm: Path, tmp_p
         assert (len(done.err.strip().splitlines()), "Traceback" in done.err) == (1, False), done.err
 
 
+def test_a_run_of_another_version_is_one_sentence(onefold: Onefold, crm: Path, tmp_path: Path) -> None:
+    onefold("plan", crm, "--site", "local:s.db", "--run", "run")
+    run = Run(tmp_path / "run")
+    run.save("plan", run.table("plan").drop("preconditions"))
+    run.seal()
+
+    done = onefold("apply", "run", "--yes")
+
+    assert (done.code, len(done.err.strip().splitlines())) == (1, 1)
+    assert "plan.parquet has no column preconditions: it is another version's. Plan again." in done.err
+
+
 def test_what_the_plan_wrote_is_what_is_applied(onefold: Onefold, crm: Path, tmp_path: Path) -> None:
     import polars as pl
 

@@ -129,7 +129,7 @@ def _crossed(pairs: pl.DataFrame, several: MultiValued) -> _Crossed:
     frame = pl.DataFrame(
         {
             "pair": np.concatenate([alone, np.repeat(more, times)]).astype(np.uint32),
-            **{one.name: one.gather(places[0]) for one in (*several.values, *several.about)},
+            **{value.name: value.gather(places[0]) for value in (*several.values, *several.about)},
             **{f"{one.name}_other": one.gather(places[1]) for one in several.values},
         }
     )

@@ -93,13 +93,13 @@ def country_code(name: str) -> str | None:
 @cache
 def _countries() -> dict[str, str]:
     names = {
-        str(name).casefold(): one.alpha_2
-        for one in pycountry.countries
+        str(name).casefold(): country.alpha_2
+        for country in pycountry.countries
         for name in (
-            one.alpha_2,
-            one.alpha_3,
-            one.name,
-            *(getattr(one, f"{kind}_name", "") for kind in ("official", "common")),
+            country.alpha_2,
+            country.alpha_3,
+            country.name,
+            *(getattr(country, f"{kind}_name", "") for kind in ("official", "common")),
         )
         if name
     }

@@ -85,7 +85,9 @@ def decided(numbers: pl.DataFrame) -> pl.DataFrame:
     foreign = frame.filter("plus")
     home = frame.filter(~pl.col("plus"))
     nowhere = home.filter(pl.col("region").is_null())
-    work: list[tuple[_Step, pl.DataFrame, str]] = [(_international, *one) for one in _groups(_coded(foreign), "code")]
+    work: list[tuple[_Step, pl.DataFrame, str]] = [
+        (_international, *group) for group in _groups(_coded(foreign), "code")
+    ]
     work += [(_national, *one) for one in _groups(home, "region") if one[1] in SUPPORTED_REGIONS]
     by_code: dict[str, list[pl.DataFrame]] = {}
     with ThreadPoolExecutor(pl.thread_pool_size()) as threads:

@@ -71,7 +71,7 @@ def _changed(before: pl.Series, after: pl.Series) -> pl.DataFrame:
     named = both["before"].str.contains('"extended":', literal=True) | both["after"].str.contains(
         '"extended":', literal=True
     )
-    single = [_changed_of(*one) for one in both.filter(named).select("before", "after").iter_rows()]
+    single = [_changed_of(*iter_row) for iter_row in both.filter(named).select("before", "after").iter_rows()]
     one_by_one = pl.DataFrame(single, schema={"before": pl.String, "after": pl.String}, orient="row")
     plain = both.filter(~named)
     contents = plain.select(pl.col("before", "after").str.json_decode(CONTENT))

@@ -81,7 +81,7 @@ def new_contacts(
         preconditions=pl.lit("{}"),
         after=info_json(pl.col("labels"), primary=True),
         evidence=pl.when(is_auto).then(pl.lit(NOBODY_ELSE)).otherwise(pl.lit("")),
-        operation=pl.Series([short_id(*one) for one in named.iter_rows()], dtype=pl.String),
+        operation=pl.Series([short_id(*iter_row) for iter_row in named.iter_rows()], dtype=pl.String),
     )
     automatic = operations.filter(pl.col("state") == State.AUTO)
     outcome = automatic.filter(~pl.col("is_settled")).select(contact_id="operation", info="after")

@@ -130,8 +130,8 @@ def needs_opt_out_label(info: Info, known: FoldingContext) -> bool:
     """Whether a contact is to have the label of opt-outs: it has an address that somebody opted out with."""
     if not known.opted_out:
         return False
-    emails = (one.email.lower() in known.opted_out for one in info.emails)
-    return any(emails) or any((one.e164 or one.phone) in known.opted_out for one in info.phones)
+    emails = (email.email.lower() in known.opted_out for email in info.emails)
+    return any(emails) or any((phone.e164 or phone.phone) in known.opted_out for phone in info.phones)
 
 
 def opt_out_draft(record: PersonRecord, contact: str, info: Info, policy: Policy) -> Draft:
@@ -236,7 +236,7 @@ def _chained(draft: Draft, target: str, others: list[str], contents: Mapping[str
     info = contents[target]
     for start in range(0, len(others), SOURCES_A_CALL):
         sources = others[start : start + SOURCES_A_CALL]
-        rests_on = {one: fingerprint(contents[one]) for one in sources} | {target: fingerprint(info)}
+        rests_on = {source: fingerprint(contents[source]) for source in sources} | {target: fingerprint(info)}
         after = merged(info, [contents[one] for one in sources])
         draft.add(
             Kind.MERGE,

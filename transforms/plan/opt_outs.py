@@ -56,7 +56,10 @@ def count_opt_outs(people: pl.DataFrame, operations: pl.DataFrame, outcome: pl.D
     if wanted:
         may_show = pl.col("info").str.contains_any(sorted(wanted), ascii_case_insensitive=True)
         for info in map(Info.model_validate_json, outcome.filter(may_show)["info"]):
-            for value in (*(one.email.lower() for one in info.emails), *(one.e164 or one.phone for one in info.phones)):
+            for value in (
+                *(email.email.lower() for email in info.emails),
+                *(phone.e164 or phone.phone for phone in info.phones),
+            ):
                 if value in wanted:
                     shown[value] = shown.get(value, True) and policy.opt_out_label in info.labels
     states = [[shown.get(value) for value in _addresses(values)] for values in rows["reach"]]
@@ -69,7 +72,7 @@ def count_opt_outs(people: pl.DataFrame, operations: pl.DataFrame, outcome: pl.D
     )
     return OptOuts(
         rows=len(rows),
-        shown=sum(bool(one) and all(one) for one in states),
+        shown=sum(bool(state) and all(state) for state in states),
         waiting=sum(None in one or not one for one in states),
         subscribed_again=len(again),
     )

@@ -35,7 +35,7 @@ Reason = tuple[str, list[str]]
 def too_many_items(contacts: list[Info]) -> str | None:
     """Why contacts cannot become one, where together they have more than a contact holds."""
     for name, what in (("emails", "e-mails"), ("phones", "phones"), ("addresses", "addresses")):
-        if sum(len(getattr(one, name)) for one in contacts) > MAX_ITEMS:
+        if sum(len(getattr(contact, name)) for contact in contacts) > MAX_ITEMS:
             count = len(getattr(merged(contacts[0], contacts[1:]), name))
             if count > MAX_ITEMS:
                 return f"together they have {count} {what}, and a contact holds {MAX_ITEMS} at most"

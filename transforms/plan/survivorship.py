@@ -168,7 +168,7 @@ def preferred(
     losses: list[Loss] = []
     for field, sources in precedence.items():
         rank = {source: place for place, source in enumerate(sources)}
-        having = [one for one in records if getattr(one.info, field) is not None]
+        having = [record for record in records if getattr(record.info, field) is not None]
         best = min(having, key=lambda one: rank.get(one.source, len(rank)), default=None)
         if best is None or best.source not in rank or _same(getattr(best.info, field), getattr(info, field)):
             continue
@@ -217,7 +217,7 @@ def fingerprint(info: Info) -> str:
             "picture": None,
             "locations": (),
             "assigned_users": (),
-            "phones": tuple(one.with_e164(None) for one in info.phones),
+            "phones": tuple(phone.with_e164(None) for phone in info.phones),
         }
     )
     return short_id(content.to_json())
@@ -322,11 +322,11 @@ def _joined(first: tuple[Thing, ...], more: Sequence[Thing], identity: Callable[
 
 
 def _second(items: Sequence[Reach]) -> list[Reach]:
-    return [one.model_copy(update={"primary": False}) for one in items]
+    return [item.model_copy(update={"primary": False}) for item in items]
 
 
 def _with_primary(items: tuple[Reach, ...]) -> tuple[Reach, ...]:
     """The first item is the primary one where none is marked."""
-    if not items or any(one.primary for one in items):
+    if not items or any(item.primary for item in items):
         return items
     return tuple(one.model_copy(update={"primary": at == 0}) for at, one in enumerate(items))

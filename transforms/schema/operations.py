@@ -151,7 +151,7 @@ def operations_table(operations: Sequence[Operation]) -> pl.DataFrame:
     """Operations as `PLAN`."""
     columns: dict[str, pl.Series] = {}
     for column, kind in PLAN.items():
-        values = [getattr(one, "id" if column == "operation" else column) for one in operations]
+        values = [getattr(operation, "id" if column == "operation" else column) for operation in operations]
         columns[column] = _lists(values) if kind == pl.List(pl.String) else pl.Series(values, dtype=kind)
     table = pl.DataFrame(columns)
     return table.with_columns(target=pl.when(pl.col("target") != "").then("target"))
@@ -164,7 +164,7 @@ def _lists(values: Iterable[Sequence[str]]) -> pl.Series:
     flat = pl.DataFrame(
         {
             "row": np.repeat(np.arange(len(values), dtype=np.uint32), lengths),
-            "item": pl.Series([item for one in values for item in one], dtype=pl.String),
+            "item": pl.Series([item for value in values for item in value], dtype=pl.String),
         }
     )
     grouped = flat.group_by("row", maintain_order=True).agg("item")

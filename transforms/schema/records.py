@@ -25,7 +25,7 @@ class Records:
 
     def tables(self) -> dict[str, pl.DataFrame]:
         """The tables by name."""
-        return {one.name: getattr(self, one.name) for one in fields(self)}
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
 
 def together(parts: Iterable[Records], orders: pl.DataFrame) -> Records:
