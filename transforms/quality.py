@@ -80,11 +80,11 @@ def problems(tables: Records) -> pl.DataFrame:
             "record", what=pl.lit("phone: mended")
         ),
     ]
-    found = pl.concat(values).join(where, on="record", how="left", maintain_order="left")
+    located = pl.concat(values).join(where, on="record", how="left", maintain_order="left")
     rejected = tables.rejects.select(
         what=pl.format("row: {}", pl.col("reason").str.replace(r"[:;].*$", "")), line="line"
     )
-    return conform(pl.concat([rejected, found.select("what", "line"), _swapped(tables.records)]), PROBLEMS)
+    return conform(pl.concat([rejected, located.select("what", "line"), _swapped(tables.records)]), PROBLEMS)
 
 
 def _swapped(records: pl.DataFrame) -> pl.DataFrame:

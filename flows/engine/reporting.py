@@ -38,7 +38,7 @@ def save(
         if name != "rejects":
             run.save(name, table)
     run.save("rejects", pl.concat([rejects, tables.rejects]).sort("source", "file", "line", nulls_last=True))
-    spoken_of = {record for pair in matches.verdicts.told for record in pair} | matches.verdicts.contested.keys()
+    spoken_of = {record for pair in matches.verdicts.deciders for record in pair} | matches.verdicts.contested.keys()
     run.save("identities", named.with_columns(is_decided=pl.col("record").is_in(list(spoken_of))))
     run.save("decisions", decisions)
     run.save("contacts", infos_of(contacts))

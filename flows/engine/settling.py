@@ -55,16 +55,16 @@ def settle(
     """
     index = dict(tables.records.select("record_id", "record").iter_rows())
     owners = {name: f"{SITE}:{contact}" for name, contact in {**known, **decided}.items() if contact != HELD}
-    told = {(index[name], index[owner]) for name, owner in owners.items() if name != owner and owner in index}
+    known_links = {(index[name], index[owner]) for name, owner in owners.items() if name != owner and owner in index}
     site = infos_of(contacts)
     left_to_people = {name: contact == HELD for name, contact in decided.items()}
-    matches = match(tables, auto=policy.auto, review=policy.review, told=sorted(told), verdicts=verdicts)
+    matches = match(tables, auto=policy.auto, review=policy.review, known_links=sorted(known_links), verdicts=verdicts)
     outlook = Outlook(tables, site_rows, settings, policy)
     folded = FoldedPeople()
     was_collecting = gc.isenabled()
     gc.disable()  # hundreds of thousands of small objects, none of them in a circle
     try:
-        return _settled(matches, told, outlook, folded, left_to_people, tables, site, policy)
+        return _settled(matches, known_links, outlook, folded, left_to_people, tables, site, policy)
     finally:
         if was_collecting:
             gc.enable()
@@ -72,7 +72,7 @@ def settle(
 
 def _settled(
     matches: Matches,
-    told: set[tuple[int, int]],
+    known_links: set[tuple[int, int]],
     outlook: Outlook,
     folded: FoldedPeople,
     left_to_people: Mapping[str, bool],
@@ -83,10 +83,10 @@ def _settled(
     planned = plan(tables, matches, site, policy, decided=left_to_people, folded=folded)
     for _ in range(LOOKS if len(tables.records) <= MANY else 1):
         links = outlook.merged_next(matches, planned)
-        if links <= told:
+        if links <= known_links:
             break
-        told |= links
-        matches = regrouped(matches, tables, auto=policy.auto, told=sorted(told))
+        known_links |= links
+        matches = regrouped(matches, tables, auto=policy.auto, known_links=sorted(known_links))
         planned = plan(tables, matches, site, policy, decided=left_to_people, folded=folded)
     return matches, planned
 

@@ -11,7 +11,7 @@ from conftest import ROOT, SAMPLES
 
 from connectors.exports.formats import described, known_formats, normalised, recognise
 from connectors.exports.reading import read_export
-from transforms.match.matching import told_by_sources
+from transforms.match.matching import links_by_sources
 from transforms.normalise.records import to_records
 from transforms.schema.records import Records
 
@@ -223,7 +223,7 @@ def test_records_whose_source_merged_them_are_one_person(tmp_path: Path) -> None
     )
     tables = to_records(read_export(path, source="x", rank=0).rows)
 
-    assert told_by_sources(tables.records) == [(0, 2)]
+    assert links_by_sources(tables.records) == [(0, 2)]
 
 
 @pytest.mark.parametrize(

@@ -32,12 +32,12 @@ def cleaned(cell: pl.Expr) -> pl.Expr:
 
 def repaired(given: pl.Series, kept: pl.Series) -> pl.Series:
     """Whether a value is more than a cell's text without blanks around it: something in the cell was mended."""
-    other = (given != kept).fill_null(value=False)
-    if not other.any():
-        return other
+    differs = (given != kept).fill_null(value=False)
+    if not differs.any():
+        return differs
     blanks = r"[\s\u00a0]+"
-    one = given.filter(other).str.replace_all(blanks, " ").str.strip_chars()
-    return other.scatter(other.arg_true(), one != kept.filter(other).str.replace_all(blanks, " "))
+    trimmed = given.filter(differs).str.replace_all(blanks, " ").str.strip_chars()
+    return differs.scatter(differs.arg_true(), trimmed != kept.filter(differs).str.replace_all(blanks, " "))
 
 
 def _cleaned(cells: pl.Series) -> pl.Series:

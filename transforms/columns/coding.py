@@ -29,8 +29,8 @@ class Coded(NamedTuple):
 
     def counts(self) -> pl.Series:
         """How often each different value is there."""
-        held = np.bincount(self.code.drop_nulls().to_numpy(), minlength=len(self.different))
-        return pl.Series("count", held, dtype=pl.UInt32)
+        counts = np.bincount(self.code.drop_nulls().to_numpy(), minlength=len(self.different))
+        return pl.Series("count", counts, dtype=pl.UInt32)
 
 
 def hashed(texts: pl.Series, seed: int = 0) -> pl.Series:
@@ -46,17 +46,17 @@ def begins(in_order: NDArray[np.uint64]) -> NDArray[np.bool_]:
 def coded(values: pl.Series) -> Coded:
     """Values by their number, which depends on the values alone."""
     there = values.is_not_null().arg_true() if values.null_count() else None
-    held = values if there is None else values.gather(there)
-    hashes = held.hash()
+    present = values if there is None else values.gather(there)
+    hashes = present.hash()
     order = hashes.arg_sort()
     first = begins(hashes.gather(order).to_numpy())
-    number = np.empty(len(held), dtype=np.uint32)
+    number = np.empty(len(present), dtype=np.uint32)
     number[order.to_numpy()] = np.cumsum(first, dtype=np.uint32) - np.uint32(1)
-    different = held.gather(order.filter(pl.Series(first, dtype=pl.Boolean)))
+    different = present.gather(order.filter(pl.Series(first, dtype=pl.Boolean)))
     code = pl.Series("code", number)
-    if not (different.gather(code) == held).all():  # two values of one hash
-        different = held.unique().sort()
-        code = different.search_sorted(held).cast(pl.UInt32).alias("code")
+    if not (different.gather(code) == present).all():  # two values of one hash
+        different = present.unique().sort()
+        code = different.search_sorted(present).cast(pl.UInt32).alias("code")
     if there is not None:
         code = pl.Series("code", [None], dtype=pl.UInt32).new_from_index(0, len(values)).scatter(there, code)
     return Coded(code, different)
@@ -69,7 +69,7 @@ def by_value(values: pl.Series, work: Callable[[pl.Series], pl.Series]) -> pl.Se
         values: the values.
         work: from values to as many results, each from its value alone; from null to null.
     """
-    told = coded(values)
-    if len(told.different) * 2 > len(values):
+    distinct = coded(values)
+    if len(distinct.different) * 2 > len(values):
         return work(values)
-    return told.each(work).alias(values.name)
+    return distinct.each(work).alias(values.name)

@@ -62,7 +62,7 @@ class Blocks(NamedTuple):
         return int(keys * size * (size - 1) // 2)
 
 
-def blocking_keys(tables: Records, held: Mapping[str, FieldValues]) -> Iterator[tuple[str, pl.DataFrame]]:
+def blocking_keys(tables: Records, field_values: Mapping[str, FieldValues]) -> Iterator[tuple[str, pl.DataFrame]]:
     """Every record's blocking keys: values in which two records of one person rarely all differ.
 
     Args:
@@ -72,24 +72,26 @@ def blocking_keys(tables: Records, held: Mapping[str, FieldValues]) -> Iterator[
     Returns:
         For each rule its name, and `record` (u32), `key` (u64), each key once a record.
     """
-    yield from zip(RULES, _for_each_rule(tables, held, lambda _, keys: keys), strict=True)
+    yield from zip(RULES, _for_each_rule(tables, field_values, lambda _, keys: keys), strict=True)
 
 
-def shared_keys(tables: Records, held: Mapping[str, FieldValues]) -> list[Blocks]:
+def shared_keys(tables: Records, field_values: Mapping[str, FieldValues]) -> list[Blocks]:
     """Who shares a key that is worth looking at, see `blocks`."""
-    found = _for_each_rule(tables, held, lambda rule, keys: blocks([(rule, keys)]))
-    return [one for several in found for one in several]
+    by_rule = _for_each_rule(tables, field_values, lambda rule, keys: blocks([(rule, keys)]))
+    return [block for several in by_rule for block in several]
 
 
 def _for_each_rule(
-    tables: Records, held: Mapping[str, FieldValues], work: Callable[[str, pl.DataFrame], T]
+    tables: Records, field_values: Mapping[str, FieldValues], work: Callable[[str, pl.DataFrame], T]
 ) -> Iterator[T]:
     """What `work` makes of the keys of each rule, on all cores.
 
     A key is the sum of its parts' hashes; a part is hashed once a different value.
     """
     everyone, homes = tables.records["record"], tables.addresses["record"]
-    values = {field: told.values for field, told in held.items()} | {"title": coded(tables.records["title_key"])}
+    values = {field: of_field.values for field, of_field in field_values.items()} | {
+        "title": coded(tables.records["title_key"])
+    }
     street = tables.addresses["street_key"]
     places = {
         "house": street.str.extract(r"(\d+)"),
@@ -106,7 +108,7 @@ def _for_each_rule(
         return hashes.gather(code if of is everyone else code.gather(of))
 
     def at_home(*parts: tuple[str, int | None], beside: Sequence[str]) -> pl.Series:
-        return _sum(*(part(*one, of=homes) for one in parts), *(places[name] for name in beside))
+        return _sum(*(part(*names, of=homes) for names in parts), *(places[name] for name in beside))
 
     def named() -> pl.Series:
         """First and last name, whichever is which; where one of them is missing, the other twice."""
@@ -126,11 +128,11 @@ def _for_each_rule(
         return hashes.set(tables.emails.drop_nulls("match_key")["role"], None)
 
     rules: dict[str, tuple[pl.Series, Callable[[], pl.Series]]] = {
-        "email": (held["email"].record, lambda: values["email"].each(lambda one: _hashed("email", one))),
-        "email name": (held["email"].record, mailboxes),
+        "email": (field_values["email"].record, lambda: values["email"].each(lambda texts: _hashed("email", texts))),
+        "email name": (field_values["email"].record, mailboxes),
         "phone": (
-            held["phone"].record,
-            lambda: values["phone"].each(lambda one: _hashed("phone", one.str.strip_prefix("+").str.tail(8))),
+            field_values["phone"].record,
+            lambda: values["phone"].each(lambda texts: _hashed("phone", texts.str.strip_prefix("+").str.tail(8))),
         ),
         "name": (everyone, named),
         "joined name": (everyone, joined),
@@ -182,7 +184,7 @@ def blocks(keys: Iterable[tuple[str, pl.DataFrame]]) -> list[Blocks]:
     Args:
         keys: as `blocking_keys` returns them.
     """
-    return [Blocks(rule, held) for rule, frame in keys for held in _held(frame, largest(rule))]
+    return [Blocks(rule, members) for rule, frame in keys for members in _held(frame, largest(rule))]
 
 
 def _held(keys: pl.DataFrame, most: int) -> Iterator[Numbers]:
@@ -213,7 +215,7 @@ def candidate_pairs(shared: Sequence[Blocks], *, records: int, at_once: int = PA
     Returns:
         `left`, `right` (u32, left < right), each pair once, in order, with the bits of the `rules` it shares keys of.
     """
-    parts = max(1, math.ceil(sum(one.pairs for one in shared) / at_once))
+    parts = max(1, math.ceil(sum(block.pairs for block in shared) / at_once))
     bounds = [records * part // parts for part in range(parts + 1)]
     return pl.concat(_pairs(shared, low, high, records) for low, high in pairwise(bounds))
 
@@ -226,17 +228,20 @@ def _pairs(shared: Sequence[Blocks], low: int, high: int, records: int) -> pl.Da
     """
     width, below = records.bit_length(), RULE_BITS + 1
     numbers = [np.empty(0, dtype=np.uint64)]
-    for some in shared:
-        one, other = np.triu_indices(some.held.shape[1], k=1)
-        whole = some.held.astype(np.uint64) << np.uint64(below)
-        told = RULES.index(some.rule) << 1 | some.says_enough
-        pairs = whole[:, one] << np.uint64(width) | whole[:, other] | np.uint64(told)
-        within = (some.held >= low) & (some.held < high)
-        numbers.append(pairs.ravel() if within.all() else pairs[within[:, one]])
-    found = pl.Series(np.concatenate(numbers)).sort().to_numpy()
-    pair, rule = found >> np.uint64(below), (found >> np.uint64(1)).astype(np.uint32) & np.uint32((1 << RULE_BITS) - 1)
+    for block in shared:
+        first, second = np.triu_indices(block.held.shape[1], k=1)
+        whole = block.held.astype(np.uint64) << np.uint64(below)
+        rule_bits = RULES.index(block.rule) << 1 | block.says_enough
+        pairs = whole[:, first] << np.uint64(width) | whole[:, second] | np.uint64(rule_bits)
+        within = (block.held >= low) & (block.held < high)
+        numbers.append(pairs.ravel() if within.all() else pairs[within[:, first]])
+    sorted_numbers = pl.Series(np.concatenate(numbers)).sort().to_numpy()
+    pair, rule = (
+        sorted_numbers >> np.uint64(below),
+        (sorted_numbers >> np.uint64(1)).astype(np.uint32) & np.uint32((1 << RULE_BITS) - 1),
+    )
     first = np.flatnonzero(begins(pair))
-    enough = (found & np.uint64(1)).astype(np.uint32) << np.uint32(ENOUGH)
+    enough = (sorted_numbers & np.uint64(1)).astype(np.uint32) << np.uint32(ENOUGH)
     rules = np.left_shift(np.uint32(1), rule) | enough
     rules = np.bitwise_or.reduceat(rules, first) if len(first) else rules
     kept = np.bitwise_count(rules) > 1  # another rule, or that this one says enough

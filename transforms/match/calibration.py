@@ -45,7 +45,7 @@ def calibrated(pairs: pl.DataFrame, decided: pl.DataFrame) -> pl.DataFrame:
     banded = pairs.select("left", "right", "probability").with_columns(
         joins=joinable, band=pl.Series(np.searchsorted(edges, pairs["probability"].to_numpy(), side="right") - 1)
     )
-    told = banded.join(decided, on=["left", "right"], how="inner")
+    labelled = banded.join(decided, on=["left", "right"], how="inner")
     bands = pl.DataFrame({"band": np.arange(len(edges))}, schema_overrides={"band": banded.schema["band"]})
     counts = (
         bands.join(banded.group_by("band").agg(n=pl.len(), likely=pl.col("probability").sum()), on="band", how="left")
@@ -54,7 +54,7 @@ def calibrated(pairs: pl.DataFrame, decided: pl.DataFrame) -> pl.DataFrame:
             on="band",
             how="left",
         )
-        .join(told.group_by("band").agg(same=pl.col("is_same").sum(), decided=pl.len()), on="band", how="left")
+        .join(labelled.group_by("band").agg(same=pl.col("is_same").sum(), decided=pl.len()), on="band", how="left")
         .fill_null(0)
         .sort("band")
         .with_columns(mean=(pl.col("likely") / pl.col("n")).fill_nan(0.0))

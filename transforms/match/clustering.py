@@ -88,7 +88,7 @@ def cluster(
     *,
     auto: float,
     decided: Iterable[tuple[int, int]] = (),
-    told: Iterable[tuple[int, int]] = (),
+    known_links: Iterable[tuple[int, int]] = (),
     apart: Iterable[tuple[int, int]] = (),
     cap: int = 200,
     named: bool = True,
@@ -106,7 +106,7 @@ def cluster(
         tables: the records; each one is in the result.
         auto: the probability from which a pair joins.
         decided: pairs of records that people say are one person.
-        told: pairs of records known to be one person by what their source or an earlier run says.
+        known_links: pairs of records known to be one person by what their source or an earlier run says.
         apart: pairs of records that people say are not one person: no cluster holds both.
         cap: the most records a cluster may have.
         named: whether clusters get names that stay the same from run to run, made from their records' ids; else they go
@@ -117,13 +117,14 @@ def cluster(
         `CLUSTERS`, in order of `record`.
     """
     people = tables.records
-    decided_pairs, told_pairs, never = pairs_frame(decided), pairs_frame(told), pairs_frame(apart)
-    known = pl.concat([decided_pairs, _rows_again(people), told_pairs])
+    decided_pairs, linked_pairs, never = pairs_frame(decided), pairs_frame(known_links), pairs_frame(apart)
+    known = pl.concat([decided_pairs, _rows_again(people), linked_pairs])
     edges = pairs.filter(pl.col("probability") >= auto, supported(pairs), ~contradicted(pairs))
     component = components(pl.concat([known, edges.select("left", "right")]), len(people))
     against = pairs.filter(contradicted(pairs)).select("left", "right")
     against, never = (
-        one.filter(component.gather(one["left"]) == component.gather(one["right"])) for one in (against, never)
+        pairs_apart.filter(component.gather(pairs_apart["left"]) == component.gather(pairs_apart["right"]))
+        for pairs_apart in (against, never)
     )
     edges = _unrivalled(edges, pairs, against, auto)
     members = people.filter("is_member")["record"]
@@ -212,8 +213,8 @@ def _unrivalled(edges: pl.DataFrame, pairs: pl.DataFrame, against: pl.DataFrame,
         .agg(pl.col("rival").max())
     )
     least = math.log2(auto / (1 - auto)) if auto < 1 else math.inf
-    for one, mine in (("left", "right"), ("right", "left")):
-        edges = edges.join(rivals, left_on=[one, mine], right_on=["one", "mine"], how="left", maintain_order="left")
+    for side, mine in (("left", "right"), ("right", "left")):
+        edges = edges.join(rivals, left_on=[side, mine], right_on=["one", "mine"], how="left", maintain_order="left")
         edges = edges.filter((pl.col("bits") - pl.col("rival") >= least) | pl.col("rival").is_null()).drop("rival")
     return edges
 
@@ -247,12 +248,12 @@ def _refined(
             groups.join(left, right)
     apart.add(against)
     for left, right in edges.iter_rows():
-        one, two = groups.of(left), groups.of(right)
-        if one is two or len(one) + len(two) > cap:
+        left_group, right_group = groups.of(left), groups.of(right)
+        if left_group is right_group or len(left_group) + len(right_group) > cap:
             continue
-        if sum(record in members for record in (*one, *two)) > 1:
+        if sum(record in members for record in (*left_group, *right_group)) > 1:
             continue
-        if apart.allows(one, two):
+        if apart.allows(left_group, right_group):
             groups.join(left, right)
     return {record: first for first, group in groups.members().items() for record in group}
 
@@ -269,9 +270,9 @@ class _Apart:
             self._apart.setdefault(left, set()).add(right)
             self._apart.setdefault(right, set()).add(left)
 
-    def allows(self, one: list[int], two: list[int]) -> bool:
+    def allows(self, left_group: list[int], right_group: list[int]) -> bool:
         """Whether two groups may become one."""
-        smaller, larger = sorted((one, two), key=len)
+        smaller, larger = sorted((left_group, right_group), key=len)
         return all(self._apart[record].isdisjoint(larger) for record in smaller if record in self._apart)
 
 
@@ -294,7 +295,7 @@ def _named(people: pl.DataFrame, group: pl.Series, before: pl.DataFrame | None) 
     else:
         fresh = named
     ids = fresh.sort("record_id").group_by("group").agg(ids=pl.col("record_id").str.join("\x1f"))
-    known |= {one: short_id(text) for one, text in ids.iter_rows()}
+    known |= {number: short_id(text) for number, text in ids.iter_rows()}
     names = pl.DataFrame(
         {"group": list(known), "cluster": list(known.values())}, schema={"group": group.dtype, "cluster": pl.String}
     )

@@ -28,9 +28,9 @@ JUST_LIKE = (0.6, 0.92)
 
 def compare_names(pairs: pl.DataFrame, people: SingleValued) -> pl.DataFrame:
     """The levels that tell most for least: `level_first`, `level_last` and `level_birth`."""
-    one, two = (dict(zip(NAMED, people.named[pairs[side].to_numpy()].T, strict=True)) for side in ("left", "right"))
-    first, last = _names(pairs, one, two, people)
-    return pl.DataFrame({"level_first": first, "level_last": last, "level_birth": _birth(one, two)})
+    left, right = (dict(zip(NAMED, people.named[pairs[side].to_numpy()].T, strict=True)) for side in ("left", "right"))
+    first, last = _names(pairs, left, right, people)
+    return pl.DataFrame({"level_first": first, "level_last": last, "level_birth": _birth(left, right)})
 
 
 def similarity(where: pl.Series, texts: Callable[[pl.Series], Sequence[list[str]]], scorer: Scorer) -> pl.Series:
@@ -41,11 +41,11 @@ def similarity(where: pl.Series, texts: Callable[[pl.Series], Sequence[list[str]
         texts: from places to the two texts of each.
         scorer: a rapidfuzz scorer.
     """
-    found = np.zeros(len(where), dtype=np.float32)
+    similarities = np.zeros(len(where), dtype=np.float32)
     places = where.fill_null(value=False).arg_true()
     if len(places):
-        found[places.to_numpy()] = process.cpdist(*texts(places), scorer=scorer, dtype=np.float32)
-    return pl.Series(found)
+        similarities[places.to_numpy()] = process.cpdist(*texts(places), scorer=scorer, dtype=np.float32)
+    return pl.Series(similarities)
 
 
 class DistinctPairs(NamedTuple):
@@ -71,7 +71,7 @@ class DistinctPairs(NamedTuple):
 
 
 def _names(
-    pairs: pl.DataFrame, one: Mapping[str, Numbers], two: Mapping[str, Numbers], people: SingleValued
+    pairs: pl.DataFrame, left_numbers: Mapping[str, Numbers], right_numbers: Mapping[str, Numbers], people: SingleValued
 ) -> tuple[Levels, Levels]:
     """The levels of first and last names: each by itself, then what only both together tell.
 
@@ -79,32 +79,32 @@ def _names(
     `Mary Annlee`), a first name that is the other's middle name, and one of several surnames. The numbers say where to
     look; only there the letters are read.
     """
-    first_alone = alone("first", one["first"], two["first"], people, _alike_firsts)
-    last_alone = alone("last", one["last"], two["last"], people, _alike_lasts)
+    first_alone = alone("first", left_numbers["first"], right_numbers["first"], people, _alike_firsts)
+    last_alone = alone("last", left_numbers["last"], right_numbers["last"], people, _alike_lasts)
     first, last = first_alone.copy(), last_alone.copy()
-    named = np.minimum.reduce([side[name] for side in (one, two) for name in ("first", "last")]) > 0
+    named = np.minimum.reduce([side[name] for side in (left_numbers, right_numbers) for name in ("first", "last")]) > 0
     left, right = pairs["left"].to_numpy(), pairs["right"].to_numpy()
 
     def spelled(at: NDArray[np.intp]) -> list[pl.Series]:
         return [
             people.values[name].different.gather(side[name][at] - 1)
-            for side in (one, two)
+            for side in (left_numbers, right_numbers)
             for name in ("first", "last")
         ]
 
-    has_surnames = (one["more"] | two["more"]) & HAS_SURNAMES > 0
+    has_surnames = (left_numbers["more"] | right_numbers["more"]) & HAS_SURNAMES > 0
     at = np.flatnonzero((last_alone == Last.OTHER) & has_surnames)
     last[at[_share_a_surname(people.surnames.gather(left[at]), people.surnames.gather(right[at]))]] = Last.PART
-    has_middle = (one["more"] | two["more"]) & HAS_MIDDLE > 0
+    has_middle = (left_numbers["more"] | right_numbers["more"]) & HAS_MIDDLE > 0
     at = np.flatnonzero((first_alone > First.MISSING) & (first_alone < First.NICKNAME) & has_middle)
-    first[at[is_a_middle_name(at, left, right, one, two, people)]] = First.NICKNAME
-    mirrored = one["initials"] == (two["initials"] << 16 | two["initials"] >> 16)
+    first[at[is_a_middle_name(at, left, right, left_numbers, right_numbers, people)]] = First.NICKNAME
+    mirrored = left_numbers["initials"] == (right_numbers["initials"] << 16 | right_numbers["initials"] >> 16)
     at = np.flatnonzero(named & mirrored & ((first_alone < First.SAME) | (last_alone < Last.SAME)))
     a, b, c, d = spelled(at)
     unlike = pl.Series((first_alone[at] < First.SIMILAR) & (last_alone[at] < Last.SIMILAR))
 
-    def crosswise(one: pl.Series, other: pl.Series) -> pl.Series:
-        texts = (one, other)
+    def crosswise(left_texts: pl.Series, right_texts: pl.Series) -> pl.Series:
+        texts = (left_texts, right_texts)
         return similarity(
             unlike, lambda at: [side.gather(at).to_list() for side in texts], JaroWinkler.normalized_similarity
         )
@@ -114,7 +114,7 @@ def _names(
     first[at[like]], last[at[like]] = First.SIMILAR, Last.SIMILAR
     swapped = ((a == d) & (b == c)).to_numpy()
     first[at[swapped]], last[at[swapped]] = First.SAME, Last.SAME
-    at = np.flatnonzero(named & (one["whole"] == two["whole"]) & (first_alone < First.SAME))
+    at = np.flatnonzero(named & (left_numbers["whole"] == right_numbers["whole"]) & (first_alone < First.SAME))
     a, b, c, d = spelled(at)
     glued = (a + b == c + d).to_numpy()
     first[at[glued]], last[at[glued]] = First.SAME, Last.SAME
@@ -123,8 +123,8 @@ def _names(
 
 def alone(
     field: str,
-    one: Numbers,
-    two: Numbers,
+    left: Numbers,
+    right: Numbers,
     people: SingleValued,
     alike: Callable[[DistinctPairs], pl.Series] | None = None,
 ) -> Levels:
@@ -137,13 +137,13 @@ def alone(
         alike: the levels of different values, asked once for each two; 1 where there is none.
     """
     kind = levels_of(field)
-    missing, other, same = (kind[name] for name in ("MISSING", "OTHER", "SAME"))
-    levels = np.where(one == two, np.uint8(same), np.uint8(other))
-    levels[(one == 0) | (two == 0)] = missing
+    missing, differing, same = (kind[name] for name in ("MISSING", "OTHER", "SAME"))
+    levels = np.where(left == right, np.uint8(same), np.uint8(differing))
+    levels[(left == 0) | (right == 0)] = missing
     if alike is None:
         return levels
-    unlike = np.flatnonzero(levels == other)
-    key, which = np.unique(one[unlike].astype(np.uint64) << np.uint64(32) | two[unlike], return_inverse=True)
+    unlike = np.flatnonzero(levels == differing)
+    key, which = np.unique(left[unlike].astype(np.uint64) << np.uint64(32) | right[unlike], return_inverse=True)
     if len(key):
         two_by_two = DistinctPairs(people.values[field], *(half.astype(np.uint32) - 1 for half in (key >> 32, key)))
         levels[unlike] = alike(two_by_two).to_numpy()[which]
@@ -154,21 +154,21 @@ def is_a_middle_name(
     at: NDArray[np.intp],
     left: Numbers,
     right: Numbers,
-    one: Mapping[str, Numbers],
-    two: Mapping[str, Numbers],
+    left_numbers: Mapping[str, Numbers],
+    right_numbers: Mapping[str, Numbers],
     people: SingleValued,
 ) -> NDArray[np.bool_]:
     """Of which pairs the first name of one is the first word of the other's middle names."""
     column = FURTHER.index("middle")
-    found = np.zeros(len(at), dtype=np.bool_)
-    for first, other in ((one["first"][at], right[at]), (two["first"][at], left[at])):
-        middle = people.further[other, column]
+    is_middle = np.zeros(len(at), dtype=np.bool_)
+    for first, opposite in ((left_numbers["first"][at], right[at]), (right_numbers["first"][at], left[at])):
+        middle = people.further[opposite, column]
         there = np.flatnonzero((first > 0) & (middle > 0))
         words = people.values["middle"].different.gather(middle[there] - 1).str.extract(r"^(\w+)")
-        found[there] |= (
+        is_middle[there] |= (
             (people.values["first"].different.gather(first[there] - 1) == words).fill_null(value=False).to_numpy()
         )
-    return found
+    return is_middle
 
 
 def _by_letters(both: DistinctPairs) -> pl.DataFrame:
@@ -183,13 +183,13 @@ def _by_letters(both: DistinctPairs) -> pl.DataFrame:
     close = both.similarity(JaroWinkler.normalized_similarity)
     steps = both.similarity(OSA.normalized_similarity, where=close.is_between(low, high))
     a, b = both.spelled()
-    one, two = pl.col("one"), pl.col("two")
+    left, right = pl.col("one"), pl.col("two")
     return (
         pl.DataFrame({"one": a, "two": b, "close": close, "steps": steps})
-        .with_columns(shorter=pl.min_horizontal(one.str.len_chars(), two.str.len_chars()))
+        .with_columns(shorter=pl.min_horizontal(left.str.len_chars(), right.str.len_chars()))
         .with_columns(
             typo=(pl.col("steps") >= 0.75) & (pl.col("shorter") >= 4),
-            initial=(pl.col("shorter") == 1) & (one.str.head(1) == two.str.head(1)),
+            initial=(pl.col("shorter") == 1) & (left.str.head(1) == right.str.head(1)),
         )
     )
 
@@ -197,11 +197,11 @@ def _by_letters(both: DistinctPairs) -> pl.DataFrame:
 def _alike_firsts(names: DistinctPairs) -> pl.Series:
     """The levels of different first names by themselves."""
     both = _by_letters(names)
-    one, two = pl.col("one"), pl.col("two")
-    nick = both.select(low=pl.min_horizontal(one, two), high=pl.max_horizontal(one, two)).join(
+    left, right = pl.col("one"), pl.col("two")
+    nick = both.select(low=pl.min_horizontal(left, right), high=pl.max_horizontal(left, right)).join(
         nicknames().with_columns(nick=pl.lit(value=True)), on=["low", "high"], how="left", maintain_order="left"
     )["nick"]
-    contained = (pl.col("shorter") >= 3) & (one.str.starts_with(two) | two.str.starts_with(one))
+    contained = (pl.col("shorter") >= 3) & (left.str.starts_with(right) | right.str.starts_with(left))
     level = (
         pl.when((pl.col("close") >= JUST_LIKE[1]) | pl.col("typo")).then(First.SIMILAR)
         .when(pl.col("nick") | contained).then(First.NICKNAME)
@@ -230,15 +230,15 @@ def _share_a_surname(a: pl.Series, b: pl.Series) -> NDArray[np.bool_]:
     return common.to_series().fill_null(value=False).to_numpy()
 
 
-def _birth(one: Mapping[str, Numbers], two: Mapping[str, Numbers]) -> Levels:
+def _birth(left: Mapping[str, Numbers], right: Mapping[str, Numbers]) -> Levels:
     """The level of two birth dates, or of birthdays where there is no year.
 
     Similar are two dates with one other digit, with two neighbouring digits in each other's place (both one step of
     optimal string alignment), or with day and month in each other's place.
     """
-    a, b = one["born"], two["born"]
+    a, b = left["born"], right["born"]
     levels = np.where(a == b, np.uint8(Birth.SAME), np.uint8(Birth.OTHER))
-    day, day_two = one["more"] & MONTH_AND_DAY, two["more"] & MONTH_AND_DAY
+    day, day_two = left["more"] & MONTH_AND_DAY, right["more"] & MONTH_AND_DAY
     dateless = (a == 0) | (b == 0)
     levels[dateless] = Birth.MISSING
     levels[dateless & (day > 0) & (day_two > 0)] = Birth.OTHER
@@ -252,7 +252,9 @@ def _birth(one: Mapping[str, Numbers], two: Mapping[str, Numbers]) -> Levels:
     two_digits = np.flatnonzero(np.bitwise_count(digits) == 2)
     for place in range(0, 28, 4):
         low, high = np.uint32(0xF << place), np.uint32(0xF << place + 4)
-        some = b[two_digits]
-        similar[two_digits] |= a[two_digits] == (some & ~(low | high) | (some & low) << 4 | (some & high) >> 4)
+        candidates = b[two_digits]
+        similar[two_digits] |= a[two_digits] == (
+            candidates & ~(low | high) | (candidates & low) << 4 | (candidates & high) >> 4
+        )
     levels[unlike[similar]] = Birth.SIMILAR
     return levels

@@ -49,31 +49,33 @@ def compare(pairs: pl.DataFrame, prepared: Features, names: pl.DataFrame | None 
         _phones(pairs, prepared.phone),
         _addresses(pairs, prepared.home),
     ]
-    frames += [_identifier(pairs, name, held) for name, held in prepared.identifiers.items()]
+    frames += [_identifier(pairs, name, values) for name, values in prepared.identifiers.items()]
     return pl.concat(frames, how="horizontal")
 
 
 def _rarity(pairs: pl.DataFrame, levels: pl.DataFrame, field: str, people: SingleValued) -> pl.DataFrame:
     """How rare the value is that a pair has in common."""
     same = (levels[f"level_{field}"] == levels_of(field)["SAME"]).arg_true()
-    found = np.full(len(pairs), np.nan, dtype=np.float32)
-    found[same.to_numpy()] = people.rarity[field].gather(pairs["left"].gather(same)).to_numpy()
-    return pl.DataFrame({f"rarity_{field}": pl.Series(found).fill_nan(None)})
+    rarity = np.full(len(pairs), np.nan, dtype=np.float32)
+    rarity[same.to_numpy()] = people.rarity[field].gather(pairs["left"].gather(same)).to_numpy()
+    return pl.DataFrame({f"rarity_{field}": pl.Series(rarity).fill_nan(None)})
 
 
 def _further(pairs: pl.DataFrame, people: SingleValued) -> pl.DataFrame:
     """The levels of middle names, generations, companies and job titles."""
-    one, two = (dict(zip(FURTHER, people.further[pairs[side].to_numpy()].T, strict=True)) for side in ("left", "right"))
-    generation, generation_two = one["suffix"], two["suffix"]
+    left, right = (
+        dict(zip(FURTHER, people.further[pairs[side].to_numpy()].T, strict=True)) for side in ("left", "right")
+    )
+    generation, generation_two = left["suffix"], right["suffix"]
     suffix = np.where(generation == generation_two, np.uint8(Suffix.SAME), np.uint8(Suffix.OTHER))
     suffix[(generation == 0) | (generation_two == 0)] = Suffix.ONE_SIDED
     suffix[(generation == 0) & (generation_two == 0)] = Suffix.MISSING
     return pl.DataFrame(
         {
-            "level_middle": alone("middle", one["middle"], two["middle"], people, _alike_middles),
+            "level_middle": alone("middle", left["middle"], right["middle"], people, _alike_middles),
             "level_suffix": suffix,
-            "level_company": alone("company", one["company"], two["company"], people, _alike_companies),
-            "level_title": alone("title", one["title"], two["title"], people),
+            "level_company": alone("company", left["company"], right["company"], people, _alike_companies),
+            "level_title": alone("title", left["title"], right["title"], people),
         }
     )
 
@@ -81,9 +83,9 @@ def _further(pairs: pl.DataFrame, people: SingleValued) -> pl.DataFrame:
 def _alike_middles(names: DistinctPairs) -> pl.Series:
     """The levels of different middle names: the same where one is the other's initial."""
     a, b = names.spelled()
-    one, two = pl.col("one"), pl.col("two")
-    initial = pl.min_horizontal(one.str.len_chars(), two.str.len_chars()) == 1
-    agree = initial & (one.str.head(1) == two.str.head(1))
+    left, right = pl.col("one"), pl.col("two")
+    initial = pl.min_horizontal(left.str.len_chars(), right.str.len_chars()) == 1
+    agree = initial & (left.str.head(1) == right.str.head(1))
     return (
         pl.select(one=a, two=b)
         .select(pl.when(agree).then(Middle.SAME).otherwise(Middle.OTHER).cast(pl.UInt8))
@@ -122,15 +124,19 @@ def _crossed(pairs: pl.DataFrame, several: MultiValued) -> _Crossed:
     times = rows[more]
     end = np.cumsum(times)
     number = np.arange(end[-1] if len(end) else 0) - np.repeat(end - times, times)
-    others = np.repeat(several.count[right[more]], times)
-    one = np.concatenate([several.first[left[alone]], np.repeat(several.first[left[more]], times) + number // others])
-    two = np.concatenate([several.first[right[alone]], np.repeat(several.first[right[more]], times) + number % others])
-    places = pl.Series(one.astype(np.uint32)), pl.Series(two.astype(np.uint32))
+    right_counts = np.repeat(several.count[right[more]], times)
+    left_places = np.concatenate(
+        [several.first[left[alone]], np.repeat(several.first[left[more]], times) + number // right_counts]
+    )
+    right_places = np.concatenate(
+        [several.first[right[alone]], np.repeat(several.first[right[more]], times) + number % right_counts]
+    )
+    places = pl.Series(left_places.astype(np.uint32)), pl.Series(right_places.astype(np.uint32))
     frame = pl.DataFrame(
         {
             "pair": np.concatenate([alone, np.repeat(more, times)]).astype(np.uint32),
             **{value.name: value.gather(places[0]) for value in (*several.values, *several.about)},
-            **{f"{one.name}_other": one.gather(places[1]) for one in several.values},
+            **{f"{column.name}_other": column.gather(places[1]) for column in several.values},
         }
     )
     return _Crossed(frame, len(alone), several.texts, *places)
@@ -158,8 +164,8 @@ def _best(
     wanted = {"level": level.cast(pl.UInt8)}
     if rarity:
         wanted["rarity"] = pl.when(pl.col("value") == pl.col("value_other")).then("rarity")
-    found = crossed.frame.with_columns(**further).select("pair", **wanted)
-    single, rest = found.head(crossed.alone), found.slice(crossed.alone)
+    leveled = crossed.frame.with_columns(**further).select("pair", **wanted)
+    single, rest = leveled.head(crossed.alone), leveled.slice(crossed.alone)
     if len(rest):
         first = [pl.col("rarity").sort_by("level").last()] if rarity else []
         rest = rest.group_by("pair", maintain_order=True).agg(pl.col("level").max(), *first)
@@ -176,10 +182,10 @@ def _best(
 
 def _emails(pairs: pl.DataFrame, mail: MultiValued) -> pl.DataFrame:
     crossed = _crossed(pairs, mail)
-    one, two = pl.col("value"), pl.col("value_other")
+    left, right = pl.col("value"), pl.col("value_other")
     same_domain = pl.col("domain") == pl.col("domain_other")
     near = crossed.frame.select(
-        (one != two)
+        (left != right)
         & (pl.col("numbers") == pl.col("numbers_other"))
         & ~pl.col("is_shared")
         & ((pl.col("length") - pl.col("length_other")).abs() <= 2)
@@ -190,8 +196,8 @@ def _emails(pairs: pl.DataFrame, mail: MultiValued) -> pl.DataFrame:
     typo = pl.col("near") & (pl.col("close") <= 2) & pl.col("is_long")
     is_of_a_name = pl.col("is_name") & pl.col("is_name_other")  # namesakes have such addresses too
     level = (
-        pl.when((one == two) & pl.col("is_shared")).then(Email.SHARED)
-        .when(one == two).then(Email.SAME)
+        pl.when((left == right) & pl.col("is_shared")).then(Email.SHARED)
+        .when(left == right).then(Email.SAME)
         .when(same_local & is_of_a_name).then(Email.MISSING)
         .when(same_local & ~pl.col("is_shared")).then(Email.NAME)
         .when(typo).then(Email.SIMILAR)
@@ -203,11 +209,11 @@ def _emails(pairs: pl.DataFrame, mail: MultiValued) -> pl.DataFrame:
 
 def _phones(pairs: pl.DataFrame, phone: MultiValued) -> pl.DataFrame:
     crossed = _crossed(pairs, phone)
-    one, two = pl.col("value"), pl.col("value_other")
+    left, right = pl.col("value"), pl.col("value_other")
     long = pl.col("tail").is_not_null() & pl.col("tail_other").is_not_null()
-    near = crossed.frame.select((one != two) & long).to_series()
+    near = crossed.frame.select((left != right) & long).to_series()
     close = crossed.similarity("digits", OSA.distance, near)
-    same = (one == two) | (pl.col("tail") == pl.col("tail_other")).fill_null(value=False)
+    same = (left == right) | (pl.col("tail") == pl.col("tail_other")).fill_null(value=False)
     level = (
         pl.when(same & pl.col("is_shared")).then(Phone.SHARED)
         .when(same).then(Phone.SAME)
@@ -256,8 +262,8 @@ def _alike_companies(names: DistinctPairs) -> pl.Series:
     return pl.select(pl.when(alike).then(Company.SIMILAR).otherwise(Company.OTHER).cast(pl.UInt8)).to_series()
 
 
-def _identifier(pairs: pl.DataFrame, name: str, held: MultiValued) -> pl.DataFrame:
-    crossed = _crossed(pairs, held)
+def _identifier(pairs: pl.DataFrame, name: str, values: MultiValued) -> pl.DataFrame:
+    crossed = _crossed(pairs, values)
     same = pl.col("value") == pl.col("value_other")
     close = crossed.similarity("value", OSA.distance, crossed.frame.select(~same).to_series())
     long = pl.min_horizontal("length", "length_other") >= 5

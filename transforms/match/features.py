@@ -91,7 +91,7 @@ class Features:
     identifiers: dict[str, MultiValued]
 
 
-def prepare(tables: Records, held: Mapping[str, FieldValues], common: TermFrequencies) -> Features:
+def prepare(tables: Records, field_values: Mapping[str, FieldValues], common: TermFrequencies) -> Features:
     """The records' values as they are compared.
 
     Args:
@@ -101,9 +101,9 @@ def prepare(tables: Records, held: Mapping[str, FieldValues], common: TermFreque
     """
     count = len(tables.records)
     with ThreadPoolExecutor(pl.thread_pool_size()) as threads:
-        mail = threads.submit(_mail, tables, held["email"], common, count)
-        people = threads.submit(_people, tables, held, common)
-        phone = threads.submit(_phone, held["phone"], common, count)
+        mail = threads.submit(_mail, tables, field_values["email"], common, count)
+        people = threads.submit(_people, tables, field_values, common)
+        phone = threads.submit(_phone, field_values["phone"], common, count)
         home = threads.submit(_home, tables, count)
     named = tables.identifiers.partition_by("name", as_dict=True, include_key=False)
     return Features(
@@ -127,24 +127,24 @@ def _several(
     return MultiValued(values.drop(about), values.select(about), texts, first, count)
 
 
-def _people(tables: Records, held: Mapping[str, FieldValues], common: TermFrequencies) -> SingleValued:
+def _people(tables: Records, field_values: Mapping[str, FieldValues], common: TermFrequencies) -> SingleValued:
     records = tables.records
-    single = {field: held[field].values for field in USUAL}
+    single = {field: field_values[field].values for field in USUAL}
     single |= {field: coded(records[f"{field}_key"]) for field in ("middle", "suffix", "title")}
     first, last = single["first"], single["last"]
-    letters = coded(pl.concat([one.different.str.head(1) for one in (first, last)]))
+    letters = coded(pl.concat([names.different.str.head(1) for names in (first, last)]))
     initials = [
-        Coded(letters.code.slice(start, len(one.different)).gather(one.code), letters.different)
-        for start, one in ((0, first), (len(first.different), last))
+        Coded(letters.code.slice(start, len(names.different)).gather(names.code), letters.different)
+        for start, names in ((0, first), (len(first.different), last))
     ]
-    birthday = coded(records["birthday"]).each(lambda one: one.str.replace("-", "", literal=True).cast(pl.UInt32))
+    birthday = coded(records["birthday"]).each(lambda names: names.str.replace("-", "", literal=True).cast(pl.UInt32))
     more = pl.select(
         birthday.fill_null(0)
         + pl.lit(records["middle_key"]).is_not_null() * HAS_MIDDLE
         + pl.lit(records["last_key"]).str.contains(" ", literal=True).fill_null(value=False) * HAS_SURNAMES
     ).to_series()
-    whole = pl.select(pl.concat_str(*(one.different.gather(one.code) for one in (first, last)))).to_series()
-    born = single["birth"].each(lambda one: one.str.to_integer(base=16, dtype=pl.UInt32))
+    whole = pl.select(pl.concat_str(*(names.different.gather(names.code) for names in (first, last)))).to_series()
+    born = single["birth"].each(lambda names: names.str.to_integer(base=16, dtype=pl.UInt32))
     numbers = {field: _number(values.code) for field, values in single.items()}
     numbers |= {
         "whole": (whole.hash() & 0xFFFFFFFF).to_numpy().astype(np.uint32),
@@ -165,10 +165,10 @@ def _number(code: pl.Series) -> Numbers:
     return (code + 1).fill_null(0).to_numpy().astype(np.uint32)
 
 
-def _mail(tables: Records, held: FieldValues, common: TermFrequencies, records: int) -> MultiValued:
+def _mail(tables: Records, field_values: FieldValues, common: TermFrequencies, records: int) -> MultiValued:
     """Addresses: the whole (`value`), what stands before the `@`, also without points and the like, and behind it."""
     role = tables.emails.drop_nulls("match_key")["role"]
-    code, mails = held.values
+    code, mails = field_values.values
     parts = mails.str.splitn("@", 2).struct
     local, domain = parts[0], parts[1]
     plain = local.str.replace_all("[._-]", "")
@@ -186,7 +186,7 @@ def _mail(tables: Records, held: FieldValues, common: TermFrequencies, records: 
         rarity=rarities("email", mails, common),
     )
     several = different["plain"].is_duplicated().gather(code).arg_true()  # of those alone it is asked for
-    named = _is_the_name(held.record.gather(several), plain.gather(code.gather(several)), tables.records)
+    named = _is_the_name(field_values.record.gather(several), plain.gather(code.gather(several)), tables.records)
     values = different[code].with_columns(
         code.alias("value"),
         is_shared=pl.col("is_shared") | role,
@@ -194,7 +194,7 @@ def _mail(tables: Records, held: FieldValues, common: TermFrequencies, records: 
     )
     texts = mails.gather(code).alias("value").to_frame()
     about = ["is_long", "is_plain_long", "is_shared", "is_company", "rarity"]
-    return _several(held.record, values, texts, records, about=about)
+    return _several(field_values.record, values, texts, records, about=about)
 
 
 def _is_the_name(record: pl.Series, plain: pl.Series, people: pl.DataFrame) -> pl.Series:
@@ -212,16 +212,16 @@ def _is_the_name(record: pl.Series, plain: pl.Series, people: pl.DataFrame) -> p
         (first, (last, last.str.head(1), pl.lit(""))), (last, (first, first.str.head(1), pl.lit(""))),
         (first.str.head(1), (last,)),
     ]  # fmt: skip
-    told = [
+    matching = [
         spelled.str.starts_with(begin) & pl.any_horizontal(spelled.str.strip_prefix(begin) == end for end in ends)
         for begin, ends in ways
     ]
-    return names.with_columns(plain=plain).select(pl.any_horizontal(told).fill_null(value=False)).to_series()
+    return names.with_columns(plain=plain).select(pl.any_horizontal(matching).fill_null(value=False)).to_series()
 
 
-def _phone(held: FieldValues, common: TermFrequencies, records: int) -> MultiValued:
+def _phone(field_values: FieldValues, common: TermFrequencies, records: int) -> MultiValued:
     """Phones: the whole (`value`), and its last digits."""
-    code, phones = held.values
+    code, phones = field_values.values
     tail = pl.select(pl.when(phones.str.len_chars() >= 8).then(phones.str.tail(8))).to_series()
     different = pl.select(
         tail=hashed(tail),
@@ -230,7 +230,7 @@ def _phone(held: FieldValues, common: TermFrequencies, records: int) -> MultiVal
     )
     values = different[code].with_columns(code.alias("value"))
     digits = phones.str.strip_prefix("+").str.tail(10).gather(code).alias("digits").to_frame()
-    return _several(held.record, values, digits, records, about=["is_shared", "rarity"])
+    return _several(field_values.record, values, digits, records, about=["is_shared", "rarity"])
 
 
 def _home(tables: Records, records: int) -> MultiValued:
@@ -238,14 +238,14 @@ def _home(tables: Records, records: int) -> MultiValued:
     homes = tables.addresses.filter(pl.any_horizontal(pl.col("street_key", "city_key", "postal_key").is_not_null()))
     street, postal = homes["street_key"], homes["postal_key"]
     compact = street.str.replace_all(" ", "", literal=True)
-    city = coded(homes["city_key"]).by(lambda one: one.str.replace_all(" ", "", literal=True))
+    city = coded(homes["city_key"]).by(lambda cities: cities.str.replace_all(" ", "", literal=True))
     values = pl.select(
         house=hashed(street.str.extract(r"(\d+)")),
         compact=hashed(compact),
         postal=hashed(postal),
         city=city.code,
-        city_start=city.each(lambda one: hashed(one.str.head(2))),
-        city_end=city.each(lambda one: hashed(one.str.tail(3))),
+        city_start=city.each(lambda cities: hashed(cities.str.head(2))),
+        city_end=city.each(lambda cities: hashed(cities.str.tail(3))),
     )
     texts = pl.select(street=street, compact=compact, postal=postal, city=city.different.gather(city.code))
     return _several(homes["record"], values, texts, records)

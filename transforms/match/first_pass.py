@@ -52,9 +52,11 @@ def hopeless_patterns(levels: pl.DataFrame, probability: pl.Series) -> pl.Series
         probability: how likely each is one person.
     """
     seen = pl.DataFrame({"first_pass_pattern": first_pass_pattern(levels, levels["rules"]), "likely": probability})
-    told = (
+    by_likelihood = (
         seen.group_by("first_pass_pattern")
         .agg(pl.col("likely").sum(), pairs=pl.len())
         .sort(pl.col("likely") / pl.col("pairs"), "first_pass_pattern")
     )
-    return told.filter(pl.col("likely").cum_sum() <= GIVEN_UP * pl.lit(probability).sum())["first_pass_pattern"]
+    return by_likelihood.filter(pl.col("likely").cum_sum() <= GIVEN_UP * pl.lit(probability).sum())[
+        "first_pass_pattern"
+    ]

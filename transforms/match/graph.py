@@ -46,14 +46,14 @@ class Groups:
 
     def join(self, left: int, right: int) -> None:
         """Makes the groups of two records one."""
-        one, two = self.of(left), self.of(right)
-        if one is two:
+        larger, smaller = self.of(left), self.of(right)
+        if larger is smaller:
             return
-        if len(one) < len(two):
-            one, two = two, one
-        one.extend(two)
-        for record in two:
-            self._group[record] = one
+        if len(larger) < len(smaller):
+            larger, smaller = smaller, larger
+        larger.extend(smaller)
+        for record in smaller:
+            self._group[record] = larger
 
     def members(self) -> dict[int, list[int]]:
         """The groups of more than one record, each in order, by its first record."""

@@ -91,15 +91,19 @@ def place(new: Records, known: Known, pairs: pl.DataFrame, *, first: int, auto: 
         right=(pl.col("right") + offset).cast(pl.UInt32),
     ).sort("left", "right")
     prepared = prepare(tables, compared_values(tables), known.common)
-    found, hopeless = scored(candidates, prepared, known.model, fully=False)
+    pairs_scored, hopeless = scored(candidates, prepared, known.model, fully=False)
     members = pl.DataFrame({"record": pl.int_range(offset, dtype=pl.UInt32, eager=True), "cluster": known.clusters})
     chains = members.with_columns(left=pl.col("record").min().over("cluster"))
-    told = chains.filter(pl.col("left") != pl.col("record")).select("left", right="record")
-    edges = pl.concat([found.filter(pl.col("probability") >= auto).select("left", "right"), told])
-    inner = inner_pairs(found, hopeless, components(edges, len(tables.records))).filter(pl.col("right") >= offset)
+    known_links = chains.filter(pl.col("left") != pl.col("record")).select("left", right="record")
+    edges = pl.concat([pairs_scored.filter(pl.col("probability") >= auto).select("left", "right"), known_links])
+    inner = inner_pairs(pairs_scored, hopeless, components(edges, len(tables.records))).filter(
+        pl.col("right") >= offset
+    )
     if len(inner):
-        found = pl.concat([found, score(compare(inner, prepared), known.model, fully=False)]).sort("left", "right")
-    grouped = cluster(found, tables, auto=auto, told=told.iter_rows(), named=False)["cluster"]
+        pairs_scored = pl.concat([pairs_scored, score(compare(inner, prepared), known.model, fully=False)]).sort(
+            "left", "right"
+        )
+    grouped = cluster(pairs_scored, tables, auto=auto, known_links=known_links.iter_rows(), named=False)["cluster"]
     return _numbered(grouped, known.clusters, first)
 
 
@@ -113,9 +117,11 @@ def _numbered(grouped: pl.Series, known: pl.Series, first: int) -> Placed:
     number = number.with_columns(
         number=pl.when(fresh).then(fresh.cast(pl.UInt32).cum_sum() - 1 + first).otherwise("number").cast(pl.UInt32)
     )
-    told = both.join(number, on="group", how="left", maintain_order="left")
-    joined = told.filter(pl.col("known") != pl.col("number")).select("number", "known").unique().sort("number", "known")
-    return Placed(told["number"].slice(len(known)), joined.rows())
+    numbered = both.join(number, on="group", how="left", maintain_order="left")
+    joined = (
+        numbered.filter(pl.col("known") != pl.col("number")).select("number", "known").unique().sort("number", "known")
+    )
+    return Placed(numbered["number"].slice(len(known)), joined.rows())
 
 
 def keys_table(keys: Iterable[tuple[str, pl.DataFrame]]) -> pl.DataFrame:

@@ -62,43 +62,45 @@ def learn(candidates: pl.DataFrame, prepared: Features, decided: pl.DataFrame) -
     few = candidates if len(candidates) <= LEARNED_FROM else candidates.sample(LEARNED_FROM, seed=SEED)
     with ThreadPoolExecutor(pl.thread_pool_size()) as threads:
         drawn = _random_pairs(len(prepared.people))
-        halves = [half for one in (drawn, few) for half in (one.head(len(one) // 2), one.slice(len(one) // 2))]
-        *parts, taught = threads.map(lambda some: compare(some, prepared), [*halves, decided])
+        halves = [
+            half for pairs in (drawn, few) for half in (pairs.head(len(pairs) // 2), pairs.slice(len(pairs) // 2))
+        ]
+        *parts, taught = threads.map(lambda part: compare(part, prepared), [*halves, decided])
     random, levels = pl.concat(parts[:2]), pl.concat(parts[2:])
     if len(random):
         by_chance = posteriors(random, rarities_of(random), model)[:, CHANCE_COLUMN]
         chance = {field: _share(random, field, by_chance, chance[field], PRIOR_PAIRS * 5) for field in fields}
         model = Model(fields, {**model.tables, Hypothesis.CHANCE: chance}, start, records)
     scale = max(len(candidates), 1) / max(len(few), 1)
-    some = pl.concat([levels, taught])
+    weighted = pl.concat([levels, taught])
     counted = np.concatenate([np.ones(len(few)), np.full(len(decided), TAUGHT / scale)])
-    rarities = rarities_of(some)
+    rarities = rarities_of(weighted)
     for _ in range(ROUNDS if len(candidates) else 0):
-        found = posteriors(some, rarities, model)
-        found[len(few) :] = _certain(found[len(few) :], decided["is_same"])
-        found *= counted[:, None]
-        persons = found[:, 0]
+        posterior = posteriors(weighted, rarities, model)
+        posterior[len(few) :] = _certain(posterior[len(few) :], decided["is_same"])
+        posterior *= counted[:, None]
+        persons = posterior[:, 0]
         strength = max(PRIOR_PAIRS / scale, 0.5 * float(persons.sum()))
         learned = {
-            field: person[field] if field in NOT_LEARNED else _share(some, field, persons, person[field], strength)
+            field: person[field] if field in NOT_LEARNED else _share(weighted, field, persons, person[field], strength)
             for field in fields
         }
         expected = {}
         for column, kind in enumerate(EXPECTED):
             low, high = RANGE[kind]
-            total = scale * float(found[:, column].sum()) + EXPECTED[kind] * min(records, PRIOR_PAIRS)
+            total = scale * float(posterior[:, column].sum()) + EXPECTED[kind] * min(records, PRIOR_PAIRS)
             expected[kind] = float(np.clip(total, low * records, high * records))
         model = Model(fields, {**model.tables, Hypothesis.PERSON: learned}, expected, records)
     probability = pl.Series("probability", posteriors(levels, rarities_of(levels), model)[:, 0])
     return Learned(model, levels.with_columns(few["rules"]), probability)
 
 
-def _certain(found: Floats, is_same: pl.Series) -> Floats:
+def _certain(shares: Floats, is_same: pl.Series) -> Floats:
     """P(explanation) of pairs of which people said whether they are one person: that one, or any of the others."""
-    others = np.maximum(found[:, 1:], 1e-12)
-    others /= others.sum(axis=1, keepdims=True)
+    rivals = np.maximum(shares[:, 1:], 1e-12)
+    rivals /= rivals.sum(axis=1, keepdims=True)
     same = is_same.to_numpy()[:, None]
-    return np.hstack([same.astype(np.float64), np.where(same, 0.0, others)])
+    return np.hstack([same.astype(np.float64), np.where(same, 0.0, rivals)])
 
 
 def _random_pairs(records: int) -> pl.DataFrame:
@@ -107,9 +109,9 @@ def _random_pairs(records: int) -> pl.DataFrame:
         left, right = np.triu_indices(records, k=1)
     else:
         generator = np.random.default_rng(SEED)
-        one, two = generator.integers(0, records, SAMPLE), generator.integers(0, records - 1, SAMPLE)
-        two = two + (two >= one)
-        left, right = np.minimum(one, two), np.maximum(one, two)
+        first, second = generator.integers(0, records, SAMPLE), generator.integers(0, records - 1, SAMPLE)
+        second = second + (second >= first)
+        left, right = np.minimum(first, second), np.maximum(first, second)
     return pl.DataFrame({"left": left, "right": right}, schema={"left": pl.UInt32, "right": pl.UInt32}).unique(
         maintain_order=True
     )

@@ -196,8 +196,8 @@ def level_shares(field: str, hypothesis: Hypothesis) -> tuple[float, ...] | None
 
 def reasons(pairs: pl.DataFrame, model_fields: tuple[str, ...]) -> pl.Series:
     """Each pair's evidence in plain words: what agrees, the strongest first, then what speaks against it."""
-    told = [_told_of(pairs, field).with_columns(order=pl.lit(at)) for at, field in enumerate(model_fields)]
-    words = pl.concat(told).sort("pair", pl.col("bits").abs() * -1, "order")
+    by_field = [_words_of(pairs, field).with_columns(order=pl.lit(at)) for at, field in enumerate(model_fields)]
+    words = pl.concat(by_field).sort("pair", pl.col("bits").abs() * -1, "order")
     sides = words.group_by("pair", maintain_order=True).agg(
         agree=pl.col("word").filter(pl.col("bits") > 0).str.join(", "),
         differ=pl.col("word").filter(pl.col("bits") < 0).str.join(", "),
@@ -211,7 +211,7 @@ def reasons(pairs: pl.DataFrame, model_fields: tuple[str, ...]) -> pl.Series:
     return both.select(pl.concat_str("agree", against)).to_series()
 
 
-def _told_of(pairs: pl.DataFrame, field: str) -> pl.DataFrame:
+def _words_of(pairs: pl.DataFrame, field: str) -> pl.DataFrame:
     """What one field says of the pairs it says something of: `pair`, `bits`, `word`."""
     words = [word if field in FIELDS else f"{word} of {field}" for word in level_labels(field)]
     level, bits = pl.col(f"level_{field}"), pl.col(f"bits_{field}")

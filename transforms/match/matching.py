@@ -46,7 +46,7 @@ def match(
     *,
     auto: float = AUTO,
     review: float = REVIEW,
-    told: Iterable[tuple[int, int]] = (),
+    known_links: Iterable[tuple[int, int]] = (),
     verdicts: Verdicts = NONE,
     explain: bool = True,
 ) -> Matches:
@@ -56,15 +56,15 @@ def match(
         tables: the records.
         auto: the probability from which two records are joined.
         review: the probability from which a person should look at two records that are not joined.
-        told: pairs of records known to be one person, besides those their source has merged itself.
+        known_links: pairs of records known to be one person, besides those their source has merged itself.
         verdicts: what people decided about the records: honoured, and learned from.
         explain: whether each field's bits are kept, the evidence is told in words, and clusters get names.
     """
     count = len(tables.records)
-    held = compared_values(tables)
+    field_values = compared_values(tables)
     with ThreadPoolExecutor(1) as thread:
-        preparing = thread.submit(lambda: prepare(tables, held, term_frequencies(tables, held)))
-        candidates = candidate_pairs(shared_keys(tables, held), records=count)
+        preparing = thread.submit(lambda: prepare(tables, field_values, term_frequencies(tables, field_values)))
+        candidates = candidate_pairs(shared_keys(tables, field_values), records=count)
         prepared = preparing.result()
     decided = verdicts.decided()
     if len(decided):
@@ -79,14 +79,19 @@ def match(
     would_be = components(pl.concat([likely, pairs_frame(sorted(verdicts.together))]), count)
     inner = inner_pairs(pairs, hopeless, would_be)
     if len(inner):
-        further = in_pieces(lambda some: score(compare(some, prepared), model, fully=explain), inner, most=AT_ONCE // 4)
+        further = in_pieces(lambda part: score(compare(part, prepared), model, fully=explain), inner, most=AT_ONCE // 4)
         pairs = pl.concat([pairs, *further]).sort("left", "right")
     matches = Matches(explained(pairs, model, least=review if explain else 2.0), empty(CLUSTERS), model, verdicts)
-    return regrouped(matches, tables, auto=auto, told=told, named=explain)
+    return regrouped(matches, tables, auto=auto, known_links=known_links, named=explain)
 
 
 def regrouped(
-    matches: Matches, tables: Records, *, auto: float = AUTO, told: Iterable[tuple[int, int]] = (), named: bool = True
+    matches: Matches,
+    tables: Records,
+    *,
+    auto: float = AUTO,
+    known_links: Iterable[tuple[int, int]] = (),
+    named: bool = True,
 ) -> Matches:
     """The same scored pairs, with the clusters that they and what is known make.
 
@@ -94,17 +99,24 @@ def regrouped(
         matches: scored pairs and verdicts.
         tables: the records.
         auto: the probability from which two records are joined.
-        told: pairs of records known to be one person, besides those their source has merged itself.
+        known_links: pairs of records known to be one person, besides those their source has merged itself.
         named: whether clusters get names.
     """
-    known = [*told, *told_by_sources(tables.records)]
+    known = [*known_links, *links_by_sources(tables.records)]
     verdicts = matches.verdicts
 
     def clustered(verdicts: Verdicts) -> pl.DataFrame:
         decided, apart = sorted(verdicts.together), sorted(verdicts.apart)
         before = matches.clusters if named and len(matches.clusters) else None
         return cluster(
-            matches.pairs, tables, auto=auto, decided=decided, told=known, apart=apart, named=named, before=before
+            matches.pairs,
+            tables,
+            auto=auto,
+            decided=decided,
+            known_links=known,
+            apart=apart,
+            named=named,
+            before=before,
         )
 
     clusters = clustered(verdicts)
@@ -163,23 +175,23 @@ def scored(
     """
     wanted = decided.select("left", "right", wanted=pl.lit(value=True))
 
-    def is_wanted(some: pl.DataFrame) -> pl.Series:
-        return some.join(wanted, on=["left", "right"], how="left", maintain_order="left")["wanted"].is_not_null()
+    def is_wanted(part: pl.DataFrame) -> pl.Series:
+        return part.join(wanted, on=["left", "right"], how="left", maintain_order="left")["wanted"].is_not_null()
 
-    def work(some: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-        names, close = None, pl.int_range(len(some), dtype=pl.UInt32, eager=True)
+    def work(part: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+        names, close = None, pl.int_range(len(part), dtype=pl.UInt32, eager=True)
         if gists is not None:
-            names = compare_names(some, prepared.people)
-            close = (~first_pass_pattern(names, some["rules"]).is_in(gists.implode()) | is_wanted(some)).arg_true()
+            names = compare_names(part, prepared.people)
+            close = (~first_pass_pattern(names, part["rules"]).is_in(gists.implode()) | is_wanted(part)).arg_true()
             names = names[close]
-        pairs = score(compare(some[close], prepared, names), model, fully=fully)
+        pairs = score(compare(part[close], prepared, names), model, fully=fully)
         kept = (pairs["probability"] >= HOPELESS) | is_wanted(pairs)
-        others = np.ones(len(some), dtype=np.bool_)
-        others[close.filter(kept).to_numpy()] = False
-        return pairs.filter(kept), some.select("left", "right").filter(others)
+        is_far = np.ones(len(part), dtype=np.bool_)
+        is_far[close.filter(kept).to_numpy()] = False
+        return pairs.filter(kept), part.select("left", "right").filter(is_far)
 
     parts = in_pieces(work, candidates, most=AT_ONCE)
-    return pl.concat(one for one, _ in parts), pl.concat(other for _, other in parts)
+    return pl.concat(close for close, _ in parts), pl.concat(far for _, far in parts)
 
 
 def inner_pairs(pairs: pl.DataFrame, hopeless: pl.DataFrame, group: pl.Series) -> pl.DataFrame:
@@ -215,11 +227,11 @@ def torn_by_decisions(honoured: pl.DataFrame, by_evidence: pl.DataFrame, verdict
         leaving = {
             record
             for record in group["record_other"]
-            if not any((min(record, one), max(record, one)) in verdicts.apart for one in together)
+            if not any((min(record, member), max(record, member)) in verdicts.apart for member in together)
         }
         if leaving:
-            said = sorted(names[one] for one in together & set(decided))
-            left = sorted(names[one] for one in leaving)
+            said = sorted(names[member] for member in together & set(decided))
+            left = sorted(names[member] for member in leaving)
             reason = (
                 f"a person said that {' and '.join(said)} are one person, but then {', '.join(left)} would leave, whom "
                 "strong evidence joins with them"
@@ -229,14 +241,14 @@ def torn_by_decisions(honoured: pl.DataFrame, by_evidence: pl.DataFrame, verdict
     return torn
 
 
-def told_by_sources(records: pl.DataFrame) -> list[tuple[int, int]]:
+def links_by_sources(records: pl.DataFrame) -> list[tuple[int, int]]:
     """Pairs of records that their own source has merged: one names the other's id among those it took in."""
-    told = records.select("source", "record", old=pl.col("merged_ids").str.split(";")).drop_nulls().explode("old")
+    merged_ids = records.select("source", "record", old=pl.col("merged_ids").str.split(";")).drop_nulls().explode("old")
     keys = records.filter(identifies(records)).select("source", "source_key", other="record").drop_nulls()
-    told = told.with_columns(pl.col("old").str.strip_chars())
-    found = told.join(keys, left_on=["source", "old"], right_on=["source", "source_key"], how="inner")
+    merged_ids = merged_ids.with_columns(pl.col("old").str.strip_chars())
+    links = merged_ids.join(keys, left_on=["source", "old"], right_on=["source", "source_key"], how="inner")
     return sorted(
-        {(min(pair), max(pair)) for pair in found.select("record", "other").iter_rows() if len(set(pair)) > 1}
+        {(min(pair), max(pair)) for pair in links.select("record", "other").iter_rows() if len(set(pair)) > 1}
     )
 
 

@@ -46,7 +46,7 @@ def score(levels: pl.DataFrame, model: Model, *, fully: bool = True) -> pl.DataF
     """
     rarities = rarities_of(levels)
     totals = _totals(_columns(levels, model), rarities, model)
-    others = totals[:, 1:].argmax(axis=1)
+    rivals = totals[:, 1:].argmax(axis=1)
     highest = totals[:, 1:].max(axis=1)
     bits = totals[:, 0] - highest - np.log2(np.exp2(totals[:, 1:] - highest[:, None]).sum(axis=1))
     weights = {}
@@ -54,14 +54,14 @@ def score(levels: pl.DataFrame, model: Model, *, fully: bool = True) -> pl.DataF
         parts = {kind: _likelihoods(levels, rarities, model, kind) for kind in HYPOTHESES}
         for field in model.fields:
             alternatives = np.stack([parts[kind][field] for kind in RIVALS], axis=1)
-            chosen = np.take_along_axis(alternatives, others[:, None], axis=1)[:, 0]
+            chosen = np.take_along_axis(alternatives, rivals[:, None], axis=1)[:, 0]
             weights[f"bits_{field}"] = pl.Series(parts[Hypothesis.PERSON][field] - chosen, dtype=pl.Float32)
     return levels.select(
         "left",
         "right",
         bits=pl.Series(bits, dtype=pl.Float32),
         probability=pl.Series(1.0 / (1.0 + np.exp2(-np.clip(bits, -60, 60)))),
-        rival_hypothesis=pl.Series([one.value for one in RIVALS]).gather(others.astype(np.uint32)),
+        rival_hypothesis=pl.Series([hypothesis.value for hypothesis in RIVALS]).gather(rivals.astype(np.uint32)),
         **{f"level_{field}": pl.col(f"level_{field}") for field in model.fields},
         **weights,
     )
@@ -75,14 +75,14 @@ def _prior(model: Model, kind: Hypothesis) -> float:
 def posteriors(levels: pl.DataFrame, rarities: Mapping[str, Floats], model: Model) -> Floats:
     """P(explanation | levels) for each pair: one row a pair, one column an explanation."""
     columns = _columns(levels, model)
-    found = np.empty((len(levels), len(HYPOTHESES)), dtype=np.float64)
+    shares_of_pairs = np.empty((len(levels), len(HYPOTHESES)), dtype=np.float64)
     for start in range(0, len(levels), AT_ONCE):
-        some = slice(start, start + AT_ONCE)
-        parts = {field: column[some] for field, column in columns.items()}
-        totals = _totals(parts, {field: rare[some] for field, rare in rarities.items()}, model)
+        part = slice(start, start + AT_ONCE)
+        parts = {field: column[part] for field, column in columns.items()}
+        totals = _totals(parts, {field: rare[part] for field, rare in rarities.items()}, model)
         shares = np.exp2(totals - totals.max(axis=1, keepdims=True))
-        found[some] = shares / shares.sum(axis=1, keepdims=True)
-    return found
+        shares_of_pairs[part] = shares / shares.sum(axis=1, keepdims=True)
+    return shares_of_pairs
 
 
 def _columns(levels: pl.DataFrame, model: Model) -> dict[str, Levels]:
@@ -129,7 +129,7 @@ def _likelihoods(
     levels: pl.DataFrame, rarities: Mapping[str, Floats], model: Model, kind: Hypothesis
 ) -> dict[str, Floats]:
     """log2 P(level | explanation) for each field; 0 where a value is missing."""
-    found: dict[str, Floats] = {}
+    likelihoods: dict[str, Floats] = {}
     for field in model.fields:
         own = model.tables[kind].get(field)
         table = _logarithms(own or model.tables[Hypothesis.CHANCE][field])
@@ -138,8 +138,8 @@ def _likelihoods(
         if (own is None or kind is Hypothesis.CHANCE) and field in rarities:
             rare = rarities[field]
             likelihood = np.where(np.isnan(rare), likelihood, rare)
-        found[field] = likelihood
-    return found
+        likelihoods[field] = likelihood
+    return likelihoods
 
 
 def rarities_of(levels: pl.DataFrame) -> dict[str, Floats]:

@@ -53,15 +53,15 @@ class TermFrequencies:
     counts: Mapping[str, pl.DataFrame]
     shared: Mapping[str, pl.Series]
 
-    def plus(self, other: TermFrequencies) -> TermFrequencies:
+    def plus(self, added: TermFrequencies) -> TermFrequencies:
         """Of the records of both."""
         counts = {
-            field: pl.concat([count, other.counts[field]]).group_by("value").agg(pl.col("count").sum())
+            field: pl.concat([count, added.counts[field]]).group_by("value").agg(pl.col("count").sum())
             for field, count in self.counts.items()
         }
-        totals = {field: self.totals.get(field, 0) + other.totals.get(field, 0) for field in other.totals}
-        shared = {field: pl.concat([values, other.shared[field]]).unique() for field, values in self.shared.items()}
-        return TermFrequencies(self.records + other.records, totals, counts, shared)
+        totals = {field: self.totals.get(field, 0) + added.totals.get(field, 0) for field in added.totals}
+        shared = {field: pl.concat([values, added.shared[field]]).unique() for field, values in self.shared.items()}
+        return TermFrequencies(self.records + added.records, totals, counts, shared)
 
     def providers(self) -> pl.Series:
         """The domains that are everybody's."""
@@ -84,20 +84,20 @@ def compared_values(tables: Records) -> dict[str, FieldValues]:
     work: dict[str, Callable[[], FieldValues]] = {
         "first": lambda: FieldValues(people["record"], coded(people["first_key"])),
         "last": lambda: FieldValues(
-            people["record"], coded(people["last_key"]).by(lambda one: one.str.replace_all(" ", "", literal=True))
+            people["record"], coded(people["last_key"]).by(lambda texts: texts.str.replace_all(" ", "", literal=True))
         ),
         "birth": lambda: FieldValues(
-            people["record"], coded(people["birthdate"]).by(lambda one: one.dt.strftime("%Y%m%d"))
+            people["record"], coded(people["birthdate"]).by(lambda texts: texts.dt.strftime("%Y%m%d"))
         ),
         "company": lambda: FieldValues(people["record"], coded(people["company_key"])),
         "email": lambda: FieldValues(mails["record"], coded(mails["match_key"])),
         "phone": reached,
     }
     with ThreadPoolExecutor(pl.thread_pool_size()) as threads:
-        return dict(zip(work, threads.map(lambda one: one(), work.values()), strict=True))
+        return dict(zip(work, threads.map(lambda texts: texts(), work.values()), strict=True))
 
 
-def term_frequencies(tables: Records, held: Mapping[str, FieldValues]) -> TermFrequencies:
+def term_frequencies(tables: Records, field_values: Mapping[str, FieldValues]) -> TermFrequencies:
     """How common each value is among these records.
 
     Args:
@@ -106,12 +106,12 @@ def term_frequencies(tables: Records, held: Mapping[str, FieldValues]) -> TermFr
     """
     counts = {
         field: pl.DataFrame({"value": values.different, "count": values.counts()})
-        for field, (_, values) in held.items()
+        for field, (_, values) in field_values.items()
     }
-    domains = coded(domain_of(held["email"].values.different))
+    domains = coded(domain_of(field_values["email"].values.different))
     counts["domain"] = pl.DataFrame({"value": domains.different, "count": domains.counts()})
-    totals = {field: len(values.code) - values.code.null_count() for field, (_, values) in held.items()}
-    shared = {field: shared_values(held[field], tables.records) for field in UNIQUE}
+    totals = {field: len(values.code) - values.code.null_count() for field, (_, values) in field_values.items()}
+    shared = {field: shared_values(field_values[field], tables.records) for field in UNIQUE}
     return TermFrequencies(len(tables.records), totals, counts, shared)
 
 
@@ -120,18 +120,21 @@ def domain_of(mails: pl.Series) -> pl.Series:
     return mails.str.splitn("@", 2).struct[1]
 
 
-def shared_values(held: FieldValues, people: pl.DataFrame) -> pl.Series:
+def shared_values(field_values: FieldValues, people: pl.DataFrame) -> pl.Series:
     """Which values belong to several people, by the initials of who has them.
 
     Args:
         held: the values.
         people: `RECORDS`.
     """
-    code, different = held.values
-    many = (held.values.counts() >= PEOPLE_BEHIND).gather(code).arg_true()
-    who = people.select("first_key", "last_key")[held.record.gather(many)]
-    one, two = pl.col("first_key").str.head(1), pl.col("last_key").str.head(1)
-    initials = who.select(code=code.gather(many), initials=pl.min_horizontal(one, two) + pl.max_horizontal(one, two))
+    code, different = field_values.values
+    many = (field_values.values.counts() >= PEOPLE_BEHIND).gather(code).arg_true()
+    who = people.select("first_key", "last_key")[field_values.record.gather(many)]
+    first_initial, last_initial = pl.col("first_key").str.head(1), pl.col("last_key").str.head(1)
+    initials = who.select(
+        code=code.gather(many),
+        initials=pl.min_horizontal(first_initial, last_initial) + pl.max_horizontal(first_initial, last_initial),
+    )
     several = initials.drop_nulls().group_by("code").agg(people=pl.col("initials").n_unique())
     return different.gather(several.filter(pl.col("people") >= PEOPLE_BEHIND)["code"].sort())
 
@@ -144,12 +147,12 @@ def rarities(field: str, values: pl.Series, common: TermFrequencies) -> pl.Serie
         values: different values of the field.
         common: how common each value is among all records.
     """
-    told = common.counts[field]
-    if not told["value"].equals(values):
-        told = values.alias("value").to_frame().join(told, on="value", how="left", maintain_order="left")
+    counts = common.counts[field]
+    if not counts["value"].equals(values):
+        counts = values.alias("value").to_frame().join(counts, on="value", how="left", maintain_order="left")
     count = pl.col("count").cast(pl.Float64)
     if field in UNIQUE:
         share = (count - EXPECTED).clip(UNIQUE[field]) / max(common.records, FEW)
     else:
         share = (count + USUAL[field] * SMOOTHING) / (max(common.totals[field], 1) + SMOOTHING)
-    return told.select(share.log(2).cast(pl.Float32)).to_series()
+    return counts.select(share.log(2).cast(pl.Float32)).to_series()

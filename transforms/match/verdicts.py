@@ -27,7 +27,7 @@ class Verdicts:
     Attributes:
         together: pairs of records that people say are one person.
         apart: pairs of records that people say are not.
-        told: of pairs that were decided themselves, who said so and when.
+        deciders: of pairs that were decided themselves, who said so and when.
         contested: records about which decisions contradict each other or strong evidence, with what is wrong; none of
             these decisions is honoured.
         missing: how many decisions are about records that are not here.
@@ -35,7 +35,7 @@ class Verdicts:
 
     together: frozenset[Pair] = frozenset()
     apart: frozenset[Pair] = frozenset()
-    told: Mapping[Pair, str] = field(default_factory=dict)
+    deciders: Mapping[Pair, str] = field(default_factory=dict)
     contested: Mapping[int, str] = field(default_factory=dict)
     missing: int = 0
 
@@ -45,13 +45,13 @@ class Verdicts:
         return replace(
             self,
             together=self.together - refused,
-            told={pair: by for pair, by in self.told.items() if pair not in refused},
+            deciders={pair: by for pair, by in self.deciders.items() if pair not in refused},
             contested={**self.contested, **torn},
         )
 
     def decided(self) -> pl.DataFrame:
         """The pairs that were decided themselves: `left`, `right`, `is_same`, in order."""
-        rows = [(*pair, pair in self.together) for pair in sorted(self.told)]
+        rows = [(*pair, pair in self.together) for pair in sorted(self.deciders)]
         return pl.DataFrame(rows, schema={"left": pl.UInt32, "right": pl.UInt32, "is_same": pl.Boolean}, orient="row")
 
 
@@ -72,8 +72,8 @@ def identities(records: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
         said, on=["source", "row"], how="left", maintain_order="left"
     )
     alone = there["source_key"].is_not_null() & (there.select(pl.len().over("source", "source_key") == 1).to_series())
-    told = there.select("source", "raw", is_named=pl.col("contact_id").is_not_null() | alone).iter_rows()
-    whole = [None if is_named else short_id(source, raw or "") for source, raw, is_named in told]
+    distinct_rows = there.select("source", "raw", is_named=pl.col("contact_id").is_not_null() | alone).iter_rows()
+    whole = [None if is_named else short_id(source, raw or "") for source, raw, is_named in distinct_rows]
     there = there.with_columns(
         identity=pl.when(pl.col("contact_id").is_not_null())
         .then(pl.format(f"{SITE}:{{}}", "contact_id"))
@@ -94,8 +94,8 @@ def differing(before: pl.DataFrame, now: pl.DataFrame) -> pl.DataFrame:
     what = ["verdict", "records", "identities"]
     return pl.concat(
         [
-            one.join(other, on=what, how="anti", nulls_equal=True)
-            for one, other in ((before.drop_nulls("verdict"), now), (now.drop_nulls("verdict"), before))
+            kept.join(against, on=what, how="anti", nulls_equal=True)
+            for kept, against in ((before.drop_nulls("verdict"), now), (now.drop_nulls("verdict"), before))
         ]
     )
 
@@ -117,7 +117,7 @@ def meant(decisions: pl.DataFrame, known: pl.DataFrame, placed: Mapping[str, str
         for records, identities in decisions.select("records", "identities").iter_rows()
         for name in identities or records
     }
-    return {record for name in names for one in (name, placed.get(name, name)) for record in at.get(one, [])}
+    return {record for name in names for identity in (name, placed.get(name, name)) for record in at.get(identity, [])}
 
 
 def resolved(decisions: pl.DataFrame, known: pl.DataFrame, placed: Mapping[str, str] = NOWHERE) -> Verdicts:
@@ -144,33 +144,33 @@ def resolved(decisions: pl.DataFrame, known: pl.DataFrame, placed: Mapping[str, 
         by = f"{row['verdict']}, {row['by'] or 'somebody'}" + (
             f", {row['decided_at'][:10]}" if row["decided_at"] else ""
         )
-        for one, two in combinations(dict.fromkeys(names), 2):
-            key = (one, two) if one < two else (two, one)
+        for left, right in combinations(dict.fromkeys(names), 2):
+            key = (left, right) if left < right else (right, left)
             latest[key] = (row["verdict"] == TOGETHER, by)
     together: set[Pair] = set()
     apart: set[Pair] = set()
-    told: dict[Pair, str] = {}
-    for (one, two), (is_same, by) in latest.items():
-        own = [(at.get(name, []), at.get(placed.get(name, ""), [])) for name in (one, two)]
+    reasons: dict[Pair, str] = {}
+    for (left, right), (is_same, by) in latest.items():
+        own = [(at.get(name, []), at.get(placed.get(name, ""), [])) for name in (left, right)]
         direct = set(_pairs(own[0][0], own[1][0]))
         behind = set(_pairs([*own[0][0], *own[0][1]], [*own[1][0], *own[1][1]]))
         if not is_same and set(own[0][1]) & set(own[1][1]):
             behind = direct  # both went into one contact before this was decided
-        told |= dict.fromkeys(direct, by)
+        reasons |= dict.fromkeys(direct, by)
         (together if is_same else apart).update(behind)
     contested = _contested(together, apart, len(known))
     return Verdicts(
         together=frozenset(pair for pair in together if contested.isdisjoint(pair)),
         apart=frozenset(pair for pair in apart if contested.isdisjoint(pair)),
-        told={pair: by for pair, by in told.items() if contested.isdisjoint(pair)},
+        deciders={pair: by for pair, by in reasons.items() if contested.isdisjoint(pair)},
         contested=dict.fromkeys(contested, CONTRADICTORY),
         missing=missing,
     )
 
 
-def _pairs(some: Iterable[int], others: Iterable[int]) -> Iterable[Pair]:
-    others = list(others)
-    return ((min(one, two), max(one, two)) for one in some for two in others if one != two)
+def _pairs(lefts: Iterable[int], rights: Iterable[int]) -> Iterable[Pair]:
+    rights = list(rights)
+    return ((min(left, right), max(left, right)) for left in lefts for right in rights if left != right)
 
 
 def _contested(together: set[Pair], apart: set[Pair], records: int) -> frozenset[int]:

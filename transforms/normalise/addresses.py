@@ -120,11 +120,11 @@ def _foreign_countries() -> dict[str, str]:
 @cache
 def _subdivisions(country: str) -> dict[str, str]:
     known = pycountry.subdivisions.get(country_code=country) or []  # type: ignore[no-untyped-call] # untyped there
-    by_name = {one.name.casefold(): one.code for one in known}
+    by_name = {subdivision.name.casefold(): subdivision.code for subdivision in known}
     return (
         by_name
-        | {one.code.partition("-")[2].casefold(): one.code for one in known}
-        | {one.code.casefold(): one.code for one in known}
+        | {subdivision.code.partition("-")[2].casefold(): subdivision.code for subdivision in known}
+        | {subdivision.code.casefold(): subdivision.code for subdivision in known}
     )
 
 

@@ -33,7 +33,7 @@ def date_orders(rows: pl.DataFrame) -> pl.DataFrame:
         show nothing, what the file's other columns show; else points and hyphens mean day first, `AM` and `PM` and a
         lack of years month first; else the region.
     """
-    found = []
+    orders = []
     for column in COLUMNS:
         text = pl.col(column).str.strip_chars()
         numeric = rows.lazy().filter(pl.col(column).str.contains(_MAYBE_NUMERIC)).select(
@@ -41,7 +41,7 @@ def date_orders(rows: pl.DataFrame) -> pl.DataFrame:
             first=pl.coalesce(text.str.extract(_NUMERIC, 1), text.str.extract(_SHORT, 1)).cast(pl.UInt8, strict=False),
             second=pl.coalesce(text.str.extract(_NUMERIC, 2), text.str.extract(_SHORT, 2)).cast(pl.UInt8, strict=False),
         )  # fmt: skip
-        found.append(
+        orders.append(
             numeric.drop_nulls(["first", "second"])
             .group_by("source", "file", "column", maintain_order=True)
             .agg(
@@ -54,11 +54,11 @@ def date_orders(rows: pl.DataFrame) -> pl.DataFrame:
             )
             .collect()
         )
-    seen = pl.concat(found).with_columns(
+    seen = pl.concat(orders).with_columns(
         all_day=pl.col("day_first").sum().over("source", "file"),
         all_month=pl.col("month_first").sum().over("source", "file"),
     )
-    day, month, all_day, all_month = (pl.col(one) for one in ("day_first", "month_first", "all_day", "all_month"))
+    day, month, all_day, all_month = (pl.col(column) for column in ("day_first", "month_first", "all_day", "all_month"))
     return conform(
         seen.with_columns(
             is_month_first=pl.when(day != month).then(month > day)
@@ -87,9 +87,9 @@ def birthdates(given: pl.Series, month_first: pl.Series) -> pl.DataFrame:
     Returns:
         `birthdate` (Date; null without a year) and `birthday` (`MM-DD`); both null where the text is no date.
     """
-    told, swapped = coded(given), month_first.fill_null(value=False)
+    distinct, swapped = coded(given), month_first.fill_null(value=False)
     orders = [
-        pl.DataFrame([column.gather(told.code) for column in _birthdates(told.different, month_first=order)])
+        pl.DataFrame([column.gather(distinct.code) for column in _birthdates(distinct.different, month_first=order)])
         for order in (False, True)
         if (swapped == order).any()
     ]
@@ -120,14 +120,14 @@ def moments(given: pl.Series, month_first: pl.Series) -> pl.Series:
         given: the moments as text; a date alone is its midnight.
         month_first: whether the month comes first in a numeric date (null counts as no).
     """
-    found = pl.Series(given.name, [None], dtype=WHEN).new_from_index(0, len(given))
+    read = pl.Series(given.name, [None], dtype=WHEN).new_from_index(0, len(given))
     left = given.is_not_null().arg_true()
     plain = given.gather(left).str.strip_chars()
-    found, left, plain = _read(found, left, plain, "%Y-%m-%d %H:%M:%S")
+    read, left, plain = _read(read, left, plain, "%Y-%m-%d %H:%M:%S")
     plain = plain.str.replace(r"^(\d{4}-\d\d-\d\d)T", "$1 ").str.replace(r"(\.\d+)?Z?$", "")
     plain = plain.str.replace(r"([+-]\d\d):(\d\d)$", "$1$2")
     for spelling in ("%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S"):
-        found, left, plain = _read(found, left, plain, spelling)
+        read, left, plain = _read(read, left, plain, spelling)
     if len(left):
         days = _days(plain, month_first.gather(left))
         hours = plain.str.extract(r"(?i) (\d{1,2}:\d\d.*)$").fill_null("00:00").str.to_uppercase()
@@ -135,18 +135,18 @@ def moments(given: pl.Series, month_first: pl.Series) -> pl.Series:
         plain = both.select(pl.concat_str("days", "hours", separator=" ")).to_series()
         left, plain = left.filter(plain.is_not_null()), plain.drop_nulls()
         for spelling in _TIMES:
-            found, left, plain = _read(found, left, plain, f"%Y-%m-%d {spelling}")
-    return found
+            read, left, plain = _read(read, left, plain, f"%Y-%m-%d {spelling}")
+    return read
 
 
-def _read(found: pl.Series, left: pl.Series, plain: pl.Series, spelling: str) -> tuple[pl.Series, pl.Series, pl.Series]:
+def _read(done: pl.Series, left: pl.Series, plain: pl.Series, spelling: str) -> tuple[pl.Series, pl.Series, pl.Series]:
     """What one spelling reads put in its places, and what it leaves."""
     if plain.is_empty():
-        return found, left, plain
+        return done, left, plain
     read = plain.str.to_datetime(spelling, strict=False, time_unit="ms", time_zone="UTC" if "%z" in spelling else None)
     read = read if "%z" in spelling else read.dt.replace_time_zone("UTC")
-    found = found.scatter(left.filter(read.is_not_null()), read.drop_nulls())
-    return found, left.filter(read.is_null()), plain.filter(read.is_null())
+    done = done.scatter(left.filter(read.is_not_null()), read.drop_nulls())
+    return done, left.filter(read.is_null()), plain.filter(read.is_null())
 
 
 def _in_order(pattern: str, year: pl.Expr) -> pl.Expr:

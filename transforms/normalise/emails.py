@@ -69,25 +69,27 @@ def emails(cells: pl.DataFrame) -> pl.DataFrame:
     lower = checked["email"].str.to_lowercase()
     identity = lower.zip_with(lower.is_not_null(), split["candidate"])
     mended = split["mended"] | repaired(split["value"], split["cell"])
-    frame = pl.concat([split, checked, _told(lower)], how="horizontal").with_columns(
+    frame = pl.concat([split, checked, _marks(lower)], how="horizontal").with_columns(
         identity=identity, repaired=checked["email"].is_not_null() & mended
     )
     return conform(once(frame, "identity").with_columns(position=position()), EMAILS)
 
 
-def _told(lower: pl.Series) -> pl.DataFrame:
+def _marks(lower: pl.Series) -> pl.DataFrame:
     """What addresses in lower case say: `match_key`, `role`, `free`, `disposable`."""
     domain = coded(lower.str.splitn("@", 2).struct[1])
     thrown_away = domain.different.is_in(_throw_away().implode())
-    told = {
+    marks = {
         "role": lower.str.contains(_OF_A_ROLE),
         "free": (domain.different.is_in(_anybodys().implode()) & ~thrown_away).gather(domain.code),
         "disposable": thrown_away.gather(domain.code),
     }
-    other = lower.str.contains("+", literal=True) | lower.str.ends_with("@gmail.com")
-    other = (other | lower.str.ends_with("@googlemail.com")).fill_null(value=False).arg_true()
-    match_key = lower.clone().scatter(other, _match_keys(lower.gather(other))) if len(other) else lower
-    return pl.DataFrame({"match_key": match_key} | {name: one.fill_null(value=False) for name, one in told.items()})
+    has_variants = lower.str.contains("+", literal=True) | lower.str.ends_with("@gmail.com")
+    has_variants = (has_variants | lower.str.ends_with("@googlemail.com")).fill_null(value=False).arg_true()
+    match_key = (
+        lower.clone().scatter(has_variants, _match_keys(lower.gather(has_variants))) if len(has_variants) else lower
+    )
+    return pl.DataFrame({"match_key": match_key} | {name: mark.fill_null(value=False) for name, mark in marks.items()})
 
 
 def _match_keys(lower: pl.Series) -> pl.Series:
@@ -140,7 +142,7 @@ def _validated(candidates: pl.Series) -> pl.DataFrame:
     if len(odd):
         asked = coded(candidates.gather(odd))
         answers = each(_check, asked.different.to_list())
-        emails, problems = (pl.Series(one, dtype=pl.String) for one in zip(*answers, strict=True))
+        emails, problems = (pl.Series(answer, dtype=pl.String) for answer in zip(*answers, strict=True))
         email = email.scatter(odd, emails.gather(asked.code))
         problem = problem.scatter(odd, problems.gather(asked.code))
     return pl.DataFrame({"email": email, "problem": problem})

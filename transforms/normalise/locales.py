@@ -18,14 +18,14 @@ _NAMED = re.compile(r"([^()\[\]-]+?)\s*(?:[(\[-]\s*([^()\[\]]+?)\s*[)\]]?)?")
 @cache
 def locale_tag(text: str) -> str | None:
     """The tag of a locale (`en_us`, `pt-BR`) or of a language by its name (`German`, `Français (Canada)`), or None."""
-    if found := _TAG.fullmatch(text.strip()):
-        language, script, region = found.groups()
+    if tag := _TAG.fullmatch(text.strip()):
+        language, script, region = tag.groups()
         if language.lower() in _languages().values():
             tail = [script.title() if script else None, region.upper() if region else None]
             return "-".join([language.lower(), *filter(None, tail)])
-    if found := _NAMED.fullmatch(text.strip()):
-        code = _languages().get(found[1].casefold())
-        country = country_code(found[2]) if found[2] else None
+    if tag := _NAMED.fullmatch(text.strip()):
+        code = _languages().get(tag[1].casefold())
+        country = country_code(tag[2]) if tag[2] else None
         return f"{code}-{country}" if code and country else code
     return None
 

@@ -60,12 +60,12 @@ def split_full_names(names: pl.Series) -> pl.DataFrame:
         suffix=pl.lit(None, dtype=pl.String),
     )
     parsed = [(name, HumanName(name)) for name in names.filter(~plain)]
-    others = pl.DataFrame(
-        [(name, one.first, one.middle, one.last, one.suffix) for name, one in parsed],
+    western = pl.DataFrame(
+        [(name, parts.first, parts.middle, parts.last, parts.suffix) for name, parts in parsed],
         schema=simple.schema,
         orient="row",
     ).with_columns(pl.col(_PARTS).replace({"": None}))
-    return pl.concat([simple, others])
+    return pl.concat([simple, western])
 
 
 @cache
@@ -96,15 +96,15 @@ def name_keys(names: pl.DataFrame) -> pl.DataFrame:
     """
     first = coded(names["first"].fill_null(names["nickname"])).by(_given)
     last = coded(names["last"]).by(folded)
-    given = coded(names["suffix"]).each(lambda one: folded(one).str.replace_all(r"[^a-z]", ""))
-    generation = given.fill_null(last.each(lambda one: one.str.extract(_GENERATION)))
-    more = coded(names["middle"]).each(lambda one: folded(one).str.replace_all(r"[^a-z ]", ""))
-    middle = pl.DataFrame({"a": first.each(lambda one: one.str.extract(r" (.*)$")), "b": more}).select(
+    given = coded(names["suffix"]).each(lambda texts: folded(texts).str.replace_all(r"[^a-z]", ""))
+    generation = given.fill_null(last.each(lambda texts: texts.str.extract(_GENERATION)))
+    more = coded(names["middle"]).each(lambda texts: folded(texts).str.replace_all(r"[^a-z ]", ""))
+    middle = pl.DataFrame({"a": first.each(lambda texts: texts.str.extract(r" (.*)$")), "b": more}).select(
         pl.concat_str("a", "b", separator=" ", ignore_nulls=True).str.strip_chars().replace({"": None})
     )
     return pl.DataFrame(
         {
-            "first_key": first.each(lambda one: one.str.extract(r"^([^ ]*)").replace({"": None})),
+            "first_key": first.each(lambda texts: texts.str.extract(r"^([^ ]*)").replace({"": None})),
             "middle_key": middle.to_series(),
             "last_key": last.each(_family),
             "suffix_key": generation.replace_strict(_GENERATIONS, default=None, return_dtype=pl.String),

@@ -88,14 +88,14 @@ def decided(numbers: pl.DataFrame) -> pl.DataFrame:
     work: list[tuple[_Step, pl.DataFrame, str]] = [
         (_international, *group) for group in _groups(_coded(foreign), "code")
     ]
-    work += [(_national, *one) for one in _groups(home, "region") if one[1] in SUPPORTED_REGIONS]
+    work += [(_national, *group) for group in _groups(home, "region") if group[1] in SUPPORTED_REGIONS]
     by_code: dict[str, list[pl.DataFrame]] = {}
     with ThreadPoolExecutor(pl.thread_pool_size()) as threads:
         for code, frames in threads.map(_done, work):
             by_code.setdefault(code, []).extend(frames)
         together = [(code, pl.concat(frames)) for code, frames in by_code.items()]
         pieces = [(piece, code) for code, whole in together for piece in whole.iter_slices(PIECE)]
-        results = list(threads.map(lambda piece: _told(*piece), pieces))
+        results = list(threads.map(lambda piece: _of_country(*piece), pieces))
     nothing = _result(nowhere, pl.lit(None), pl.lit(None), pl.lit(None))
     return pl.concat([nothing, *(frame for several in results for frame in several)]).sort("place")
 
@@ -150,11 +150,11 @@ def _bare(frame: pl.DataFrame, plan: _Plan) -> pl.DataFrame:
     return frame.select("place", "region", number=number).filter((length >= 2) & (length <= LONGEST))
 
 
-def _told(frame: pl.DataFrame, code: str) -> list[pl.DataFrame]:
+def _of_country(frame: pl.DataFrame, code: str) -> list[pl.DataFrame]:
     """Results for the national numbers (`place`, `region`, `number`) of a calling code."""
     regions = COUNTRY_CODE_TO_REGION_CODE[int(code)]
     e164 = pl.concat_str(pl.lit(f"+{code}"), pl.col("number"))
-    found: list[pl.DataFrame] = []
+    frames: list[pl.DataFrame] = []
     rest = frame
     for region in regions:
         here = _plan(region, int(code))
@@ -167,13 +167,13 @@ def _told(frame: pl.DataFrame, code: str) -> list[pl.DataFrame]:
             continue
         mine = mine.with_columns(_kinds(mine["number"], here).alias("kind"))
         valid = mine["kind"].is_not_null()
-        found.append(_result(mine.filter(valid), e164, pl.lit(region), pl.lit(None), kind=pl.col("kind")))
+        frames.append(_result(mine.filter(valid), e164, pl.lit(region), pl.lit(None), kind=pl.col("kind")))
         if claimed is None:
             rest = rest.filter(~valid)
         else:
-            found.append(_invalid(mine.filter(~valid), code))
+            frames.append(_invalid(mine.filter(~valid), code))
             rest = rest.filter(~claimed)
-    return [*found, _invalid(rest, code)]
+    return [*frames, _invalid(rest, code)]
 
 
 def _invalid(frame: pl.DataFrame, code: str) -> pl.DataFrame:
@@ -209,14 +209,14 @@ def _without_prefix(numbers: pl.Series, plan: _Plan) -> pl.Series:
     has = numbers.str.contains(pattern)
     if not has.any():
         return numbers
-    some = numbers.filter(has)
-    bare = some.str.replace(pattern, "")
+    prefixed = numbers.filter(has)
+    bare = prefixed.str.replace(pattern, "")
     if plan.rule is not None:
-        last = some.str.extract(pattern, plan.groups)
-        changed = some.str.replace(pattern, plan.rule)
+        last = prefixed.str.extract(pattern, plan.groups)
+        changed = prefixed.str.replace(pattern, plan.rule)
         bare = bare.zip_with(last.is_null(), changed)
-    viable = _matches(some, plan.general.pattern)
-    bare = some.zip_with(viable & ~_matches(bare, plan.general.pattern), bare)
+    viable = _matches(prefixed, plan.general.pattern)
+    bare = prefixed.zip_with(viable & ~_matches(bare, plan.general.pattern), bare)
     return numbers.scatter(has.arg_true(), bare)
 
 
@@ -232,7 +232,7 @@ def _kinds(numbers: pl.Series, plan: _Plan) -> pl.Series:
         if plan.mobile is plan.fixed
         else _of_kind(numbers, length, plan.mobile)
     )
-    found = (
+    kinds = (
         pl.DataFrame({"fixed": fixed, "mobile": mobile})
         .select(
             pl.when("fixed", "mobile").then(pl.lit(EITHER))
@@ -247,11 +247,11 @@ def _kinds(numbers: pl.Series, plan: _Plan) -> pl.Series:
         special = special | _of_kind(numbers, length, kind)
     if special.any():
         places = special.arg_true()
-        some = numbers.gather(places)
-        lengths = some.str.len_bytes()
+        chosen = numbers.gather(places)
+        lengths = chosen.str.len_bytes()
         for name, kind in reversed(plan.special):
-            found = found.scatter(places.filter(_of_kind(some, lengths, kind)), name)
-    return found.set(~_of_kind(numbers, length, plan.general), None)
+            kinds = kinds.scatter(places.filter(_of_kind(chosen, lengths, kind)), name)
+    return kinds.set(~_of_kind(numbers, length, plan.general), None)
 
 
 def _of_kind(numbers: pl.Series, length: pl.Series, kind: _Kind) -> pl.Series:

@@ -83,10 +83,10 @@ def _parsed(numbers: pl.DataFrame) -> pl.DataFrame:
         return known.drop("place")
     different = odd.select("phone", "region").unique()
     answers = pl.DataFrame(each(_parse, list(different.iter_rows())), schema=_PARSED, orient="row")
-    told = odd.join(
+    answers = odd.join(
         pl.concat([different, answers], how="horizontal"), on=["phone", "region"], nulls_equal=True, how="left"
     )
-    return pl.concat([known, told.select(known.columns)]).sort("place").drop("place")
+    return pl.concat([known, answers.select(known.columns)]).sort("place").drop("place")
 
 
 _RUIN: _Parsed = (None, None, None, None, "digits lost by a spreadsheet (scientific notation)")

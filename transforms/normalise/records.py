@@ -131,8 +131,8 @@ def _piece(rows: pl.DataFrame, orders: pl.DataFrame, keep: Collection[str], ever
 def _mended(given: pl.DataFrame, rows: pl.DataFrame, name: str) -> pl.DataFrame:
     """The values of a column that cleaning did more to than take blanks and placeholders away."""
     frame = pl.DataFrame({"record": given["record"], "given": given[name], "value": rows[name]})
-    some = frame.filter(repaired(frame["given"], frame["value"]))
-    return some.select("record", "given", "value", field=pl.lit(name), repair=_how(pl.col("given")))
+    mended = frame.filter(repaired(frame["given"], frame["value"]))
+    return mended.select("record", "given", "value", field=pl.lit(name), repair=_how(pl.col("given")))
 
 
 def _how(given: pl.Expr) -> pl.Expr:
@@ -152,9 +152,9 @@ def _companies_apart(rows: pl.DataFrame, reachable: pl.Series) -> tuple[pl.DataF
     name = rows.select(
         pl.when(pl.col("first").is_null() | pl.col("last").is_null()).then(pl.coalesce("full_name", "last", "first"))
     ).to_series()
-    some = (name.is_not_null() & rows["company"].is_null()).arg_true()
-    found = are_companies(name.gather(some)) & rows["record"].gather(some).is_in(reachable.implode())
-    are = pl.Series([False]).new_from_index(0, len(rows)).scatter(some.filter(found), values=True)
+    candidates = (name.is_not_null() & rows["company"].is_null()).arg_true()
+    is_company = are_companies(name.gather(candidates)) & rows["record"].gather(candidates).is_in(reachable.implode())
+    are = pl.Series([False]).new_from_index(0, len(rows)).scatter(candidates.filter(is_company), values=True)
     moved = pl.DataFrame({"record": rows["record"], "given": name, "value": name}).filter(are)
     moved = moved.with_columns(field=pl.lit("company"), repair=pl.lit("a company in a person's place"))
     if moved.is_empty():
@@ -182,11 +182,11 @@ def _names_that_are_emails(rows: pl.DataFrame) -> pl.DataFrame:
     names = ("first", "full_name", "last")
     if not any(rows[name].str.contains("@", literal=True).any() for name in names):
         return rows
-    found = pl.coalesce(pl.when(pl.col(name).str.contains(r"^\S+@\S+\.\S+$")).then(pl.col(name)) for name in names)
-    cell = pl.when(found.is_not_null()).then(pl.concat_list(pl.struct(value=found, tag=pl.lit(None, dtype=pl.String))))
+    email = pl.coalesce(pl.when(pl.col(name).str.contains(r"^\S+@\S+\.\S+$")).then(pl.col(name)) for name in names)
+    cell = pl.when(email.is_not_null()).then(pl.concat_list(pl.struct(value=email, tag=pl.lit(None, dtype=pl.String))))
     return rows.with_columns(
-        emails=pl.when(found.is_not_null() & pl.col("emails").is_null()).then(cell)
-        .when(found.is_not_null()).then(pl.concat_list("emails", cell))
+        emails=pl.when(email.is_not_null() & pl.col("emails").is_null()).then(cell)
+        .when(email.is_not_null()).then(pl.concat_list("emails", cell))
         .otherwise("emails")
     ).with_columns(
         pl.when(~pl.col(name).str.contains("@")).then(pl.col(name)) for name in names
@@ -224,7 +224,7 @@ def _records(rows: pl.DataFrame, mails: pl.DataFrame, orders: pl.DataFrame) -> t
     """The records, and what their dates and locales say that cannot be understood, as `EXTRAS`."""
     keys = name_keys(rows.select("first", "middle", "last", "suffix", "nickname"))
     nameless = rows.filter(pl.col("first").is_null(), pl.col("last").is_null(), pl.col("nickname").is_null())["record"]
-    told = (
+    normalised = (
         mails.filter(~pl.col("role"), pl.col("record").is_in(nameless.implode()))
         .select("record", local=pl.col("email").str.to_lowercase())
         .select("record", *(pl.col("local").str.extract(_NAME_IN_EMAIL, at).alias(name) for at, name in _TOLD.items()))
@@ -253,7 +253,9 @@ def _records(rows: pl.DataFrame, mails: pl.DataFrame, orders: pl.DataFrame) -> t
     ]  # fmt: skip
     people = (
         pl.concat([rows.drop("birthdate", "suffix"), keys, rows.select("suffix"), dated], how="horizontal")
-        .with_columns(nothing.clone().scatter(told["record"], told[name]).alias(name) for name in _TOLD.values())
+        .with_columns(
+            nothing.clone().scatter(normalised["record"], normalised[name]).alias(name) for name in _TOLD.values()
+        )
         .with_columns(
             record=pl.int_range(pl.len(), dtype=pl.UInt32),
             record_id=pl.concat_str("source", pl.when(is_site).then("contact_id").otherwise(number), separator=":"),
@@ -314,15 +316,15 @@ def _rejects(rows: pl.DataFrame, mails: pl.DataFrame, numbers: pl.DataFrame) -> 
             numbers.select("record", "problem", what=pl.lit("phone")),
         ]
     ).drop_nulls()
-    told = problems.group_by("record", maintain_order=True).agg(
-        pl.format("its {} cannot be used: {}", "what", "problem").str.join("; ").alias("told")
+    reasons = problems.group_by("record", maintain_order=True).agg(
+        pl.format("its {} cannot be used: {}", "what", "problem").str.join("; ").alias("reasons")
     )
-    joined = rows.join(told, on="record", how="left", maintain_order="left")
+    joined = rows.join(reasons, on="record", how="left", maintain_order="left")
     reason = (
         pl.when(pl.col("merged_into").is_not_null())
         .then(pl.format("merged into {} by its source", "merged_into"))
         .when(_is_yes("deleted"))
         .then(pl.lit("deleted in its source"))
-        .otherwise(pl.concat_str(pl.lit("no name, e-mail or phone"), "told", separator=": ", ignore_nulls=True))
+        .otherwise(pl.concat_str(pl.lit("no name, e-mail or phone"), "reasons", separator=": ", ignore_nulls=True))
     )
     return conform(joined.with_columns(reason=reason), REJECTS)

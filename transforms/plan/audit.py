@@ -40,7 +40,7 @@ def audit(plan: pl.DataFrame, journal: pl.DataFrame) -> pl.DataFrame:
         .then(pl.format("merge {} {} into one", several, contacts))
         .otherwise(pl.format("{} a contact", "kind"))
     )
-    held = pl.concat_str(
+    why_held = pl.concat_str(
         *(pl.when(pl.col(name) != "").then(pl.col(name)) for name in ("reason", "evidence")),
         separator="; ",
         ignore_nulls=True,
@@ -49,7 +49,7 @@ def audit(plan: pl.DataFrame, journal: pl.DataFrame) -> pl.DataFrame:
         "operation",
         "cluster",
         what=pl.when(is_auto).then(what).otherwise(pl.format("held: {}", "kind")),
-        why=pl.when(is_auto).then("evidence").otherwise(held),
+        why=pl.when(is_auto).then("evidence").otherwise(why_held),
         records=pl.col("records").fill_null([]).list.join("; "),
         contact=pl.coalesce("contact", "target"),
         before=changed["before"],
@@ -89,8 +89,8 @@ def _changed(before: pl.Series, after: pl.Series) -> pl.DataFrame:
         for side in ("before", "after")
     )
     parts = ((plain, texts), (both.filter(named), one_by_one))
-    found = [pl.concat([rows.select("place"), told], how="horizontal") for rows, told in parts]
-    return pl.concat(found).sort("place").drop("place")
+    numbered = [pl.concat([rows.select("place"), lines], how="horizontal") for rows, lines in parts]
+    return pl.concat(numbered).sort("place").drop("place")
 
 
 def _line(name: str, value: pl.Expr) -> pl.Expr:
@@ -114,8 +114,8 @@ def _changed_of(before: str, after: str) -> tuple[str, str]:
     """What two contents differ in, in words."""
     changed = differences(Info.model_validate_json(before), Info.model_validate_json(after))
     return (
-        "\n".join(f"{name}: {one}" for name, (one, _) in changed.items() if one),
-        "\n".join(f"{name}: {two}" for name, (_, two) in changed.items() if two),
+        "\n".join(f"{name}: {was}" for name, (was, _) in changed.items() if was),
+        "\n".join(f"{name}: {is_now}" for name, (_, is_now) in changed.items() if is_now),
     )
 
 
@@ -151,7 +151,7 @@ def counts(planned: pl.DataFrame) -> PlanCounts:
         pl.when(~pl.col("target").str.starts_with(CREATED_BY)).then("target"),
     )
     merges = auto.filter(pl.col("kind") == Kind.MERGE, pl.col("sources").list.len() > 0)
-    held = planned.filter(pl.col("state") != State.AUTO)
+    waiting = planned.filter(pl.col("state") != State.AUTO)
     return PlanCounts(
         create=auto.filter(pl.col("kind") == Kind.CREATE).height,
         update=auto.filter(pl.col("kind") == Kind.UPDATE).height,
@@ -160,6 +160,6 @@ def counts(planned: pl.DataFrame) -> PlanCounts:
         merge_calls=merges.height,
         label=auto.filter(pl.col("labels").list.len() > 0).height,
         touched=len({*auto["target"].drop_nulls(), *auto["sources"].explode().drop_nulls()}),
-        review=held.filter(pl.col("state") == State.REVIEW)["cluster"].n_unique(),
-        blocked=held.filter(pl.col("state") == State.BLOCKED)["cluster"].n_unique(),
+        review=waiting.filter(pl.col("state") == State.REVIEW)["cluster"].n_unique(),
+        blocked=waiting.filter(pl.col("state") == State.BLOCKED)["cluster"].n_unique(),
     )

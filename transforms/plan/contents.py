@@ -48,12 +48,12 @@ def content_rows(infos: pl.DataFrame) -> pl.DataFrame:
     Returns:
         `contact_id`, the single fields, `emails`, `phones`, `addresses`, `labels`.
     """
-    held = infos.select("contact_id", content=pl.col("info").str.json_decode(CONTENT)).unnest("content")
+    decoded = infos.select("contact_id", content=pl.col("info").str.json_decode(CONTENT)).unnest("content")
     item = pl.element().struct
     tag = item["tag"].fill_null("UNTAGGED")
     split_street = pl.concat_str(item["street_number"], item["street_name"], separator=" ", ignore_nulls=True)
     street = pl.coalesce(pl.when(item["line"] != "").then(item["line"]), pl.when(split_street != "").then(split_street))
-    return held.select(
+    return decoded.select(
         "contact_id",
         *SINGLE,
         emails=pl.col("emails").list.eval(pl.struct(value=item["email"], tag=tag)).cast(pl.List(EMAIL_CELL)),
@@ -92,13 +92,13 @@ def contents(tables: Records, *, opt_out_label: str) -> pl.DataFrame:
     """
     rows = tables.records.filter(pl.col("contact_id").is_null())
 
-    def work(some: pl.DataFrame) -> pl.DataFrame:
-        lowest, highest = some["record"].min(), some["record"].max()
+    def work(part: pl.DataFrame) -> pl.DataFrame:
+        lowest, highest = part["record"].min(), part["record"].max()
         near = {
             name: getattr(tables, name).filter(pl.col("record").is_between(lowest, highest))
             for name in ("emails", "phones", "addresses", "labels", "extras")
         }
-        return _contents(some, replace(tables, **near), opt_out_label)
+        return _contents(part, replace(tables, **near), opt_out_label)
 
     return pl.concat(in_pieces(work, rows, most=PIECE))
 
@@ -125,8 +125,8 @@ def _contents(rows: pl.DataFrame, tables: Records, opt_out_label: str) -> pl.Dat
         labels=pl.col("label").unique(maintain_order=True)
     )
     frame = names
-    for one in (*several, labels):
-        frame = frame.join(one, on="record", how="left", maintain_order="left")
+    for column in (*several, labels):
+        frame = frame.join(column, on="record", how="left", maintain_order="left")
     label = pl.when("opted_out").then(pl.lit([opt_out_label] if opt_out_label else [], dtype=pl.List(pl.String)))
     frame = frame.with_columns(
         labels=pl.concat_list(pl.col("labels").fill_null([]), label.fill_null([])).list.unique(maintain_order=True),
@@ -178,7 +178,7 @@ def unplaced(tables: Records) -> pl.DataFrame:
     regions = tables.addresses.filter(pl.col("region").is_not_null() & (pl.col("region") != "") & ~_is_region())
     birthdays = rows.filter(pl.col("birthdate").is_null() & (pl.col("birthday").fill_null("") != ""))
     nicknames = rows.filter(pl.col("nickname").is_not_null() & pl.col("first").is_not_null())
-    found = [
+    kinds = [
         tables.emails.drop_nulls("problem").select("record", field=pl.lit("e-mail"), value="given", reason="problem"),
         tables.phones.drop_nulls("problem").select("record", field=pl.lit("phone"), value="given", reason="problem"),
         tables.extras.filter(~pl.col("kept")).select(
@@ -195,7 +195,7 @@ def unplaced(tables: Records) -> pl.DataFrame:
         ),
         regions.select("record", field=pl.lit("region"), value="region", reason=pl.lit("not a region the site knows")),
     ]
-    every = pl.concat(one.with_columns(order=pl.lit(at)) for at, one in enumerate(found))
+    every = pl.concat(kind.with_columns(order=pl.lit(at)) for at, kind in enumerate(kinds))
     every = every.join(rows.select("record"), on="record", how="semi")
     return every.sort("record", "order", maintain_order=True).drop("order")
 
@@ -307,13 +307,13 @@ def _extended(extras: pl.DataFrame, record_ids: pl.DataFrame) -> pl.DataFrame:
         change=pl.format("{}: {} from {}, {}", "name", "value", "record_id", pl.lit(EMPTY)),
         is_plain=pl.struct("record", "name").is_unique(),
     )
-    found = _together(items, "extended")
+    fields = _together(items, "extended")
     inner = pl.col("extended").str.slice(1).str.head(-1)
-    return found.with_columns(extended=pl.concat_str(pl.lit("{"), inner, pl.lit("}")))
+    return fields.with_columns(extended=pl.concat_str(pl.lit("{"), inner, pl.lit("}")))
 
 
 def _with_suffix(last: pl.Expr, suffix: pl.Expr) -> pl.Expr:
     """The last name with its suffix behind it, where that stands in a column of its own."""
-    plain = [one.str.to_lowercase().str.strip_chars_end(".") for one in (last, suffix)]
+    plain = [name.str.to_lowercase().str.strip_chars_end(".") for name in (last, suffix)]
     is_there = (suffix.fill_null("") == "") | plain[0].str.ends_with(plain[1]).fill_null(value=False)
     return pl.when((last.fill_null("") == "") | is_there).then(last).otherwise(pl.format("{} {}", last, suffix))

@@ -175,9 +175,9 @@ def write_operations(
         return info, _created(draft, info, changes, allow_duplicates=allowed)
     if known.policy.import_as == "merge" and rows:
         return _imported(draft, existing, rows, known)
-    target, *others = existing
-    info = _chained(draft, target, others, known.infos)
-    for contact in others:
+    target, *merged_away = existing
+    info = _chained(draft, target, merged_away, known.infos)
+    for contact in merged_away:
         draft.losses += merge_losses(existing[contact].record_id, known.infos[contact], info)
     full, changes = _folded(draft, info, rows, known, known.policy.overwrite)
     everyone = sorted([*existing.values(), *rows], key=lambda row: row.source_rank)
@@ -208,12 +208,12 @@ def _imported(
         name = CREATED_BY + _created(draft, content, changes, allow_duplicates=True)
         contents[name] = content
         people.append((row, name))
-    (_, target), *others = people
-    others.sort(key=lambda one: (one[0].source_rank, one[0].row))
-    info = _chained(draft, target, [name for _, name in others], contents)
-    for row, name in others:
+    (_, target), *merged_away = people
+    merged_away.sort(key=lambda ranked_person: (ranked_person[0].source_rank, ranked_person[0].row))
+    info = _chained(draft, target, [name for _, name in merged_away], contents)
+    for row, name in merged_away:
         draft.losses += merge_losses(row.record_id, contents[name], info)
-    ranked = sorted(people, key=lambda one: one[0].source_rank)
+    ranked = sorted(people, key=lambda ranked_person: ranked_person[0].source_rank)
     records = [Contribution(row.record_id, row.source, contents[name]) for row, name in ranked]
     full, changes = _preferred(draft, info, records, known.policy)
     after, name = _completed(draft, target, info, full, changes, known, allow_duplicates=True)
@@ -231,18 +231,18 @@ def _created(draft: Draft, content: Info, changes: list[Change], *, allow_duplic
     )
 
 
-def _chained(draft: Draft, target: str, others: list[str], contents: Mapping[str, Info]) -> Info:
+def _chained(draft: Draft, target: str, merged_away: list[str], contents: Mapping[str, Info]) -> Info:
     """Writes the merges of contacts into a target, some a call; returns what it is then."""
     info = contents[target]
-    for start in range(0, len(others), SOURCES_A_CALL):
-        sources = others[start : start + SOURCES_A_CALL]
+    for start in range(0, len(merged_away), SOURCES_A_CALL):
+        sources = merged_away[start : start + SOURCES_A_CALL]
         rests_on = {source: fingerprint(contents[source]) for source in sources} | {target: fingerprint(info)}
-        after = merged(info, [contents[one] for one in sources])
+        after = merged(info, [contents[contact] for contact in sources])
         draft.add(
             Kind.MERGE,
             target=target,
             sources=sources,
-            preconditions={one: seen for one, seen in rests_on.items() if not one.startswith(CREATED_BY)},
+            preconditions={contact: seen for contact, seen in rests_on.items() if not contact.startswith(CREATED_BY)},
             before=info,
             after=after,
             changes=[f"{len(sources)} contact{'s' * (len(sources) > 1)} merged into this one, in this order"],

@@ -73,6 +73,6 @@ def count_opt_outs(people: pl.DataFrame, operations: pl.DataFrame, outcome: pl.D
     return OptOuts(
         rows=len(rows),
         shown=sum(bool(state) and all(state) for state in states),
-        waiting=sum(None in one or not one for one in states),
+        waiting=sum(None in shown_on or not shown_on for shown_on in states),
         subscribed_again=len(again),
     )

@@ -70,7 +70,7 @@ class FoldedPeople:
     def deal_with(
         self,
         rows: pl.DataFrame,
-        told: ClusterReasons,
+        reasons: ClusterReasons,
         contacts: pl.DataFrame,
         opted_out: frozenset[str],
         policy: Policy,
@@ -79,13 +79,13 @@ class FoldedPeople:
 
         Args:
             rows: records with `cluster`, `place`, `reach`, `is_shared`.
-            told: what is told of their clusters.
+            reasons: what is told of their clusters.
             contacts: `CONTACTS`.
             opted_out: addresses that somebody opted out with.
             policy: what decides.
         """
         clusters = rows.group_by("cluster").agg(shared=pl.col("is_shared").any())
-        keys = {cluster: (*told.of(cluster), shared) for cluster, shared in clusters.iter_rows()}
+        keys = {cluster: (*reasons.of(cluster), shared) for cluster, shared in clusters.iter_rows()}
         fresh = [cluster for cluster, key in keys.items() if key not in self.people]
         if fresh:
             wanted = rows.filter(pl.col("cluster").is_in(fresh))
@@ -104,7 +104,7 @@ class FoldedPeople:
                 drafts: list[tuple[int, Draft]] = []
                 for cluster, group in several:
                     number = len(self.people)
-                    made, changed, gone = _dealt_with(cluster, group, told, known)
+                    made, changed, gone = _dealt_with(cluster, group, reasons, known)
                     drafts += [(number, draft) for draft in made]
                     after = {contact: info.to_json() for contact, info in changed.items()}
                     self.people[keys[cluster]] = FoldedPerson(number, after, gone)
@@ -114,16 +114,16 @@ class FoldedPeople:
 
 
 def _dealt_with(
-    cluster: str, group: list[PersonRecord], told: ClusterReasons, known: FoldingContext
+    cluster: str, group: list[PersonRecord], reasons: ClusterReasons, known: FoldingContext
 ) -> tuple[list[Draft], dict[str, Info], list[str]]:
     """What is to be done with the records of one person; the contacts that are changed by it; those that are gone."""
     policy = known.policy
     ranked = sorted((row for row in group if row.contact_id), key=lambda row: _tie_breaks(row, policy))
     existing = {row.contact_id: row for row in ranked if row.contact_id}
     rows = [row for row in group if not row.contact_id]
-    evidence, link = told.evidence.get(cluster, ("", []))
+    evidence, link = reasons.evidence.get(cluster, ("", []))
     draft = Draft(cluster, group[0].place, [row.record_id for row in group], evidence, link)
-    case = Case(cluster, existing, rows, told, known.infos)
+    case = Case(cluster, existing, rows, reasons, known.infos)
     hold = first_hold(case)
     if hold is not None:
         draft.state, draft.reason, draft.link = hold.state, hold.reason, hold.link or link

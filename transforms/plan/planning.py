@@ -91,14 +91,14 @@ def plan(
         new.join(folded.said, on="record", how="left", maintain_order="left"),
         folded.lost, doubts, contested, decided, opted_out, policy,
     )  # fmt: skip
-    told = ClusterReasons(
+    reasons = ClusterReasons(
         doubts,
         weakest_links(matches, people) | decided_by_people(matches, people),
         clusters_with_differing_birth_dates(matches, people),
         contested,
         decided,
     )
-    dealt_with = folded.deal_with(people.filter(kinds["rest"]), told, contacts, opted_out, policy)
+    dealt_with = folded.deal_with(people.filter(kinds["rest"]), reasons, contacts, opted_out, policy)
     numbers = pl.Series([person.number for person in dealt_with], dtype=pl.UInt32).implode()
     operations = folded.operations.filter(pl.col("person").is_in(numbers)).drop("person")
     operations = pl.concat([made.operations, operations]).sort("place", maintain_order=True).drop("place")

@@ -54,8 +54,8 @@ def weakest_links(matches: Matches, people: pl.DataFrame) -> dict[str, Reason]:
     )
     weakest = best.sort("bits", "record_id", "record_id_other").unique("cluster", keep="first", maintain_order=True)
     return {
-        cluster: (f"weakest link {one} – {two}: {why} ({bits:.0f} bits)", [one, two])
-        for cluster, bits, why, one, two in weakest.select(
+        cluster: (f"weakest link {left_id} – {right_id}: {why} ({bits:.0f} bits)", [left_id, right_id])
+        for cluster, bits, why, left_id, right_id in weakest.select(
             "cluster", "bits", "why", "record_id", "record_id_other"
         ).iter_rows()
     }
@@ -85,13 +85,13 @@ def _beside(pairs: pl.DataFrame, owner: pl.DataFrame) -> pl.DataFrame:
 def decided_by_people(matches: Matches, people: pl.DataFrame) -> dict[str, Reason]:
     """Clusters in which records were said to be one person, with who said so of whom."""
     cluster, names = people["cluster"], people["record_id"]
-    told: dict[str, Reason] = {}
-    for left, right in sorted(matches.verdicts.together & set(matches.verdicts.told)):
+    reasons: dict[str, Reason] = {}
+    for left, right in sorted(matches.verdicts.together & set(matches.verdicts.deciders)):
         if cluster[left] == cluster[right]:
             link = [names[left], names[right]]
-            by = f"{' – '.join(link)}: decided by a person ({matches.verdicts.told[left, right]})"
-            told.setdefault(cluster[left], (by, link))
-    return told
+            by = f"{' – '.join(link)}: decided by a person ({matches.verdicts.deciders[left, right]})"
+            reasons.setdefault(cluster[left], (by, link))
+    return reasons
 
 
 def doubtful_clusters(matches: Matches, people: pl.DataFrame, policy: Policy) -> dict[str, Reason]:
@@ -103,9 +103,13 @@ def doubtful_clusters(matches: Matches, people: pl.DataFrame, policy: Policy) ->
     place = {cluster: (new, number) for cluster, new, number in first.iter_rows()}
     doubts: dict[str, Reason] = {}
     for pair in _outer(matches, people, policy).iter_rows(named=True):
-        one, two = pair["cluster"], pair["cluster_other"]
-        later, other = (two, pair["record_id"]) if place[one] < place[two] else (one, pair["record_id_other"])
-        doubt = f"may be the same person as {other} ({pair['probability']:.0%}): {pair['why']}"
+        left_cluster, right_cluster = pair["cluster"], pair["cluster_other"]
+        later, alike = (
+            (right_cluster, pair["record_id"])
+            if place[left_cluster] < place[right_cluster]
+            else (left_cluster, pair["record_id_other"])
+        )
+        doubt = f"may be the same person as {alike} ({pair['probability']:.0%}): {pair['why']}"
         doubts.setdefault(later, (doubt, [pair["record_id"], pair["record_id_other"]]))
     return doubts
 

@@ -169,7 +169,7 @@ def preferred(
     for field, sources in precedence.items():
         rank = {source: place for place, source in enumerate(sources)}
         having = [record for record in records if getattr(record.info, field) is not None]
-        best = min(having, key=lambda one: rank.get(one.source, len(rank)), default=None)
+        best = min(having, key=lambda record: rank.get(record.source, len(rank)), default=None)
         if best is None or best.source not in rank or _same(getattr(best.info, field), getattr(info, field)):
             continue
         rule = f"the policy takes {IN_WORDS.get(field, field)} from {best.source} first"
@@ -180,7 +180,7 @@ def preferred(
             if value is not None:
                 changes.append(Change(name, present, value, best.record_id, rule))
             if present is not None:
-                holder = next((one for one in records if _same(present, getattr(one.info, name))), best)
+                holder = next((record for record in records if _same(present, getattr(record.info, name))), best)
                 losses.append(Loss(holder.record_id, name, str(present), value, rule))
             info = info.model_copy(update={name: value})
         losses = [loss for loss in losses if not _same(loss.value, getattr(info, loss.field))]
@@ -225,12 +225,12 @@ def fingerprint(info: Info) -> str:
 
 def differences(before: Info, after: Info) -> dict[str, tuple[str, str]]:
     """The fields in which two contents differ, in words, with both values."""
-    found: dict[str, tuple[str, str]] = {}
+    fields: dict[str, tuple[str, str]] = {}
     for name in (*SINGLE, "emails", "phones", "addresses", "labels", "extended"):
-        one, two = getattr(before, name), getattr(after, name)
-        if one != two:
-            found[IN_WORDS.get(name, name)] = (_text(one), _text(two))
-    return found
+        was, is_now = getattr(before, name), getattr(after, name)
+        if was != is_now:
+            fields[IN_WORDS.get(name, name)] = (_text(was), _text(is_now))
+    return fields
 
 
 def shown(item: Email | Phone | Address) -> str:
@@ -245,7 +245,7 @@ def shown(item: Email | Phone | Address) -> str:
 
 def _text(value: object) -> str:
     if isinstance(value, tuple):
-        return "; ".join(one if isinstance(one, str) else shown(one) for one in value)
+        return "; ".join(item if isinstance(item, str) else shown(item) for item in value)
     if isinstance(value, Mapping):
         return "; ".join(f"{name} = {text}" for name, text in value.items())
     return "" if value is None else str(value)
@@ -275,11 +275,11 @@ def _email_identity(item: Email) -> str:
     return item.email.casefold()
 
 
-def _same_number(one: Phone, two: Phone) -> bool:
+def _same_number(left: Phone, right: Phone) -> bool:
     """Whether one of two numbers, written without its country, is the other."""
-    if one.e164 and two.e164:
+    if left.e164 and right.e164:
         return False
-    short, long = sorted((re.sub(r"\D", "", item.e164 or item.phone).lstrip("0") for item in (one, two)), key=len)
+    short, long = sorted((re.sub(r"\D", "", item.e164 or item.phone).lstrip("0") for item in (left, right)), key=len)
     return len(short) >= 8 and long.endswith(short)
 
 
@@ -299,10 +299,10 @@ def _continued(
     if not given_items:
         return present
     items = list(present)
-    known = [_said(one) for one in items]
+    known = [_said(known_item) for known_item in items]
     for item in given_items:
         said = _said(item)
-        if any(_holds(one, said) for one in known):
+        if any(_holds(known_item, said) for known_item in known):
             continue
         if len(items) >= MAX_ITEMS:
             losses.append(Loss(given.record_id, name, shown(item), None, f"a contact holds {MAX_ITEMS} at most"))
@@ -315,10 +315,10 @@ def _continued(
 
 def _joined(first: tuple[Thing, ...], more: Sequence[Thing], identity: Callable[[Thing], object]) -> tuple[Thing, ...]:
     """A list continued with what it does not hold yet."""
-    known = {identity(one) for one in first}
-    fresh = {identity(one): one for one in reversed(more) if identity(one) not in known}
-    order = dict.fromkeys(identity(one) for one in more)
-    return (*first, *(fresh[one] for one in order if one in fresh))
+    known = {identity(thing) for thing in first}
+    fresh = {identity(thing): thing for thing in reversed(more) if identity(thing) not in known}
+    order = dict.fromkeys(identity(thing) for thing in more)
+    return (*first, *(fresh[thing] for thing in order if thing in fresh))
 
 
 def _second(items: Sequence[Reach]) -> list[Reach]:
@@ -329,4 +329,4 @@ def _with_primary(items: tuple[Reach, ...]) -> tuple[Reach, ...]:
     """The first item is the primary one where none is marked."""
     if not items or any(item.primary for item in items):
         return items
-    return tuple(one.model_copy(update={"primary": at == 0}) for at, one in enumerate(items))
+    return tuple(item.model_copy(update={"primary": at == 0}) for at, item in enumerate(items))
