@@ -38,13 +38,13 @@ def without_mail(domains: Iterable[str], *, resolver: Resolver | None = None) ->
 
     def answer(domain: str) -> str | None:
         try:
-            told = validate_email_deliverability(domain, domain, dns_resolver=asked)
+            answered = validate_email_deliverability(domain, domain, dns_resolver=asked)
         except EmailNotValidError:
             return NO_MAIL
-        return UNKNOWN if told.get("unknown-deliverability") else None
+        return UNKNOWN if answered.get("unknown-deliverability") else None
 
     with ThreadPoolExecutor(AT_ONCE) as threads:
         answers = dict(zip(wanted, threads.map(answer, wanted), strict=True))
-    if all(one == UNKNOWN for one in answers.values()):
+    if all(problem == UNKNOWN for problem in answers.values()):
         raise Unavailable("NO_DNS", "No name server answers: try again with a network, or leave out --check-dns.")
-    return {domain: one for domain, one in answers.items() if one}
+    return {domain: problem for domain, problem in answers.items() if problem}

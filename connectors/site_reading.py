@@ -17,7 +17,7 @@ UNREACHED = ("BOUNCED", "SPAM_COMPLAINT")
 def holds(content: Info, patch: Info) -> bool:
     """Whether a contact's content is what an update set, but for what the site adds: primaries, E.164."""
 
-    def told(info: Info, name: str) -> object:
+    def content_of(info: Info, name: str) -> object:
         if name == "emails":
             return [(email.email.casefold(), email.tag) for email in info.emails]
         if name == "phones":
@@ -32,27 +32,27 @@ def holds(content: Info, patch: Info) -> bool:
             )
         return getattr(info, name) or None
 
-    return all(told(content, name) == told(patch, name) for name in patch.model_fields_set)
+    return all(content_of(content, name) == content_of(patch, name) for name in patch.model_fields_set)
 
 
 async def all_labels(site: ContactsSite) -> list[Label]:
     """All labels of a site."""
-    found: list[Label] = []
-    while (page := await site.list_labels(offset=len(found))).items:
-        found += page.items
-        if page.total is not None and len(found) >= page.total:
+    labels: list[Label] = []
+    while (page := await site.list_labels(offset=len(labels))).items:
+        labels += page.items
+        if page.total is not None and len(labels) >= page.total:
             break
-    return found
+    return labels
 
 
 async def all_fields(site: ContactsSite) -> list[ExtendedField]:
     """All custom fields of a site."""
-    found: list[ExtendedField] = []
-    while (page := await site.list_fields(offset=len(found))).items:
-        found += page.items
-        if page.total is not None and len(found) >= page.total:
+    fields: list[ExtendedField] = []
+    while (page := await site.list_fields(offset=len(fields))).items:
+        fields += page.items
+        if page.total is not None and len(fields) >= page.total:
             break
-    return found
+    return fields
 
 
 async def named_contacts(site: ContactsSite, progress: Callable[[int], None] = lambda _: None) -> list[Contact]:

@@ -183,7 +183,7 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _distinct_sources(self) -> Settings:
-        names = [one.name for one in self.source]
+        names = [source.name for source in self.source]
         if len(set(names)) < len(names):
             raise ValueError("two sources have the same name")
         for name, sources in self.policy.field.items():
@@ -222,8 +222,8 @@ class Settings(BaseSettings):
         if not columns:
             return self
         sources = tuple(
-            one if one.name == SITE else one.model_copy(update={"columns": {**one.columns, **columns}})
-            for one in self.source
+            source if source.name == SITE else source.model_copy(update={"columns": {**source.columns, **columns}})
+            for source in self.source
         )
         return self.model_copy(update={"source": sources})
 
@@ -244,22 +244,22 @@ class Settings(BaseSettings):
                 chosen = f"{SITE}-export"
             clean = "".join(letter if letter.isalnum() or letter in " _.-" else "-" for letter in chosen).strip(" _.-")
             try:
-                one = SourceSettings(name=clean or "export", files=(str(path),))
+                added = SourceSettings(name=clean or "export", files=(str(path),))
             except ValidationError as error:
                 raise UsageError(
                     f"{name!r} cannot be the name of a source: letters, digits, blank, . _ - only."
                 ) from error
-            configured = next((known for known in self.source if known.name == one.name), None)
+            configured = next((known for known in self.source if known.name == added.name), None)
             if configured is not None:
-                one = configured.model_copy(update={"files": one.files})
-            same = next((index for index, known in enumerate(sources) if known.name == one.name), None)
+                added = configured.model_copy(update={"files": added.files})
+            same = next((index for index, known in enumerate(sources) if known.name == added.name), None)
             if same is None:
-                sources.append(one)
+                sources.append(added)
             else:
-                sources[same] = sources[same].model_copy(update={"files": (*sources[same].files, *one.files)})
+                sources[same] = sources[same].model_copy(update={"files": (*sources[same].files, *added.files)})
         if not sources:
             return self
-        placed = [one for one in self.source if one.name == SITE]
+        placed = [source for source in self.source if source.name == SITE]
         return self.model_copy(update={"source": (*placed, *sources)})
 
     def ranked(self) -> list[SourceSettings]:
@@ -267,7 +267,7 @@ class Settings(BaseSettings):
 
         A source without a region of its own has the site's.
         """
-        placed = any(one.name == SITE for one in self.source)
+        placed = any(source.name == SITE for source in self.source)
         sources = self.source if placed else (SourceSettings(name=SITE), *self.source)
         return [source.model_copy(update={"region": source.region or self.site.region}) for source in sources]
 
@@ -314,7 +314,8 @@ def load_settings(path: Path | None = None) -> Settings:
     if values.get("site", {}).get("url") == site.url and site.url.startswith(LOCAL):
         site = site.model_copy(update={"url": f"{LOCAL}{folder / site.url.removeprefix(LOCAL)}"})
     sources = tuple(
-        one.model_copy(update={"files": tuple(str(folder / file) for file in one.files)}) for one in settings.source
+        source.model_copy(update={"files": tuple(str(folder / file) for file in source.files)})
+        for source in settings.source
     )
     paths = {}
     for name, usual in (("state", STATE), ("decisions", DECISIONS)):

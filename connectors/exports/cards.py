@@ -86,14 +86,14 @@ def _row(card: vobject.base.Component) -> Card | str:
         "locale": _text(card, "lang"),
         "source_key": _text(card, "uid"),
         "updated": _moment(_text(card, "rev")),
-        "emails": [{"value": str(one.value), "tag": _tag(one)} for one in card.contents.get("email", ())],
+        "emails": [{"value": str(entry.value), "tag": _tag(entry)} for entry in card.contents.get("email", ())],
         "phones": [
-            {"value": str(one.value).removeprefix("tel:"), "tag": _tag(one), "country": None}
-            for one in card.contents.get("tel", ())
+            {"value": str(entry.value).removeprefix("tel:"), "tag": _tag(entry), "country": None}
+            for entry in card.contents.get("tel", ())
         ],
-        "addresses": [_address(card, one) for one in card.contents.get("adr", ())],
+        "addresses": [_address(card, entry) for entry in card.contents.get("adr", ())],
         "labels": [
-            label for one in card.contents.get("categories", ()) for label in _several(one.value) if label.strip()
+            label for entry in card.contents.get("categories", ()) for label in _several(entry.value) if label.strip()
         ],
     }
     if places["company"] is None and _is_company(card):
@@ -112,7 +112,7 @@ def _text(card: vobject.base.Component, name: str) -> str | None:
 
 
 def _several(value: object) -> list[str]:
-    return [str(one) for one in value] if isinstance(value, list | tuple) else str(value).split(",")
+    return [str(item) for item in value] if isinstance(value, list | tuple) else str(value).split(",")
 
 
 def _joined(value: object) -> str | None:
@@ -133,20 +133,20 @@ def _birthday(card: vobject.base.Component) -> str | None:
     without = card.contents["bday"][0].params.get("X-APPLE-OMIT-YEAR", ())
     if without and text.startswith(tuple(without)):
         return f"--{text[-5:]}"
-    found = _NO_YEAR.match(text)
-    return f"--{found[1]}-{found[2]}" if found else text.partition("T")[0]
+    date = _NO_YEAR.match(text)
+    return f"--{date[1]}-{date[2]}" if date else text.partition("T")[0]
 
 
 def _moment(text: str | None) -> str | None:
     """`REV` as other exports write a moment; its short form has no marks."""
-    found = re.fullmatch(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z?", text or "")
-    return f"{found[1]}-{found[2]}-{found[3]} {found[4]}:{found[5]}:{found[6]}" if found else text
+    parts = re.fullmatch(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z?", text or "")
+    return f"{parts[1]}-{parts[2]}-{parts[3]} {parts[4]}:{parts[5]}:{parts[6]}" if parts else text
 
 
 def _address(card: vobject.base.Component, line: vobject.base.ContentLine) -> Card:
     value = line.value
     group = [
-        one.value for one in card.contents.get("x-abadr", ()) if line.group and one.group == line.group
+        country.value for country in card.contents.get("x-abadr", ()) if line.group and country.group == line.group
     ]  # the country of an address, as address books of Apple note it
     parts = {
         "street": _joined(value.street),

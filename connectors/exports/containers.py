@@ -71,16 +71,16 @@ def _too_large(name: str, limits: Limits) -> InputError:
 
 def _held(name: str, packed: gzip.GzipFile | IO[bytes], limits: Limits) -> BinaryIO:
     """What is unpacked, in memory or, when it is large, in a file that goes away with it."""
-    held = SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115 - closed by who reads the part
+    spooled = SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115 - closed by who reads the part
     size = 0
     while block := packed.read(_BLOCK):
         size += len(block)
         if size > limits.unpacked_mb << 20:
-            held.close()
+            spooled.close()
             raise _too_large(name, limits)
-        held.write(block)
-    held.seek(0)
-    return cast(BinaryIO, held)
+        spooled.write(block)
+    spooled.seek(0)
+    return cast(BinaryIO, spooled)
 
 
 def _gunzipped(name: str, file: BinaryIO, limits: Limits) -> BinaryIO:
@@ -107,10 +107,10 @@ def _check_size(name: str, file: BinaryIO, limits: Limits) -> None:
     left = limits.unpacked_mb << 20
     try:
         with zipfile.ZipFile(file) as packed:
-            if sum(one.file_size for one in packed.infolist()) > left:
+            if sum(member.file_size for member in packed.infolist()) > left:
                 raise _too_large(name, limits)
-            for one in packed.infolist():
-                with packed.open(one) as member:
+            for entry in packed.infolist():
+                with packed.open(entry) as member:
                     while block := member.read(_BLOCK):
                         left -= len(block)
                         if left < 0:
@@ -122,41 +122,41 @@ def _check_size(name: str, file: BinaryIO, limits: Limits) -> None:
 
 
 def _members(name: str, file: BinaryIO, depth: int, limits: Limits) -> Iterator[Part]:
-    found = False
+    is_any = False
     try:
         with zipfile.ZipFile(file) as packed:
-            inside = [one for one in packed.infolist() if _may_be_an_export(one)]
-            if sum(one.file_size for one in inside) > limits.unpacked_mb << 20:
+            inside = [packed_file for packed_file in packed.infolist() if _may_be_an_export(packed_file)]
+            if sum(packed_file.file_size for packed_file in inside) > limits.unpacked_mb << 20:
                 raise _too_large(name, limits)
-            for one in inside:
-                with packed.open(one) as member:
-                    held = _held(name, member, limits)
-                if held.read(16).startswith(_OTHER):
-                    held.close()
+            for packed_file in inside:
+                with packed.open(packed_file) as member:
+                    spooled = _held(name, member, limits)
+                if spooled.read(16).startswith(_OTHER):
+                    spooled.close()
                     continue
-                held.seek(0)
-                found = True
-                yield from _unpacked(f"{name}/{one.filename}", held, depth + 1, limits)
+                spooled.seek(0)
+                is_any = True
+                yield from _unpacked(f"{name}/{packed_file.filename}", spooled, depth + 1, limits)
     except (zipfile.BadZipFile, zlib.error, OSError, EOFError, RuntimeError, NotImplementedError, ValueError) as error:
         raise InputError(f"{name} is damaged or locked with a password: it cannot be unpacked.") from error
-    if not found:
+    if not is_any:
         raise InputError(f"{name} holds no export: no table, no workbook, no cards.")
 
 
-def _may_be_an_export(one: zipfile.ZipInfo) -> bool:
-    path = PurePosixPath(one.filename)
+def _may_be_an_export(member: zipfile.ZipInfo) -> bool:
+    path = PurePosixPath(member.filename)
     hidden = any(part.startswith((".", "__MACOSX")) for part in path.parts)
-    return not one.is_dir() and not hidden and path.suffix.lower() in _EXPORTS
+    return not member.is_dir() and not hidden and path.suffix.lower() in _EXPORTS
 
 
 def _sheets(name: str, file: BinaryIO, limits: Limits) -> Iterator[Part]:
     """The sheets of a workbook that have anything in them, every cell as text."""
-    filled = [(one, sheet) for one, sheet in sheets(name, file, limits) if sheet.height]
+    filled = [(title, sheet) for title, sheet in sheets(name, file, limits) if sheet.height]
     if not filled:
         raise InputError(f"{name} is empty: there is nothing to import in it.")
-    for one, sheet in filled:
+    for title, sheet in filled:
         rows = [[_as_written(cell) for cell in row] for row in sheet.iter_rows()]
-        yield Part(f"{name}/{one}" if len(filled) > 1 else name, sheet=rows)
+        yield Part(f"{name}/{title}" if len(filled) > 1 else name, sheet=rows)
 
 
 def _as_written(cell: str | None) -> str:

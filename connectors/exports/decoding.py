@@ -35,8 +35,8 @@ class Text(NamedTuple):
     def lines(self) -> Generator[str]:
         """Its lines with the ends they have: a line feed, a carriage return, or both."""
         with self._opened() as text:
-            while some := text.readlines(_BLOCK):
-                yield from some
+            while block := text.readlines(_BLOCK):
+                yield from block
 
     def head(self, most: int = 1 << 16) -> str:
         """Its first characters."""
@@ -106,6 +106,8 @@ def _is_utf8(file: BinaryIO) -> bool:
     return True
 
 
-def _reads_alike(file: BinaryIO, one: str, other: str) -> bool:
+def _reads_alike(file: BinaryIO, encoding: str, rival: str) -> bool:
     """Whether two code pages of one byte a character give the same text."""
-    return all(block.decode(one, errors="replace") == block.decode(other, errors="replace") for block in _blocks(file))
+    return all(
+        block.decode(encoding, errors="replace") == block.decode(rival, errors="replace") for block in _blocks(file)
+    )

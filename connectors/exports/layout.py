@@ -74,17 +74,17 @@ class Layout:
                 labels.append(cell[name])
                 continue
             if head not in _LISTS:
-                held, key = singles, head
+                columns, key = singles, head
             else:
-                held, key = slots.setdefault(head, {}).setdefault(slot, {}), part or "value"
-                if key in held and head != "addresses":  # a second column of e-mails or phones is one more of them
+                columns, key = slots.setdefault(head, {}).setdefault(slot, {}), part or "value"
+                if key in columns and head != "addresses":  # a second column of e-mails or phones is one more of them
                     slots[head][f"{slot}+{len(slots[head])}"] = {key: cell[name]}
                     continue
-            if key in held:  # the first column that is filled counts; what another says stays beside it
-                other = pl.when(held[key].str.strip_chars() != filled.str.strip_chars()).then(filled)
-                extras.append(pl.struct(name=pl.lit(name), value=other))
-            held[key] = pl.coalesce(held[key], filled) if key in held else filled
-        if parts := [singles.pop(one) for one in ("birth_year", "birth_month", "birth_day") if one in singles]:
+            if key in columns:  # the first column that is filled counts; what another says stays beside it
+                differing = pl.when(columns[key].str.strip_chars() != filled.str.strip_chars()).then(filled)
+                extras.append(pl.struct(name=pl.lit(name), value=differing))
+            columns[key] = pl.coalesce(columns[key], filled) if key in columns else filled
+        if parts := [singles.pop(part) for part in ("birth_year", "birth_month", "birth_day") if part in singles]:
             singles["birthdate"] = _birthdate(*parts) if len(parts) == 3 else pl.lit(None, dtype=pl.String)
         lists = {
             head: pl.concat_list([_slot(self.format, head, slot, parts) for slot, parts in by_slot.items()])

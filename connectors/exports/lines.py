@@ -164,8 +164,10 @@ def _without_quotes(text: pl.Series, delimiter: str, sound: str | None) -> tuple
     places = quoted.arg_true()
     if places.is_empty():
         return bare, nowhere
-    some = text.gather(places)
-    return bare.scatter(places, some.str.replace_all(_QUOTED, "")), nowhere.scatter(places, ~some.str.contains(sound))
+    quoted = text.gather(places)
+    return bare.scatter(places, quoted.str.replace_all(_QUOTED, "")), nowhere.scatter(
+        places, ~quoted.str.contains(sound)
+    )
 
 
 _QUOTED = r'"(?:[^"]|"")*"'

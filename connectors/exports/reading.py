@@ -138,7 +138,7 @@ def read_file(path: Path, **wanted: Any) -> list[Reading]:  # noqa: ANN401 - as 
     problems: list[tuple[str, InputError]] = []
     try:
         for part in parts(path, how.limits):
-            here = replace(how, first_row=how.first_row + sum(one.data_rows for one in readings))
+            here = replace(how, first_row=how.first_row + sum(reading.data_rows for reading in readings))
             try:
                 readings.append(_read_part(part, here))
             except InputError as error:
@@ -176,8 +176,8 @@ def _read_part(part: Part, wanted: Wanted) -> Reading:
             return _read_cards(part.name, text.lines(), wanted, text.encoding)
         delimiter, begin = _delimiter(head, wanted)
         beginning = text.lines()
-        found = rows(islice(beginning, begin, None), delimiter)
-        _, header = _header(list(islice(found, HEADER_WITHIN)), part.name, wanted)
+        lines_read = rows(islice(beginning, begin, None), delimiter)
+        _, header = _header(list(islice(lines_read, HEADER_WITHIN)), part.name, wanted)
         beginning.close()
         header = header._replace(number=begin + header.number)
         behind = header.number + 1 + len(_LINE_END.findall(header.raw))
@@ -213,7 +213,7 @@ def _read_table(name: str, header: Line, several: Iterable[Piece], wanted: Wante
             row += len(piece)
             if len(waiting) > PIECES_AT_ONCE:
                 tables.append(waiting.popleft().result())
-        tables += [one.result() for one in waiting]
+        tables += [piece.result() for piece in waiting]
         frames = [table.rows for table in tables]
         if wanted.by_content and frames:
             frames = list(threads.map(placed, _by_content(pl.concat(frames)).iter_slices(CHUNK)))
@@ -308,28 +308,28 @@ def _is_header(whole: pl.DataFrame, header: Line) -> pl.Series:
 
 def _first_filled(cells: pl.Series) -> str | None:
     """The first cell with anything in it."""
-    for some in (cells.head(FEW), cells):
-        filled = some.str.contains(r"\S").arg_max()
-        if filled is not None and (cell := str(some[filled]).strip()):
+    for part in (cells.head(FEW), cells):
+        filled = part.str.contains(r"\S").arg_max()
+        if filled is not None and (cell := str(part[filled]).strip()):
             return cell
     return None
 
 
 def _read_cards(name: str, lines: Iterator[str], wanted: Wanted, encoding: str) -> Reading:
-    found, rejects = list[dict[str, object]](), list[dict[str, object]]()
+    card_rows, rejects = list[dict[str, object]](), list[dict[str, object]]()
     row = wanted.first_row
     for line, raw, places in cards(lines, wanted.limits):
         if isinstance(places, str):
             rejects.append({"line": line, "row": row, "reason": places, "raw": raw})
         else:
-            found.append({"line": line, "row": row, "raw": raw, **places})
+            card_rows.append({"line": line, "row": row, "raw": raw, **places})
         row += 1
-    kinds = {name: kind for name, kind in ROWS.items() if found and name in found[0]}
-    frame = pl.DataFrame(found, schema_overrides=kinds)
-    frame = frame.with_columns(**wanted.placed(name)) if found else frame
+    kinds = {name: kind for name, kind in ROWS.items() if card_rows and name in card_rows[0]}
+    frame = pl.DataFrame(card_rows, schema_overrides=kinds)
+    frame = frame.with_columns(**wanted.placed(name)) if card_rows else frame
     return Reading(
         file=name,
-        rows=conform(_by_content(frame) if found and wanted.by_content else frame, ROWS),
+        rows=conform(_by_content(frame) if card_rows and wanted.by_content else frame, ROWS),
         rejects=_rejected(rejects, name, wanted),
         format="vcard",
         encoding=encoding,

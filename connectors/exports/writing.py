@@ -119,7 +119,7 @@ def _row(contact: Contact) -> dict[str, str | None]:
 
 
 def _first_primary(items: Sequence[Email] | Sequence[Phone]) -> list:  # type: ignore[type-arg] # of what was given
-    return sorted(items, key=lambda one: not one.primary)
+    return sorted(items, key=lambda item: not item.primary)
 
 
 def _street(address: Address) -> str | None:
@@ -162,8 +162,8 @@ def _card(contact: Contact) -> str:
 def _typed(line: vobject.base.ContentLine, value: object, tag: str, primary: bool) -> None:
     line.value = value
     kinds: Iterable[str] = (_TYPES.get(tag, tag), "PREF" if primary else "")
-    if found := [fromkey for fromkey in dict.fromkeys(kinds) if fromkey]:
-        line.params["TYPE"] = found
+    if named_kinds := [fromkey for fromkey in dict.fromkeys(kinds) if fromkey]:
+        line.params["TYPE"] = named_kinds
 
 
 def _shown_name(info: Info) -> str:

@@ -153,9 +153,11 @@ def compiled(filter: object, columns: Mapping[str, Column]) -> Condition:
         if name in ("$and", "$or"):
             if not isinstance(value, Sequence) or isinstance(value, str) or not value:
                 raise Refused("MALFORMED_FILTER", f"{name} takes a list of filters.")
-            parts.append(_joined([compiled(one, columns) for one in value], "AND" if name == "$and" else "OR"))
+            parts.append(
+                _joined([compiled(condition, columns) for condition in value], "AND" if name == "$and" else "OR")
+            )
         elif name == "$not":
-            inner = [compiled(one, columns) for one in (value if isinstance(value, list) else [value])]
+            inner = [compiled(condition, columns) for condition in (value if isinstance(value, list) else [value])]
             both = _joined(inner, "AND")
             parts.append(Condition(f"NOT coalesce({both.sql}, 0)", both.values))
         elif name.startswith("$"):
@@ -178,9 +180,9 @@ def found_by(search: str | None) -> Condition:
     return _joined([_one(CONTACTS[name], "folded({}) = folded(?)", (search,)) for name in names], "OR")
 
 
-def both(one: Condition, other: Condition) -> Condition:
+def both(left: Condition, right: Condition) -> Condition:
     """What meets two conditions."""
-    return _joined([one, other], "AND")
+    return _joined([left, right], "AND")
 
 
 def ordered(sort: Sort | None, columns: Mapping[str, Column], default: str) -> str:
@@ -202,7 +204,7 @@ def _joined(parts: Sequence[Condition], word: str) -> Condition:
     if len(parts) == 1:
         return parts[0]
     sql = f" {word} ".join(f"({part.sql})" for part in parts)
-    return Condition(f"({sql})", tuple(value for one in parts for value in one.values))
+    return Condition(f"({sql})", tuple(value for part in parts for value in part.values))
 
 
 def _one(column: Column, test: str, values: Sequence[Any]) -> Condition:
@@ -224,19 +226,19 @@ def _test(name: str, column: Column, operator: str, operand: object) -> Conditio
     if operator in ("$in", "$nin", "$hasSome", "$hasAll"):
         if not isinstance(operand, Sequence) or isinstance(operand, str) or not operand:
             raise Refused("UNSUPPORTED_FILTER_VALUE", f"{operator} of {name} takes a list of values.")
-        values = [_value(name, column, one) for one in operand]
+        values = [_value(name, column, operand_value) for operand_value in operand]
         if operator == "$hasAll":
-            return _joined([_one(column, "{} = ?", (one,)) for one in values], "AND")
-        some = _equal_to_one_of(name, column, values)
-        return Condition(f"NOT coalesce({some.sql}, 0)", some.values) if operator == "$nin" else some
+            return _joined([_one(column, "{} = ?", (operand_value,)) for operand_value in values], "AND")
+        any_of = _equal_to_one_of(name, column, values)
+        return Condition(f"NOT coalesce({any_of.sql}, 0)", any_of.values) if operator == "$nin" else any_of
     value = _value(name, column, operand)
     if operator == "$startsWith":
         return _one(column, "substr(folded({}), 1, length(folded(?))) = folded(?)", (value, value))
     if operator == "$eq" and value is not None:
         return _equal_to_one_of(name, column, [value])
     if operator == "$ne" and value is not None:
-        some = _equal_to_one_of(name, column, [value])
-        return Condition(f"NOT coalesce({some.sql}, 0)", some.values)
+        any_of = _equal_to_one_of(name, column, [value])
+        return Condition(f"NOT coalesce({any_of.sql}, 0)", any_of.values)
     return _one(column, f"{{}} {COMPARED[operator]} ?", (value,))
 
 

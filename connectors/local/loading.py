@@ -27,13 +27,13 @@ def read_contacts(path: Path) -> tuple[list[Contact], list[Label], list[Extended
     with path.open(encoding="utf-8") as lines:
         for number, line in enumerate(lines, start=1):
             try:
-                one = json.loads(line)
-                if "label" in one:
-                    labels.append(label_from_wire(WireLabel.model_validate(one["label"])))
-                elif "field" in one:
-                    fields.append(field_from_wire(WireField.model_validate(one["field"])))
+                decoded = json.loads(line)
+                if "label" in decoded:
+                    labels.append(label_from_wire(WireLabel.model_validate(decoded["label"])))
+                elif "field" in decoded:
+                    fields.append(field_from_wire(WireField.model_validate(decoded["field"])))
                 else:
-                    contacts.append(contact_from_wire(WireContact.model_validate(one)))
+                    contacts.append(contact_from_wire(WireContact.model_validate(decoded)))
             except (ValueError, KeyError, TypeError, AttributeError) as error:
                 raise UsageError(f"{path.name}, line {number}, is not a contact of the Contacts API.") from error
     return contacts, labels, fields

@@ -39,9 +39,9 @@ def check(info: Info) -> None:
         raise Refused("INSUFFICIENT_CONTACT_DATA", "A contact needs a name, an e-mail or a phone.")
     if sum(email.primary for email in info.emails) > 1 or sum(phone.primary for phone in info.phones) > 1:
         raise Refused("CANNOT_HAVE_MULTIPLE_PRIMARY_INFO", "Only one e-mail and one phone can be primary.")
-    if found := list(_violations(info)):
-        places = ", ".join(f"{one.field} {one.description}" for one in found[:3])
-        raise Refused("INVALID_ARGUMENT", f"The contact is not acceptable: {places}.", violations=found)
+    if violations := list(_violations(info)):
+        places = ", ".join(f"{violation.field} {violation.description}" for violation in violations[:3])
+        raise Refused("INVALID_ARGUMENT", f"The contact is not acceptable: {places}.", violations=violations)
 
 
 def _violations(info: Info) -> Iterable[Violation]:
@@ -166,9 +166,9 @@ def absorbed(target: Info, source: Info) -> Info:
     merged = target.model_copy(
         update={
             **blank,
-            "emails": _continued(target.emails, map(_second, source.emails), lambda one: same_email(one.email)),
+            "emails": _continued(target.emails, map(_second, source.emails), lambda item: same_email(item.email)),
             "phones": _continued(
-                target.phones, map(_second, source.phones), lambda one: same_phone(one.phone, one.e164)
+                target.phones, map(_second, source.phones), lambda item: same_phone(item.phone, item.e164)
             ),
             "addresses": _continued(target.addresses, source.addresses, Address.content),
             "labels": _continued(target.labels, source.labels, str),
@@ -202,17 +202,17 @@ def _continued(
     items: tuple[Thing, ...], more: Iterable[Thing], identity: Callable[[Thing], object]
 ) -> tuple[Thing, ...]:
     known = {identity(item) for item in items}
-    for one in more:
-        if identity(one) not in known:
-            known.add(identity(one))
-            items = (*items, one)
+    for item in more:
+        if identity(item) not in known:
+            known.add(identity(item))
+            items = (*items, item)
     return items
 
 
 def _one_primary(items: tuple[Reach, ...]) -> tuple[Reach, ...]:
     if not items or any(item.primary for item in items):
         return items
-    return tuple(one.model_copy(update={"primary": at == 0}) for at, one in enumerate(items))
+    return tuple(item.model_copy(update={"primary": at == 0}) for at, item in enumerate(items))
 
 
 def _second(item: Reach) -> Reach:

@@ -94,17 +94,19 @@ class LocalSite(NamedLists):
             rest = iter(contacts)
             while chunk := list(islice(rest, _LOADED)):
                 planted = [
-                    one.model_copy(update={"info": rules.stored(one.info, keep_e164=True)})
-                    if _is_raw(one.info)
-                    else one
-                    for one in chunk
+                    contact.model_copy(update={"info": rules.stored(contact.info, keep_e164=True)})
+                    if _is_raw(contact.info)
+                    else contact
+                    for contact in chunk
                 ]
                 if not empty:
-                    self._database.executemany("DELETE FROM reach WHERE contact = ?", [(one.id,) for one in planted])
-                self._database.executemany(WRITE, [contact_row(one, None) for one in planted])
+                    self._database.executemany(
+                        "DELETE FROM reach WHERE contact = ?", [(contact.id,) for contact in planted]
+                    )
+                self._database.executemany(WRITE, [contact_row(contact, None) for contact in planted])
                 self._database.executemany(
                     "INSERT OR IGNORE INTO reach VALUES (?, ?, ?)",
-                    sorted(line for one in planted for line in reach_rows(one)),
+                    sorted(line for contact in planted for line in reach_rows(contact)),
                 )
                 count += len(planted)
             if empty:
@@ -253,17 +255,17 @@ class LocalSite(NamedLists):
     async def bulk_delete(self, filter: Filter | None = None, *, search: str | None = None) -> str:
         """See `ContactsSite.bulk_delete`. The job is done when the call answers."""
 
-        def one(contact: Contact) -> None:
+        def delete_contact(contact: Contact) -> None:
             if refusal := _undeletable(contact.member):
                 code = "CANNOT_DELETE_SITE_MEMBERS" if refusal.code == "CANNOT_DELETE_MEMBER" else refusal.code
                 raise PreconditionFailed(code, str(refusal))
             self._remove(contact.id)
 
-        return self._job("DELETE", filter, search, one)
+        return self._job("DELETE", filter, search, delete_contact)
 
     async def bulk_update(self, info: Info, filter: Filter | None = None, *, search: str | None = None) -> str:
         """See `ContactsSite.bulk_update`. The job is done when the call answers."""
-        return self._job("UPDATE", filter, search, lambda one: self._changed(one, self._patched(one, info)))
+        return self._job("UPDATE", filter, search, lambda contact: self._changed(contact, self._patched(contact, info)))
 
     async def bulk_label(
         self,
@@ -276,7 +278,7 @@ class LocalSite(NamedLists):
         """See `ContactsSite.bulk_label`. The job is done when the call answers."""
         self._known_labels([*add, *remove])
         kind = "ADD_REMOVE_LABELS" if add and remove else "REMOVE_LABELS" if remove else "ADD_LABELS"
-        return self._job(kind, filter, search, lambda one: self._relabel(one, add, remove))
+        return self._job(kind, filter, search, lambda contact: self._relabel(contact, add, remove))
 
     async def job(self, job_id: str) -> Job:
         """See `ContactsSite.job`."""
@@ -455,8 +457,8 @@ class LocalSite(NamedLists):
                 (kind, value, but),
             ).fetchone()
             if row:
-                found = {"duplicateContactId": row[0], name: given}
-                raise Duplicate("DUPLICATE_CONTACT_EXISTS", "Duplicate contact exists.", found)
+                data = {"duplicateContactId": row[0], name: given}
+                raise Duplicate("DUPLICATE_CONTACT_EXISTS", "Duplicate contact exists.", data)
 
     def _merged(self, target_id: str, source_ids: Sequence[str]) -> tuple[Contact, Info]:
         """The target and what a merge would make of it, or the refusal the API gives."""

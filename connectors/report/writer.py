@@ -67,7 +67,7 @@ def write_report(
     page = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, finalize=_shown).from_string(
         (here / "report.html.jinja").read_text("utf-8")
     )
-    held, operations = by_urgency(audit)
+    waiting, operations = by_urgency(audit)
     tiles = [
         (count if is_applied else wanted, words, later)
         for count, wanted, words, later in (
@@ -89,8 +89,8 @@ def write_report(
         tiles=tiles,
         opt_outs=facts.opt_outs,
         most=MOST_ROWS,
-        held=_rows(held),
-        held_count=len(held),
+        held=_rows(waiting),
+        held_count=len(waiting),
         operations=_rows(operations),
         operation_count=len(operations),
         losses=_rows(losses),
@@ -99,7 +99,7 @@ def write_report(
         reject_count=len(rejects),
         sources=records.group_by("source", maintain_order=True).len().rows(),
         loss_count=len(losses),
-        waterfalls={operation: _drawn(*told) for operation, told in waterfalls.items()},
+        waterfalls={operation: _drawn(*waterfall) for operation, waterfall in waterfalls.items()},
         width=WIDTH,
     )
     with write_whole(folder / "report.html") as part:

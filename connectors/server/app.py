@@ -169,7 +169,8 @@ async def _malformed(_: Request, error: Exception) -> JSONResponse:
     if any(len(problem["loc"]) < 2 or problem["type"] == "json_invalid" for problem in problems):
         return JSONResponse({"message": "Expected an object"}, 400)
     violations = [
-        Violation(".".join(str(part) for part in one["loc"][1:]), str(one["msg"]), "OTHER") for one in problems
+        Violation(".".join(str(part) for part in problem["loc"][1:]), str(problem["msg"]), "OTHER")
+        for problem in problems
     ]
     places = ", ".join(f"{violation.field}: {violation.description}" for violation in violations)
     refusal = Refused("INVALID_ARGUMENT", f"The request is not valid: {places}.", violations=violations)

@@ -71,24 +71,24 @@ class _Named(Generic[NamedItem]):
         """The answer with one of them."""
         return JSONResponse({self.name: self.to_wire(item), **more})
 
-    def page(self, found: Page[NamedItem], paging: str) -> JSONResponse:
+    def page(self, page: Page[NamedItem], paging: str) -> JSONResponse:
         """The answer with a page of them; `paging` is the name of its description."""
         return JSONResponse(
-            {f"{self.name}s": [self.to_wire(item) for item in found.items], paging: paging_to_wire(found)}
+            {f"{self.name}s": [self.to_wire(item) for item in page.items], paging: paging_to_wire(page)}
         )
 
     async def list(
         self, listing: ListingParameters, kind: str | None, namespace: str | None, start: str | None
     ) -> JSONResponse:
         """The answer with a page of those of a kind, of a namespace, whose names start so; of all where not said."""
-        found = await self.listed(
+        page = await self.listed(
             starts_with=start,
             filter=filter_of(**{f"{self.name}Type": kind, "namespace": namespace}),
             sort=listing.sort,
             limit=self.page_size if listing.limit is None else listing.limit,
             offset=listing.offset,
         )
-        return self.page(found, "metadata")
+        return self.page(page, "metadata")
 
     def routes(self) -> APIRouter:
         """The routes whose parameters are the same for both."""
@@ -97,8 +97,8 @@ class _Named(Generic[NamedItem]):
         @routes.post("/query", response_model=self.answers, name=f"query_{self.name}s")
         async def query(body: QueryRequest) -> JSONResponse:
             asked = body.query
-            found = await self.queried(asked.filter, sort=sort_from_wire(asked.sort), **paged(asked.paging))
-            return self.page(found, "pagingMetadata")
+            page = await self.queried(asked.filter, sort=sort_from_wire(asked.sort), **paged(asked.paging))
+            return self.page(page, "pagingMetadata")
 
         @routes.get("/{key}", response_model=self.answer, name=f"get_{self.name}")
         async def get(key: str) -> JSONResponse:

@@ -48,7 +48,7 @@ def _projection(
 ) -> ProjectionParameters:
     """Repeated parameters and comma-separated ones."""
     return ProjectionParameters(
-        *([part for one in given or () for part in one.split(",") if part] for given in (fields, fieldsets))
+        *([part for text in given or () for part in text.split(",") if part] for given in (fields, fieldsets))
     )
 
 

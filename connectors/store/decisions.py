@@ -44,20 +44,20 @@ def read_decisions(path: Path) -> pl.DataFrame:
     rows.fieldnames = columns
     if "verdict" not in columns or not {"records", "identities"} & set(columns):
         raise InputError(f"{path} has no columns 'verdict' and 'records': these are no decisions.")
-    found: list[dict[str, object]] = []
+    decisions: list[dict[str, object]] = []
     for row in rows:
         given = {name: (row.get(name) or "").strip() for name in DECISIONS}
         if not any(given.values()):
             continue
-        found.append(_decision(given, f"{path}, line {rows.line_num}"))
-    return pl.DataFrame(found, schema=dict(DECISIONS))
+        decisions.append(_decision(given, f"{path}, line {rows.line_num}"))
+    return pl.DataFrame(decisions, schema=dict(DECISIONS))
 
 
 def _decision(given: dict[str, str], where: str) -> dict[str, object]:
     """One row as a decision."""
     cells = dict(zip(given, unguarded(pl.Series(list(given.values()))), strict=True))
     verdict, kind = cells["verdict"].lower() or UNDECIDED, cells["kind"].lower()
-    lists = {name: [one.strip() for one in cells[name].split(BETWEEN) if one.strip()] for name in _LISTS}
+    lists = {name: [text.strip() for text in cells[name].split(BETWEEN) if text.strip()] for name in _LISTS}
     records = lists["identities"] or lists["records"]
     if verdict not in (*VERDICTS, UNDECIDED):
         raise InputError(f"{where}: the verdict must be together, apart or undecided, not {verdict!r}.")

@@ -54,7 +54,7 @@ class Index:
     def _read(self) -> None:
         path = self.folder / FACTS
         if not path.exists():
-            if self.folder.is_dir() and any(one.is_file() for one in self.folder.iterdir()):
+            if self.folder.is_dir() and any(path.is_file() for path in self.folder.iterdir()):
                 raise UsageError(f"{self.folder} holds something else than an index. Choose another folder.")
             return
         try:
@@ -90,9 +90,9 @@ class Index:
 
     def counts(self, wanted: pl.DataFrame) -> pl.DataFrame:
         """`COMMON` of these `field`s and `value`s."""
-        found = self._found("counts", pl.col("value").is_in(wanted["value"].unique().implode()))
-        found = found.join(wanted, on=["field", "value"], how="semi")
-        return found.group_by("field", "value").agg(pl.col("count").sum()).select(*COMMON)
+        counted = self._found("counts", pl.col("value").is_in(wanted["value"].unique().implode()))
+        counted = counted.join(wanted, on=["field", "value"], how="semi")
+        return counted.group_by("field", "value").agg(pl.col("count").sum()).select(*COMMON)
 
     def shared(self) -> pl.DataFrame:
         """`VALUES` that belong to several people."""
@@ -119,12 +119,12 @@ class Index:
     def tables(self, records: pl.Series) -> dict[str, pl.DataFrame]:
         """What is kept of these records, in their order, numbered from 0."""
         numbers = pl.DataFrame({"record": records, "number": pl.int_range(len(records), dtype=pl.UInt32, eager=True)})
-        found = {}
+        kept = {}
         for name in KEPT:
             rows = self._found(name, pl.col("record").is_in(records.implode()))
             rows = rows.join(numbers, on="record", maintain_order="left").sort("number", maintain_order=True)
-            found[name] = rows.drop("record").rename({"number": "record"})
-        return found
+            kept[name] = rows.drop("record").rename({"number": "record"})
+        return kept
 
     def _found(self, name: str, which: pl.Expr) -> pl.DataFrame:
         """The rows of a table for which this is so, over all parts."""

@@ -163,8 +163,8 @@ class Journal:
 
     def images(self, cluster: str) -> dict[str, str]:
         """The contacts of a cluster as they were before, by id."""
-        found = self._database.execute("SELECT contact, image FROM images WHERE cluster = ?", (cluster,))
-        return dict(found)
+        images = self._database.execute("SELECT contact, image FROM images WHERE cluster = ?", (cluster,))
+        return dict(images)
 
     def fact(self, name: str) -> str | None:
         """What was noted under a name."""

@@ -93,7 +93,7 @@ class Memory:
 
     def journal_of(self, run: str) -> str | None:
         """The id of the journal that a run was begun with; None for a run that was never begun."""
-        return next((one.journal for one in self._runs() if one.run == run), None)
+        return next((begun.journal for begun in self._runs() if begun.run == run), None)
 
     def unfinished(self) -> list[BegunRun]:
         """The runs that were begun and have not ended, the oldest first."""

@@ -67,17 +67,17 @@ def error_from_wire(
     if isinstance(application, Mapping):
         code = str(application.get("code") or "")
         message = str(application.get("description") or message)
-        found = application.get("data")
-        data = {str(name): str(value) for name, value in found.items()} if isinstance(found, Mapping) else {}
+        given = application.get("data")
+        data = {str(name): str(value) for name, value in given.items()} if isinstance(given, Mapping) else {}
     elif isinstance(validation, Mapping):
         code = "INVALID_ARGUMENT"
-        for one in validation.get("fieldViolations") or ():
-            threshold = (one.get("data") or {}).get("threshold")
+        for violation in validation.get("fieldViolations") or ():
+            threshold = (violation.get("data") or {}).get("threshold")
             violations.append(
                 Violation(
-                    str(one.get("field", "")),
-                    str(one.get("description", "")),
-                    str(one.get("violatedRule", "OTHER")),
+                    str(violation.get("field", "")),
+                    str(violation.get("description", "")),
+                    str(violation.get("violatedRule", "OTHER")),
                     threshold if isinstance(threshold, int) else None,
                 )
             )

@@ -56,16 +56,16 @@ def info_from_wire(info: WireInfo) -> Info:
     if "phones" in given:
         values["phones"] = tuple(
             Phone(
-                phone=one.phone,
-                tag=one.tag or "UNTAGGED",
-                country_code=one.country_code or None,
-                e164=one.e164_phone,
-                primary=bool(one.primary),
+                phone=item.phone,
+                tag=item.tag or "UNTAGGED",
+                country_code=item.country_code or None,
+                e164=item.e164_phone,
+                primary=bool(item.primary),
             )
-            for one in _items(info.phones)
+            for item in _items(info.phones)
         )
     if "addresses" in given:
-        values["addresses"] = tuple(_address(one) for one in _items(info.addresses))
+        values["addresses"] = tuple(_address(item) for item in _items(info.addresses))
     if "label_keys" in given:
         values["labels"] = tuple(_items(info.label_keys))
     if "extended_fields" in given:
@@ -173,10 +173,10 @@ def _items(wrapped: Items[Item] | None) -> list[Item]:
     return (wrapped.items if wrapped else None) or []
 
 
-def _address(one: WireAddress) -> Address:
-    place, street = one.address, one.address.street_address or WireStreet()
+def _address(wire: WireAddress) -> Address:
+    place, street = wire.address, wire.address.street_address or WireStreet()
     return Address(
-        tag=one.tag or "UNTAGGED",
+        tag=wire.tag or "UNTAGGED",
         line=place.address_line or None,
         line2=place.address_line2 or None,
         city=place.city or None,

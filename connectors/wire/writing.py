@@ -76,8 +76,8 @@ def info_to_wire(info: Info) -> dict[str, Any]:
 def contact_to_wire(contact: Contact) -> dict[str, Any]:
     """A contact as the API answers it, with what it derives: ids of items, primary values, formatted phones."""
     info = contact.info
-    email = next((one for one in info.emails if one.primary), None)
-    phone = next((one for one in info.phones if one.primary), None)
+    email = next((item for item in info.emails if item.primary), None)
+    phone = next((item for item in info.phones if item.primary), None)
     member = contact.member
     wire = WireContact(
         id=contact.id,
@@ -201,40 +201,40 @@ def paging_to_wire(page: Page[Any]) -> dict[str, Any]:
 
 
 def _some(items: Iterable[Item]) -> Items[Item] | None:
-    found = list(items)
-    return Items(items=found) if found else None
+    listed = list(items)
+    return Items(items=listed) if listed else None
 
 
-def _email_to_wire(one: Email, item_id: str | None = None) -> WireEmail:
-    return WireEmail(id=item_id, tag=one.tag, email=one.email, primary=one.primary)
+def _email_to_wire(email: Email, item_id: str | None = None) -> WireEmail:
+    return WireEmail(id=item_id, tag=email.tag, email=email.email, primary=email.primary)
 
 
-def _phone_to_wire(one: Phone, item_id: str | None = None) -> WirePhone:
+def _phone_to_wire(phone: Phone, item_id: str | None = None) -> WirePhone:
     """With an id as the site answers it; without, as a request gives it: read-only parts are left out."""
     return WirePhone(
         id=item_id,
-        tag=one.tag,
-        country_code=one.country_code,
-        phone=one.phone,
-        e164_phone=one.e164 if item_id else None,
-        formatted_phone=formatted(one.e164) if item_id and one.e164 else None,
-        primary=one.primary,
+        tag=phone.tag,
+        country_code=phone.country_code,
+        phone=phone.phone,
+        e164_phone=phone.e164 if item_id else None,
+        formatted_phone=formatted(phone.e164) if item_id and phone.e164 else None,
+        primary=phone.primary,
     )
 
 
-def _address_to_wire(one: Address, item_id: str | None = None) -> WireAddress:
-    street = WireStreet(number=one.street_number, name=one.street_name)
+def _address_to_wire(address: Address, item_id: str | None = None) -> WireAddress:
+    street = WireStreet(number=address.street_number, name=address.street_name)
     return WireAddress(
         id=item_id,
-        tag=one.tag,
+        tag=address.tag,
         address=WirePlace(
-            country=one.country,
-            subdivision=one.subdivision,
-            city=one.city,
-            postal_code=one.postal_code,
-            street_address=street if one.street_number or one.street_name else None,
-            address_line=one.line,
-            address_line2=one.line2,
+            country=address.country,
+            subdivision=address.subdivision,
+            city=address.city,
+            postal_code=address.postal_code,
+            street_address=street if address.street_number or address.street_name else None,
+            address_line=address.line,
+            address_line2=address.line2,
         ),
     )
 

@@ -80,10 +80,10 @@ class Pace:
         """
         now = time.monotonic()
         self._next = max(self._next, now + retry_after)
-        self._sent = deque((one for one in self._sent if one != sent), self._sent.maxlen)
+        self._sent = deque((moment for moment in self._sent if moment != sent), self._sent.maxlen)
         if sent <= self._refused_at:
             return
-        lately = sum(one > now - WINDOW for one in self._sent)
+        lately = sum(moment > now - WINDOW for moment in self._sent)
         seen = max(PLAUSIBLE, lately / WINDOW)
         rate = self.rate()
         self._refused_rate = seen if rate is None else min(seen, rate)

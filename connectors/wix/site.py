@@ -182,8 +182,8 @@ class WixSite:
             return await self._contact("POST", _at(CONTACTS, target_id, "merge"), body, repeatable=False)
 
         async def look() -> Contact | None:
-            found = [await self.get(source) for source in source_ids]
-            return found[-1] if all(one.id == target_id for one in found) else None
+            contacts = [await self.get(source) for source in source_ids]
+            return contacts[-1] if all(contact.id == target_id for contact in contacts) else None
 
         return await self._settled(send, look)
 
@@ -264,7 +264,7 @@ class WixSite:
                 there |= {item.id for item in page.items}
             else:
                 begin, offset = last, 0
-                there = {one.id for one in page.items if timestamp(one.created) == timestamp(last)}
+                there = {newest.id for newest in page.items if timestamp(newest.created) == timestamp(last)}
 
     async def bulk_delete(self, filter: Filter | None = None, *, search: str | None = None) -> str:
         """See `ContactsSite.bulk_delete`.
@@ -443,19 +443,19 @@ def _list(starts_with: str | None, limit: int, offset: int) -> dict[str, str | i
 
 
 def _total(*paging: PagingMetadata | None) -> int | None:
-    return next((one.total for one in paging if one is not None), None)
+    return next((page.total for page in paging if page is not None), None)
 
 
 def _contacts(answer: ContactsAnswer, offset: int) -> Page[Contact]:
-    found = tuple(contact_from_wire(contact) for contact in answer.contacts)
-    return Page(items=found, offset=offset, total=_total(answer.paging_metadata))
+    contacts = tuple(contact_from_wire(contact) for contact in answer.contacts)
+    return Page(items=contacts, offset=offset, total=_total(answer.paging_metadata))
 
 
 def _labels(answer: LabelsAnswer, offset: int) -> Page[Label]:
-    found = tuple(label_from_wire(label) for label in answer.labels)
-    return Page(items=found, offset=offset, total=_total(answer.paging_metadata, answer.metadata))
+    labels = tuple(label_from_wire(label) for label in answer.labels)
+    return Page(items=labels, offset=offset, total=_total(answer.paging_metadata, answer.metadata))
 
 
 def _fields(answer: FieldsAnswer, offset: int) -> Page[ExtendedField]:
-    found = tuple(field_from_wire(field) for field in answer.fields)
-    return Page(items=found, offset=offset, total=_total(answer.paging_metadata, answer.metadata))
+    fields = tuple(field_from_wire(field) for field in answer.fields)
+    return Page(items=fields, offset=offset, total=_total(answer.paging_metadata, answer.metadata))

@@ -199,11 +199,11 @@ def rehearse(
     planned = Run.opened(run)
     settings = planned_settings(planned, load_settings(config), site=site)
     shown = StageProgress()
-    told = shown(
+    rehearsal = shown(
         "copy the site and apply", rehearsed, planned, settings, apply_options(settings), progress=shown.advance
     )
-    answer(told.text(), facts=told.facts(), as_json=as_json)
-    raise typer.Exit(0 if told.is_as_planned else HELD)
+    answer(rehearsal.text(), facts=rehearsal.facts(), as_json=as_json)
+    raise typer.Exit(0 if rehearsal.is_as_planned else HELD)
 
 
 @app.command()
@@ -229,13 +229,13 @@ def undo(
     applied = Run.opened(run)
     settings = undo_settings(applied, load_settings(config), site=site)
     shown = StageProgress()
-    found = shown("look at what others have changed since", prepared, applied, settings, only=_clusters(applied, only))
-    (say if as_json else answer)(f"\nUndo {applied.name}  site: {shown_site(settings.site.url)}\n\n{found.text()}")
+    steps = shown("look at what others have changed since", prepared, applied, settings, only=_clusters(applied, only))
+    (say if as_json else answer)(f"\nUndo {applied.name}  site: {shown_site(settings.site.url)}\n\n{steps.text()}")
     if dry_run or not (yes or is_agreed("Undo this", f"onefold undo {applied.folder} --yes")):
         raise typer.Exit(0)
     with stopping() as stopped:
         summary = shown(
-            "undo", undo_run, applied, settings, found,
+            "undo", undo_run, applied, settings, steps,
             over_budget=over_budget, wait=wait, stopped=stopped, progress=shown.advance,
         )  # fmt: skip
     answer(
@@ -283,7 +283,7 @@ def _settings(wanted: _Wanted) -> Settings:
     columns = mapped_columns(wanted.mapped)
     settings = load_settings(wanted.config).with_site(wanted.site).with_exports(wanted.exports or [])
     is_told = wanted.site is not None or wanted.config is not None or Path("onefold.toml").exists()
-    if not any(one.files for one in settings.source) and not is_told:
+    if not any(source.files for source in settings.source) and not is_told:
         raise UsageError(
             "There is nothing to read. Give exports, or --config FILE, or --site to clean a site by itself."
         )

@@ -19,7 +19,7 @@ def explain(
     record: Annotated[
         str, typer.Argument(metavar="RECORD", help="A record (source:row or site:contact-id), or a cluster's id.")
     ],
-    other: Annotated[
+    record_two: Annotated[
         str | None, typer.Argument(metavar="[RECORD]", help="A second one: why the two are one person, or are not.")
     ] = None,
     as_json: AsJson = False,
@@ -29,8 +29,8 @@ def explain(
     from flows.engine.explaining import explain as explained
     from flows.engine.explaining import facts
 
-    told = explained(Run.opened(run), record, other)
-    answer(told.text(), facts=facts(told), as_json=as_json)
+    evidence = explained(Run.opened(run), record, record_two)
+    answer(evidence.text(), facts=facts(evidence), as_json=as_json)
 
 
 @evidence_app.command()
@@ -66,5 +66,5 @@ def calibrate(
     from connectors.store.run_folder import Run
     from flows.commands.calibrate import calibrate as calibrated
 
-    told = calibrated(Run.opened(run), precision=precision, recall=recall)
-    answer(told.text(), facts=told.facts(), as_json=as_json)
+    calibration = calibrated(Run.opened(run), precision=precision, recall=recall)
+    answer(calibration.text(), facts=calibration.facts(), as_json=as_json)

@@ -84,7 +84,7 @@ def check(
     from flows.settings import load_settings
 
     settings = load_settings(config).with_exports(exports or []).with_columns(mapped_columns(mapped))
-    if not any(one.files for one in settings.source):
+    if not any(source.files for source in settings.source):
         raise UsageError("There is nothing to check. Give exports, or --config FILE with sources.")
     checked = StageProgress()("read and normalise the exports", check_exports, settings, dns=dns)
     facts = checked.facts(show_values=show_values)

@@ -92,7 +92,7 @@ HELD = 3
 
 def mapped_columns(mapped: list[str] | None) -> dict[str, str]:
     """Columns and the fields they are to go to, from `COLUMN=FIELD`."""
-    pairs = [one.rpartition("=") for one in mapped or []]
+    pairs = [text.rpartition("=") for text in mapped or []]
     for column, equals, place in pairs:
         if not (column.strip() and equals and place.strip()):
             raise UsageError('--map takes "COLUMN=FIELD", for example --map "Handle=nickname".')

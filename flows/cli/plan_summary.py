@@ -20,7 +20,10 @@ def plan_summary(run: Run) -> str:
         f"\nPlan {facts.name}  site: {shown_site(facts.site)} ({facts.site_contacts:,} contacts)   sources: {sources}",
         "",
     ]
-    lines += [f"  unfinished   {one.folder}: applying this plan leaves that run as it is" for one in facts.unfinished]
+    lines += [
+        f"  unfinished   {unfinished.folder}: applying this plan leaves that run as it is"
+        for unfinished in facts.unfinished
+    ]
     if planned.is_nothing():
         lines.append("  No changes. The site agrees with the sources.")
     else:
@@ -42,19 +45,21 @@ def plan_summary(run: Run) -> str:
         (decisions.undecided, "undecided"),
     )
     if decisions.read or any(count for count, _ in left_out):
-        others = "".join(f"; {count:,} {words}" for count, words in left_out if count)
-        lines.append(f"  decisions {decisions.read - decisions.contradicting:>6,} honoured{others}   {decisions.file}")
+        not_honoured = "".join(f"; {count:,} {words}" for count, words in left_out if count)
+        lines.append(
+            f"  decisions {decisions.read - decisions.contradicting:>6,} honoured{not_honoured}   {decisions.file}"
+        )
     lines.append("")
     if planned.review or planned.blocked:
         lines.append(
             f"  needs you {planned.review:>6,} cases"
             + (f", {planned.blocked:,} more are blocked" if planned.blocked else "")
         )
-        held = plan.filter(plan["state"] != "auto").unique("cluster", keep="first", maintain_order=True)
-        for records_of, reason in held.select("records", "reason").head(MOST_EXAMPLES).iter_rows():
+        waiting = plan.filter(plan["state"] != "auto").unique("cluster", keep="first", maintain_order=True)
+        for records_of, reason in waiting.select("records", "reason").head(MOST_EXAMPLES).iter_rows():
             lines.append(f"      {' + '.join(records_of[:3])}: {reason}")
-        if held.height > MOST_EXAMPLES:
-            lines.append(f"      … and {held.height - MOST_EXAMPLES:,} more in the report")
+        if waiting.height > MOST_EXAMPLES:
+            lines.append(f"      … and {waiting.height - MOST_EXAMPLES:,} more in the report")
     if len(rejects):
         lines.append(f"  rejects   {len(rejects):>6,} rows")
         for file, line, reason in rejects.select("file", "line", "reason").head(MOST_EXAMPLES).iter_rows():

@@ -42,7 +42,7 @@ def stopping() -> Iterator[Callable[[], bool]]:
         asked.append(number)
         say("\nStopping after what is under way. Once more to stop at once.")
 
-    before = {one: signal.signal(one, ask) for one in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield lambda: bool(asked)
     finally:

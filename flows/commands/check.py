@@ -70,14 +70,14 @@ class Table:
     def text(self, *, show_values: bool) -> str:
         """As a part of one screen."""
         because = f" (its headers {', '.join(self.why)})" if self.why else ""
-        told = [self.title + because, self.encoding]
+        lines = [self.title + because, self.encoding]
         if self.delimiter:
-            told.append(f"{_DELIMITERS.get(self.delimiter, self.delimiter)} between cells")
-            told.append(f"header in line {self.header_line}")
-        lines = [f"{self.file}  source {self.source}", f"  {' · '.join(told)}"]
+            lines.append(f"{_DELIMITERS.get(self.delimiter, self.delimiter)} between cells")
+            lines.append(f"header in line {self.header_line}")
+        lines = [f"{self.file}  source {self.source}", f"  {' · '.join(lines)}"]
         lines.append(f"  {self.rows:,} rows: {self.records:,} records, {self.rejected:,} rejected")
-        width = max((len(one.name) for one in self.columns), default=0)
-        places = max((len(one.place) for one in self.columns), default=0)
+        width = max((len(column.name) for column in self.columns), default=0)
+        places = max((len(column.place) for column in self.columns), default=0)
         for column in self.columns:
             example = column.example if show_values or column.example is None else masked(column.example)
             lines.append(f"    {column.name:<{width}}  → {column.place:<{places}}  {example or ''}".rstrip())
@@ -115,7 +115,7 @@ class Checked:
 
     def facts(self, *, show_values: bool) -> dict[str, Any]:
         """As JSON."""
-        tables = [asdict(one) for one in self.tables]
+        tables = [asdict(table) for table in self.tables]
         for table in tables:
             for column in table["columns"]:
                 if column["example"] and not show_values:
@@ -204,15 +204,19 @@ def _undeliverable(records: Records) -> pl.DataFrame:
     from connectors.mail_servers import without_mail
 
     mails = records.emails.drop_nulls("email").select("record", domain=pl.col("email").str.extract(r"@([^@]+)$"))
-    found = without_mail(mails["domain"].unique())
-    told = mails.with_columns(problem=pl.col("domain").replace_strict(found, default=None, return_dtype=pl.String))
-    told = told.drop_nulls("problem").join(records.records.select("record", "line"), on="record", how="left")
-    return conform(told.select(what=pl.format("e-mail: {}", "problem"), line="line"), PROBLEMS)
+    problem_of = without_mail(mails["domain"].unique())
+    undeliverable = mails.with_columns(
+        problem=pl.col("domain").replace_strict(problem_of, default=None, return_dtype=pl.String)
+    )
+    undeliverable = undeliverable.drop_nulls("problem").join(
+        records.records.select("record", "line"), on="record", how="left"
+    )
+    return conform(undeliverable.select(what=pl.format("e-mail: {}", "problem"), line="line"), PROBLEMS)
 
 
-def _most_frequent(found: pl.DataFrame) -> tuple[Problem, ...]:
+def _most_frequent(values: pl.DataFrame) -> tuple[Problem, ...]:
     counted = (
-        found.group_by("what", maintain_order=True)
+        values.group_by("what", maintain_order=True)
         .agg(count=pl.len(), lines=pl.col("line").drop_nulls().unique().sort().head(MOST_LINES))
         .sort("count", descending=True, maintain_order=True)
         .head(MOST_PROBLEMS)

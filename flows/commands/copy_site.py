@@ -94,7 +94,7 @@ async def _copied(site: ContactsSite, name: str, copy: LocalSite, progress: Call
             progress(count)
             chunk = []
     copy.load(chunk)
-    changed = [one async for one in site.scan(changed_since=datetime.fromisoformat(began) - OVERLAP)]
+    changed = [contact async for contact in site.scan(changed_since=datetime.fromisoformat(began) - OVERLAP)]
     rest = iter(changed)
     while several := list(islice(rest, CHUNK)):
         copy.load(several)

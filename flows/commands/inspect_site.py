@@ -70,12 +70,12 @@ class Counted:
         """As one screen: the most used labels and fields first."""
         lines = [f"{self.site}", ""]
         lines += [f"  {count:>9,} {name.replace('_', ' ')}" for name, count in self.counts.items()]
-        for title, found in (("labels", self.labels), ("custom fields", self.fields)):
-            if found:
+        for title, named in (("labels", self.labels), ("custom fields", self.fields)):
+            if named:
                 lines += ["", f"  {title}"]
-                lines += [f"  {count:>9,} {name}" for name, count in list(found.items())[:15]]
-                if len(found) > 15:
-                    lines.append(f"            and {len(found) - 15} more")
+                lines += [f"  {count:>9,} {name}" for name, count in list(named.items())[:15]]
+                if len(named) > 15:
+                    lines.append(f"            and {len(named) - 15} more")
         return "\n".join(lines)
 
 
@@ -128,18 +128,18 @@ def count_site(settings: Settings, progress: Callable[[int], None] = lambda _: N
     mails = Counter(email for info in infos for email in {email.email.casefold() for email in info.emails})
     counts = {
         "contacts": len(contacts),
-        "members": sum(one.is_member for one in contacts),
-        "with_email": sum(bool(one.emails) for one in infos),
-        "with_phone": sum(bool(one.phones) for one in infos),
-        "with_neither": sum(not one.emails and not one.phones for one in infos),
-        "with_address": sum(bool(one.addresses) for one in infos),
-        "subscribed": sum(one.subscription == "SUBSCRIBED" for one in contacts),
-        "unsubscribed": sum(one.subscription == "UNSUBSCRIBED" for one in contacts),
-        "bounced": sum(one.deliverability == "BOUNCED" for one in contacts),
+        "members": sum(contact.is_member for contact in contacts),
+        "with_email": sum(bool(info.emails) for info in infos),
+        "with_phone": sum(bool(info.phones) for info in infos),
+        "with_neither": sum(not info.emails and not info.phones for info in infos),
+        "with_address": sum(bool(info.addresses) for info in infos),
+        "subscribed": sum(contact.subscription == "SUBSCRIBED" for contact in contacts),
+        "unsubscribed": sum(contact.subscription == "UNSUBSCRIBED" for contact in contacts),
+        "bounced": sum(contact.deliverability == "BOUNCED" for contact in contacts),
         "emails_on_several_contacts": sum(count > 1 for count in mails.values()),
     }
-    labels = Counter(label for one in infos for label in one.labels)
-    fields = Counter(name for one in infos for name in one.extended)
+    labels = Counter(label for info in infos for label in info.labels)
+    fields = Counter(name for info in infos for name in info.extended)
     return Counted(shown_site(settings.site.url), counts, dict(labels.most_common()), dict(fields.most_common()))
 
 

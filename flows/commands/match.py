@@ -65,7 +65,7 @@ def match_file(
     if decisions is not None and not decisions.is_file():
         raise UsageError(f"There is no file {decisions}.")
     if out.exists():
-        if any(out.samefile(one) for one in (file, decisions) if one is not None and one.exists()):
+        if any(out.samefile(path) for path in (file, decisions) if path is not None and path.exists()):
             raise UsageError(f"{out} is what is read. Choose another file for the result.")
         if not force:
             raise UsageError(f"{out} is there already. Choose another file, or replace it with --force.")
@@ -90,8 +90,8 @@ def match_file(
     else:
         known = Index(index)
         with known.alone():
-            found = stage("match", match_against, known, tables, match_on=match_on, region=region, spare=len(rejected))
-        clusters, pairs, joined, last = found.clusters, found.pairs, found.joined, found.last
+            placed = stage("match", match_against, known, tables, match_on=match_on, region=region, spare=len(rejected))
+        clusters, pairs, joined, last = placed.clusters, placed.pairs, placed.joined, placed.last
     beyond = pl.int_range(1, len(rejected) + 1, dtype=pl.UInt32, eager=True) + last
     named = pl.concat([numbers.with_columns(cluster_id=clusters), rejected.with_columns(cluster_id=beyond)]).sort("row")
     if index is None:

@@ -144,7 +144,7 @@ class Applier:
         await self._settle(todo)
         ready = [steps for steps in todo if await self._is_ready(steps)]
         ready = await self._without_newcomers(ready)
-        if any(one.kind in (Kind.CREATE, Kind.MERGE) for steps in ready for one in steps):
+        if any(step.kind in (Kind.CREATE, Kind.MERGE) for steps in ready for step in steps):
             await self.names.marker()
         self._intend(ready)
         await side_by_side(self._cluster, ready, self.options.concurrency)
@@ -163,7 +163,7 @@ class Applier:
         A page may lag behind. That does no harm, since each write is checked by revision, and `_claim` is a write too.
         """
         left = [step for steps in clusters for step in steps if self.states.get(step.id) != Outcome.DONE]
-        open_ones = [one for one in left if self.states.get(one.id) == Outcome.OPEN]
+        open_ones = [step for step in left if self.states.get(step.id) == Outcome.OPEN]
         read = await read_pages(self.site, touched_contacts(left), self.options.concurrency)
         self.contacts |= {name: self.names.unmarked(contact) for name, contact in read.items()}
         await side_by_side(self._again, touched_contacts(open_ones), self.options.concurrency)
@@ -171,7 +171,7 @@ class Applier:
     async def _settle(self, clusters: Sequence[Steps]) -> None:
         """Asks the site about operations that were left open."""
         reopened = [step for steps in clusters for step in steps if self.states.get(step.id) == Outcome.OPEN]
-        creates = [one.id for one in reopened if one.kind == Kind.CREATE]
+        creates = [operation.id for operation in reopened if operation.kind == Kind.CREATE]
         is_marked = bool(creates) and await self.names.known_marker() is not None
         created = await find_marked(self.site, await self.names.marker(), creates) if is_marked else {}
         for operation in reopened:
@@ -198,10 +198,14 @@ class Applier:
         since = (opened or datetime.now(UTC)) - CLOCKS_APART
         reach = [*(email.email for email in after.emails), *(phone.phone for phone in after.phones)]
         if reach:
-            found = list((await self.site.query(search=reach[0], limit=MAX_PAGE)).items)
+            candidates = list((await self.site.query(search=reach[0], limit=MAX_PAGE)).items)
         else:
-            found = [one async for one in self.site.scan(created_since=since)]
-        alike = (one for one in found if one.created >= since and fingerprint(one.info) == fingerprint(after))
+            candidates = [candidate async for candidate in self.site.scan(created_since=since)]
+        alike = (
+            candidate
+            for candidate in candidates
+            if candidate.created >= since and fingerprint(candidate.info) == fingerprint(after)
+        )
         return next(alike, None)
 
     async def _is_ready(self, steps: Steps) -> bool:
@@ -213,7 +217,7 @@ class Applier:
             return False
         try:
             if left:
-                self._check(left[0], [one for one in left if one is not left[0]])
+                self._check(left[0], [step for step in left if step is not left[0]])
         except Stale as reason:
             self._not_done(left, Outcome.STALE, str(reason))
             return False
@@ -231,8 +235,8 @@ class Applier:
         """
         rests_on = dict.fromkeys(name for name in operation.sources if not name.startswith(CREATED_BY))
         rests_on |= operation.fingerprints()
-        for one in later:
-            rests_on |= {name: seen for name, seen in one.fingerprints().items() if name in one.sources}
+        for step in later:
+            rests_on |= {name: seen for name, seen in step.fingerprints().items() if name in step.sources}
         if operation.kind == Kind.LABEL:
             rests_on[operation.target] = None
         for name, seen in rests_on.items():
@@ -249,10 +253,10 @@ class Applier:
         if self.newcomers is None:
             return list(clusters)
         left = [[step for step in steps if self.states.get(step.id) != Outcome.DONE] for steps in clusters]
-        beaten = await self.newcomers.beat(one for steps in left for one in steps if one.kind == Kind.CREATE)
+        beaten = await self.newcomers.beat(step for steps in left for step in steps if step.kind == Kind.CREATE)
         ready = []
         for steps, undone in zip(clusters, left, strict=True):
-            if any(one.id in beaten for one in undone):
+            if any(step.id in beaten for step in undone):
                 self._not_done(undone, Outcome.STALE, APPEARED)
             else:
                 ready.append(steps)
@@ -263,11 +267,11 @@ class Applier:
         intents, images = [], []
         for steps in clusters:
             left = [step for step in steps if self.states.get(step.id) != Outcome.DONE]
-            for one in left:
-                if one.kind != Kind.LABEL:
-                    now = self.contacts.get(one.target)
-                    revision = now.revision if now is not None and one is left[0] else None
-                    intents.append(Intent(one.id, one.target, revision))
+            for step in left:
+                if step.kind != Kind.LABEL:
+                    now = self.contacts.get(step.target)
+                    revision = now.revision if now is not None and step is left[0] else None
+                    intents.append(Intent(step.id, step.target, revision))
             if left == steps:
                 images += [
                     Image(steps[0].cluster, name, self.contacts[name].model_dump_json())
@@ -441,11 +445,11 @@ class Applier:
     async def _put_on(self, labels: tuple[str, ...], operations: Sequence[Operation]) -> None:
         keys = await self.names.labels(labels)
         self._write(intents=[Intent(operation.id, operation.target) for operation in operations])
-        for one in await put_on(self.site, [(one, one.target) for one in operations], keys):
-            if one.problem is None:
-                self._done(one.wanted, one.contact)
+        for labelled in await put_on(self.site, [(labelled, labelled.target) for labelled in operations], keys):
+            if labelled.problem is None:
+                self._done(labelled.wanted, labelled.contact)
             else:
-                self._not_done([one.wanted], Outcome.STALE, one.problem)
+                self._not_done([labelled.wanted], Outcome.STALE, labelled.problem)
         self.flush()
 
     # --- what came of it ---

@@ -43,21 +43,21 @@ async def put_on(
         job_id = await site.bulk_label({"id": {"$in": ids}}, add=() if off else keys, remove=keys if off else ())
         job = await finished(site, job_id)
         if job.succeeded == len(ids) and not job.failed:
-            return [Labelled(one, None, None) for one, _ in wanted]
+            return [Labelled(item, None, None) for item, _ in wanted]
     contacts: dict[str, Contact] = {}
     problems: dict[str, str] = {}
-    for one in ids:
+    for name in ids:
         try:
-            contact = await site.get(one)
-            if contact.id != one:
-                problems[one] = "the contact was merged into another one since the plan was made"
+            contact = await site.get(name)
+            if contact.id != name:
+                problems[name] = "the contact was merged into another one since the plan was made"
                 continue
             if any((key in contact.info.labels) == off for key in keys):
-                contact = await (site.unlabel(one, keys) if off else site.label(one, keys))
-            contacts[one] = contact
+                contact = await (site.unlabel(name, keys) if off else site.label(name, keys))
+            contacts[name] = contact
         except NotFound:
-            problems[one] = "the contact is gone"
-    return [Labelled(one, contacts.get(contact), problems.get(contact)) for one, contact in wanted]
+            problems[name] = "the contact is gone"
+    return [Labelled(item, contacts.get(contact), problems.get(contact)) for item, contact in wanted]
 
 
 async def read_pages(site: ContactsSite, names: Iterable[str], at_once: int) -> dict[str, Contact]:
@@ -90,14 +90,14 @@ async def find_marked(site: ContactsSite, key: str, operations: Sequence[str]) -
         key: the custom field that names the operation.
         operations: ids.
     """
-    found: dict[str, Contact] = {}
+    marked: dict[str, Contact] = {}
     asked = time.monotonic()
     while True:
-        for part in in_parts([one for one in operations if one not in found], BATCH):
+        for part in in_parts([name for name in operations if name not in marked], BATCH):
             page = await site.query({f"info.extendedFields.{key}": {"$in": list(part)}}, limit=MAX_PAGE)
-            found |= {str(item.info.extended[key]): item for item in page.items if key in item.info.extended}
-        if len(found) == len(operations) or time.monotonic() - asked >= site.lag:
-            return {operation: await site.get(one.id) for operation, one in found.items()}
+            marked |= {str(item.info.extended[key]): item for item in page.items if key in item.info.extended}
+        if len(marked) == len(operations) or time.monotonic() - asked >= site.lag:
+            return {operation: await site.get(contact.id) for operation, contact in marked.items()}
         await anyio.sleep(site.lag / 10)
 
 

@@ -49,28 +49,32 @@ class PairExplained:
 
     def steps(self) -> list[tuple[str, str, float, float]]:
         """As a waterfall: what each step is called, what it says, and from which sum of bits to which it leads."""
-        told = [("before looking", "", self.start)]
-        told += [
-            (one.field, f"{one.level}: {one.values[0] or '–'} | {one.values[1] or '–'}", one.bits)
-            for one in self.evidence
+        weights = [("before looking", "", self.start)]
+        weights += [
+            (
+                evidence.field,
+                f"{evidence.level}: {evidence.values[0] or '–'} | {evidence.values[1] or '–'}",
+                evidence.bits,
+            )
+            for evidence in self.evidence
         ]
-        sums = list(accumulate(bits for _, _, bits in told))
-        return [(name, what, total - bits, total) for (name, what, bits), total in zip(told, sums, strict=True)]
+        sums = list(accumulate(bits for _, _, bits in weights))
+        return [(name, what, total - bits, total) for (name, what, bits), total in zip(weights, sums, strict=True)]
 
     def text(self) -> str:
         """For a terminal, a bar for each step."""
-        widest = max([abs(self.start), abs(self.total), *(abs(one.bits) for one in self.evidence)]) or 1.0
-        names = max([len("before looking"), *(len(one.field) for one in self.evidence)])
+        widest = max([abs(self.start), abs(self.total), *(abs(evidence.bits) for evidence in self.evidence)]) or 1.0
+        names = max([len("before looking"), *(len(evidence.field) for evidence in self.evidence)])
         lines = [
             f"{self.records[0]}  and  {self.records[1]}: {self.probability:.1%} likely one person; "
             f"in {'one cluster' if self.together else 'different clusters'}",
             "",
             f"  {'before looking':<{names}} {self.start:+7.1f}  {_bar(self.start, widest)}",
         ]
-        for one in self.evidence:
+        for evidence in self.evidence:
             lines.append(
-                f"  {one.field:<{names}} {one.bits:+7.1f}  {_bar(one.bits, widest)}  {one.level}: "
-                f"{one.values[0] or '–'} | {one.values[1] or '–'}"
+                f"  {evidence.field:<{names}} {evidence.bits:+7.1f}  {_bar(evidence.bits, widest)}  {evidence.level}: "
+                f"{evidence.values[0] or '–'} | {evidence.values[1] or '–'}"
             )
         lines.append(f"  {'bits in all':<{names}} {self.total:+7.1f}  {_bar(self.total, widest)}")
         lines.append(f"  scored against the strongest other explanation: {self.other_explanation}")
@@ -97,23 +101,23 @@ class ClusterExplained:
         return "\n".join(lines)
 
 
-def explain(run: Run, record: str, other: str | None = None) -> PairExplained | ClusterExplained:
+def explain(run: Run, record: str, record_two: str | None = None) -> PairExplained | ClusterExplained:
     """The evidence for two records of a run, or what holds the cluster of one together.
 
     Args:
         run: a planned run.
         record: a record's id (`source:row` or `site:contact id`), or alone, a cluster's.
-        other: a second record. A pair that the plan did not score is scored now.
+        record_two: a second record. A pair that the plan did not score is scored now.
 
     Raises:
         UsageError: there is no such record.
     """
     clusters, pairs = run.table("clusters"), run.table("pairs")
-    if other is None and record in clusters["cluster"]:
+    if record_two is None and record in clusters["cluster"]:
         record = clusters.filter(pl.col("cluster") == record)["record_id"][0]
     first = _place(clusters, record)
-    if other is not None:
-        second = _place(clusters, other)
+    if record_two is not None:
+        second = _place(clusters, record_two)
         pair = pairs.filter(pl.col("left") == min(first, second), pl.col("right") == max(first, second))
         if first == second:
             raise UsageError(f"{record} is one record. Name another one, or none for what holds its cluster together.")
@@ -128,7 +132,7 @@ def explain(run: Run, record: str, other: str | None = None) -> PairExplained | 
     )
     parts, link = _weakest(inside.sort("probability", "bits", descending=True), len(clusters))
     ids = dict(members.select("record", "record_id").iter_rows())
-    shown = tuple(tuple(ids[one] for one in part if one in ids) for part in parts)
+    shown = tuple(tuple(ids[number] for number in part if number in ids) for part in parts)
     weakest = _pair(_Values(run, members["record"]), clusters, link) if link else None
     return ClusterExplained(str(name), tuple(ids.values()), weakest, shown)
 
@@ -139,10 +143,10 @@ def facts(explained: PairExplained | ClusterExplained) -> dict[str, Any]:
 
 
 def _place(clusters: pl.DataFrame, record: str) -> int:
-    found = clusters.filter(pl.col("record_id") == record)["record"]
-    if found.is_empty():
+    places = clusters.filter(pl.col("record_id") == record)["record"]
+    if places.is_empty():
         raise UsageError(f"The run has no record {record!r}. Records are called source:row or site:contact-id.")
-    return int(found[0])
+    return int(places[0])
 
 
 def _scored(run: Run, left: int, right: int) -> pl.DataFrame:
@@ -184,20 +188,20 @@ def explained_links(run: Run, links: Iterable[Sequence[str]]) -> dict[tuple[str,
     )
     clusters, pairs = run.table("clusters"), run.table("pairs")
     places = clusters.select("record_id", "record")
-    found = (
+    scored_links = (
         wanted.join(places, left_on="one", right_on="record_id")
         .join(places, left_on="two", right_on="record_id", suffix="_two")
         .with_columns(left=pl.min_horizontal("record", "record_two"), right=pl.max_horizontal("record", "record_two"))
         .join(pairs, on=["left", "right"])
     )
-    values = _Values(run, pl.concat([found["left"], found["right"]]).unique())
-    return {(pair["one"], pair["two"]): _pair(values, clusters, pair) for pair in found.iter_rows(named=True)}
+    values = _Values(run, pl.concat([scored_links["left"], scored_links["right"]]).unique())
+    return {(pair["one"], pair["two"]): _pair(values, clusters, pair) for pair in scored_links.iter_rows(named=True)}
 
 
 def _pair(values: _Values, clusters: pl.DataFrame, pair: dict[str, Any]) -> PairExplained:
     left, right = int(pair["left"]), int(pair["right"])
     fields = [name.removeprefix("level_") for name in pair if name.startswith("level_")]
-    told = [
+    evidence = [
         Evidence(
             field,
             level_labels(field)[pair[f"level_{field}"]],
@@ -210,8 +214,8 @@ def _pair(values: _Values, clusters: pl.DataFrame, pair: dict[str, Any]) -> Pair
     total = float(pair["bits"])
     return PairExplained(
         records=(clusters["record_id"][left], clusters["record_id"][right]),
-        evidence=tuple(sorted(told, key=lambda one: -abs(one.bits))),
-        start=total - sum(one.bits for one in told),
+        evidence=tuple(sorted(evidence, key=lambda field_evidence: -abs(field_evidence.bits))),
+        start=total - sum(field_evidence.bits for field_evidence in evidence),
         total=total,
         probability=float(pair["probability"]),
         other_explanation=str(pair["rival_hypothesis"]),
@@ -234,21 +238,21 @@ class _Values:
     """What some records of a run hold, as it was compared, for a person to read."""
 
     def __init__(self, run: Run, records: pl.Series) -> None:
-        def held(name: str) -> pl.DataFrame:
+        def values_of(name: str) -> pl.DataFrame:
             return run.table(name).filter(pl.col("record").is_in(records.implode()))
 
-        people = held("records")
+        people = values_of("records")
         self._held: dict[str, dict[int, list[str]]] = {
             field: {record: [str(value)] for record, value in people.select("record", column).drop_nulls().iter_rows()}
             for field, column in _SINGLE.items()
         }
         for field, (table, columns) in _SEVERAL.items():
             several: dict[int, list[str]] = self._held.setdefault(field, {})
-            for record, *parts in held(table).select("record", *columns).iter_rows():
+            for record, *parts in values_of(table).select("record", *columns).iter_rows():
                 there = [str(part) for part in parts if part]
                 if there:
                     several.setdefault(record, []).append(there[0] if table == "phones" else ", ".join(there))
-        for record, name, value in held("identifiers").select("record", "name", "value").iter_rows():
+        for record, name, value in values_of("identifiers").select("record", "name", "value").iter_rows():
             self._held.setdefault(name, {}).setdefault(record, []).append(value)
 
     def of(self, record: int, field: str) -> str:

@@ -74,12 +74,12 @@ def match_against(
     made_with = {"match_on": list(match_on), "region": region}
     if not index.is_new and index.facts["made_with"] != made_with:
         raise UsageError(f"The index {index.folder} was made with other settings: {_said(index.facts['made_with'])}.")
-    held = compared_values(tables)
-    keys, common = keys_table(blocking_keys(tables, held)), term_frequencies(tables, held)
+    field_values = compared_values(tables)
+    keys, common = keys_table(blocking_keys(tables, field_values)), term_frequencies(tables, field_values)
     if index.is_new:
         matches = match(tables, explain=False)
         clusters = matches.clusters["cluster"].rank("dense").cast(pl.UInt32)
-        found = Indexed(clusters, clusters.n_unique(), [], len(matches.pairs))
+        indexed = Indexed(clusters, clusters.n_unique(), [], len(matches.pairs))
         shared, totals, model = common.shared, common.totals, matches.model
     else:
         pairs = alike(keys, index.keys(keys["key"]), records=index.facts["records"] + len(tables.records))
@@ -87,27 +87,27 @@ def match_against(
         before = int(index.facts["clusters_to"])
         placed = place(tables, known, pairs, first=before + 1)
         last = before + placed.clusters.filter(placed.clusters > before).n_unique()
-        found = Indexed(placed.clusters, last, placed.joined, len(pairs))
+        indexed = Indexed(placed.clusters, last, placed.joined, len(pairs))
         shared, totals, model = known.common.shared, known.common.totals, known.model
     index.add(
         tables.tables(),
         keys=keys,
-        clusters=found.clusters,
+        clusters=indexed.clusters,
         counts=_table(common.counts),
         shared=_table({field: values.alias("value").to_frame() for field, values in shared.items()}),
-        joined=found.joined,
+        joined=indexed.joined,
         made_with=made_with,
-        clusters_to=found.last + spare,
+        clusters_to=indexed.last + spare,
         totals=totals,
         model=asdict(model),
     )
-    return found
+    return indexed
 
 
 def _known(index: Index, members: pl.DataFrame, new: TermFrequencies) -> Known:
     """What the index knows of these records, and how common the values are that they and the new ones have."""
-    held = index.tables(members["record"])
-    tables = Records(**{name: conform(held.get(name, pl.DataFrame()), schema) for name, schema in _SCHEMAS.items()})
+    kept = index.tables(members["record"])
+    tables = Records(**{name: conform(kept.get(name, pl.DataFrame()), schema) for name, schema in _SCHEMAS.items()})
     known = term_frequencies(tables, compared_values(tables))
     wanted = pl.concat([_table(known.counts), _table(new.counts)]).select("field", "value").unique()
     facts = index.facts
@@ -126,9 +126,9 @@ def _table(by_field: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
     return pl.concat(table.select(pl.lit(field).alias("field"), pl.all()) for field, table in by_field.items())
 
 
-def _model(told: Mapping[str, Any]) -> Model:
-    tables = {kind: {name: tuple(shares) for name, shares in table.items()} for kind, table in told["tables"].items()}
-    return Model(tuple(told["fields"]), tables, told["expected"], told["records"])
+def _model(facts: Mapping[str, Any]) -> Model:
+    tables = {kind: {name: tuple(shares) for name, shares in table.items()} for kind, table in facts["tables"].items()}
+    return Model(tuple(facts["fields"]), tables, facts["expected"], facts["records"])
 
 
 def _said(made_with: Mapping[str, Any]) -> str:

@@ -34,7 +34,7 @@ def site_rows_of(settings: Settings, contacts: Sequence[Contact]) -> pl.DataFram
 def site_place(settings: Settings) -> tuple[int, str | None]:
     """The site's place in the order of trust, and the country of its phones without a country code."""
     ranked = settings.ranked()
-    rank = next(index for index, one in enumerate(ranked) if one.name == SITE)
+    rank = next(index for index, source in enumerate(ranked) if source.name == SITE)
     return rank, ranked[rank].region
 
 
@@ -51,7 +51,7 @@ def normalise(rows: Sequence[pl.DataFrame], settings: Settings) -> Records:
 def infos_of(contacts: Sequence[Contact]) -> pl.DataFrame:
     """The site's contacts as `CONTACTS`."""
     return pl.DataFrame(
-        {"contact_id": [contact.id for contact in contacts], "info": [one.info.to_json() for one in contacts]},
+        {"contact_id": [contact.id for contact in contacts], "info": [contact.info.to_json() for contact in contacts]},
         schema=dict(CONTACTS),
     )
 
@@ -91,16 +91,16 @@ def redirected(settings: Settings, contacts: Sequence[Contact], exports: Exports
         orient="row",
     )
     keyed = exports.rows.join(ours, on=["source", "file"], how="semi").drop_nulls("source_key")
-    there = {one.id for one in contacts}
+    there = {contact.id for contact in contacts}
     gone = sorted(set(keyed["source_key"]) - there)
 
     async def followed() -> dict[str, str]:
-        found: dict[str, str] = {}
+        now_at: dict[str, str] = {}
         async with opened(settings) as site:
             for contact in gone:
                 with suppress(NotFound):
-                    found[contact] = (await site.get(contact)).id
-        return found
+                    now_at[contact] = (await site.get(contact)).id
+        return now_at
 
     now = dict(zip(there, there, strict=True)) | (run_blocking(followed()) if gone and there else {})
     return {
@@ -196,11 +196,11 @@ def _files(pattern: str) -> list[Path]:
     if path.is_file():
         return [path]
     if path.is_dir():
-        found = sorted(
+        paths = sorted(
             file for file in path.iterdir() if file.suffix.lower() in SUFFIXES and not file.name.startswith(".")
         )
     elif any(mark in path.name for mark in "*?[") and path.parent.is_dir():
-        found = sorted(path.parent.glob(path.name))
+        paths = sorted(path.parent.glob(path.name))
     else:
         raise UsageError(f"There is no export file at {pattern}.")
-    return found
+    return paths

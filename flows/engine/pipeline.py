@@ -77,10 +77,10 @@ def _planned(settings: Settings, run: Run, stage: Stage, despite_unfinished: boo
     seconds: dict[str, float] = {}
     stage = _timed(stage, seconds)
     unfinished = unfinished_runs(settings)
-    for one in unfinished:
-        if one.run is not None and one.begun.state == RUNNING and not despite_unfinished:
+    for earlier in unfinished:
+        if earlier.run is not None and earlier.begun.state == RUNNING and not despite_unfinished:
             raise RunError(
-                f"Run {one.run.name} on this site was broken off, and is in {one.begun.folder}. Finish it with "
+                f"Run {earlier.run.name} on this site was broken off, and is in {earlier.begun.folder}. Finish it with "
                 f"onefold apply, or take it back with onefold undo, then plan again; or plan with --despite-unfinished."
             )
     planned_at = datetime.now(UTC)
@@ -110,10 +110,10 @@ def _planned(settings: Settings, run: Run, stage: Stage, despite_unfinished: boo
         site=settings.site.url,
         site_id=settings.wix_site_id,
         site_identity=identity_of(settings),
-        unfinished=[UnfinishedFacts(run=one.begun.run, folder=str(one.begun.folder)) for one in unfinished],
+        unfinished=[UnfinishedFacts(run=earlier.begun.run, folder=str(earlier.begun.folder)) for earlier in unfinished],
         site_contacts=len(contacts),
         new_site=is_missing(settings.site.url),
-        sources=[one.name for one in settings.ranked()],
+        sources=[source.name for source in settings.ranked()],
         files=exports.files,
         auto=settings.match.auto,
         review=settings.match.review,
@@ -322,7 +322,7 @@ def decided_since(run: Run, settings: Settings) -> dict[str, str]:
 async def leave_unfinished(run: Run, settings: Settings, site: ContactsSite) -> None:
     """Takes the markers of the unfinished runs that this plan knew of off the site: they are left as they are."""
     memory = memory_of(settings)
-    known = {one.run for one in run.facts().unfinished}
+    known = {earlier.run for earlier in run.facts().unfinished}
     for begun in memory.unfinished():
         if begun.run in known:
             await SiteKeys(site, begun.marker).remove_marker()

@@ -49,7 +49,7 @@ def recall(
         ),
     )
     known = memory_of(settings).recall(fingerprints.values())
-    there = {one.id for one in contacts}
+    there = {contact.id for contact in contacts}
     index = dict(tables.records.select("record_id", "record").iter_rows())
     spoken_of = {record for pair in (*verdicts.together, *verdicts.apart) for record in pair}
 
@@ -59,16 +59,20 @@ def recall(
             return index[name] not in spoken_of
         return contact in there and not _are_apart(index[name], index.get(f"{SITE}:{contact}"), verdicts)
 
-    decided = {name: known[one] for name, one in fingerprints.items() if one in known and still(name, known[one])}
+    decided = {
+        name: known[fingerprint]
+        for name, fingerprint in fingerprints.items()
+        if fingerprint in known and still(name, known[fingerprint])
+    }
     names = tables.records["record_id"]
-    for one, other in sorted(verdicts.apart):  # both may have gone into one contact before they were set apart
-        if decided.get(names[one]) == decided.get(names[other]) != HELD:
-            decided.pop(names[other], None)
+    for left, right in sorted(verdicts.apart):  # both may have gone into one contact before they were set apart
+        if decided.get(names[left]) == decided.get(names[right]) != HELD:
+            decided.pop(names[right], None)
     return decided
 
 
-def _are_apart(one: int, other: int | None, verdicts: Verdicts) -> bool:
-    return other is not None and (min(one, other), max(one, other)) in verdicts.apart
+def _are_apart(record: int, contact_record: int | None, verdicts: Verdicts) -> bool:
+    return contact_record is not None and (min(record, contact_record), max(record, contact_record)) in verdicts.apart
 
 
 def scope_of(settings: Settings) -> str:
@@ -77,21 +81,23 @@ def scope_of(settings: Settings) -> str:
     return short_id(
         *rules,
         *[
-            f"{one.name} {one.region} {one.format} {one.columns or ''}{one.auto_saved or ''}".rstrip()
-            for one in settings.ranked()
+            f"{source.name} {source.region} {source.format} {source.columns or ''}{source.auto_saved or ''}".rstrip()
+            for source in settings.ranked()
         ],
     )
 
 
 def _fingerprints(scope: str, tables: Records, exported: pl.DataFrame, contacts: Sequence[Contact]) -> dict[str, str]:
     """What each record is known by from run to run: its content, under the settings that decide about it."""
-    found = {
+    by_record = {
         f"{source}:{row}": short_id(scope, source, raw)
         for source, row, raw in exported.select("source", "row", "raw").iter_rows()
     }
-    found |= {f"{SITE}:{contact.id}": short_id(scope, contact.id, fingerprint(contact.info)) for contact in contacts}
+    by_record |= {
+        f"{SITE}:{contact.id}": short_id(scope, contact.id, fingerprint(contact.info)) for contact in contacts
+    }
     usable = set(tables.records["record_id"])
-    return {name: one for name, one in found.items() if name in usable}
+    return {name: content for name, content in by_record.items() if name in usable}
 
 
 def remember(run: Run, settings: Settings) -> None:
@@ -104,28 +110,28 @@ def remember(run: Run, settings: Settings) -> None:
     planned = run.table("plan").join(entries.select("operation", "contact", done="state"), on="operation", how="left")
     auto = planned.filter(pl.col("state") == State.AUTO)
     failed = set(auto.filter(pl.col("done").ne_missing(Outcome.DONE))["cluster"])
-    held = set(planned.filter(pl.col("state") != State.AUTO)["records"].explode())
+    waiting = set(planned.filter(pl.col("state") != State.AUTO)["records"].explode())
     contact_of = dict(auto.filter(pl.col("done") == Outcome.DONE).select("cluster", "contact").iter_rows())
     records = run.table("records").join(run.table("clusters").select("record", "cluster"), on="record")
     existing = dict(records.drop_nulls("contact_id").select("cluster", "contact_id").iter_rows()) | contact_of
     known = run.table("fingerprints")
     decisions: dict[str, str] = {}
-    for name, cluster, one in (
+    for name, cluster, content in (
         records.join(known, on="record_id").select("record_id", "cluster", "fingerprint").iter_rows()
     ):
-        contact = HELD if name in held else existing.get(cluster)
+        contact = HELD if name in waiting else existing.get(cluster)
         if cluster not in failed and contact is not None:
-            decisions[one] = contact
+            decisions[content] = contact
     scope = run.facts().scope
     known_after = entries.filter(pl.col("state") == Outcome.DONE).drop_nulls("after")
     for contact, after in known_after.select("contact", "after").iter_rows():
         content = fingerprint(Info.model_validate_json(after))
-        decisions[short_id(scope, contact, content)] = HELD if f"{SITE}:{contact}" in held else contact
+        decisions[short_id(scope, contact, content)] = HELD if f"{SITE}:{contact}" in waiting else contact
     decided = run.table("identities").join(records.select("record_id", "cluster"), on="record_id")
     decided = decided.filter(pl.col("is_decided"), ~pl.col("cluster").is_in(list(failed)))
     placed = {
-        one: existing[cluster]
-        for one, cluster in decided.select("identity", "cluster").iter_rows()
+        identity: existing[cluster]
+        for identity, cluster in decided.select("identity", "cluster").iter_rows()
         if cluster in existing
     }
     memory_of(settings).remember(decisions, placed)

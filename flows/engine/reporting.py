@@ -73,7 +73,7 @@ def report(run: Run) -> RunSummary:
         seconds=round(facts.plan_seconds + progress.apply_seconds, 3),
         report=str(run.folder / "report.html"),
     )
-    shown = pl.concat([one.select("operation").head(MOST_ROWS) for one in by_urgency(rows)])
+    shown = pl.concat([part.select("operation").head(MOST_ROWS) for part in by_urgency(rows)])
     shown = shown.join(planned.select("operation", "link"), on="operation")
     links = dict(shown.filter(pl.col("link").list.len() == 2).iter_rows())
     evidence = explained_links(run, links.values())
@@ -90,9 +90,9 @@ def report(run: Run) -> RunSummary:
         done=done,
         site=shown_site(facts.site),
         waterfalls={
-            operation: (f"{told.probability:.1%}", told.other_explanation, told.steps())
+            operation: (f"{explained.probability:.1%}", explained.other_explanation, explained.steps())
             for operation, link in links.items()
-            if (told := evidence.get(tuple(link))) is not None
+            if (explained := evidence.get(tuple(link))) is not None
         },
     )
     return summary

@@ -208,12 +208,12 @@ class Unfinished(NamedTuple):
 
 def unfinished_runs(settings: Settings) -> list[Unfinished]:
     """The runs that were begun on the site of the settings and have something left to do, the oldest first."""
-    found = []
+    unfinished = []
     for begun in memory_of(settings).unfinished():
         try:
             run = Run.opened(begun.folder)
             is_same = run.id == begun.run and run.facts().site == settings.site.url
         except RunError:
             is_same = False
-        found.append(Unfinished(begun, run if is_same else None))
-    return found
+        unfinished.append(Unfinished(begun, run if is_same else None))
+    return unfinished

@@ -132,10 +132,10 @@ class Outlook:
         again = together([self._others(auto, folded, planned.outcome), *parts], self._tables.date_orders)
         names = again.records["record_id"]
         is_changed = names.is_in([f"{SITE}:{contact}" for contact in changed["contact"]])
-        found = match_changed(
+        rematched = match_changed(
             again, matches.model, is_changed, auto=self._policy.auto, verdicts=_between(matches, went, names)
         )
-        merges = plan(again, found, planned.outcome, self._policy).operations.filter(
+        merges = plan(again, rematched, planned.outcome, self._policy).operations.filter(
             pl.col("state") == State.AUTO, pl.col("kind") == Kind.MERGE
         )
         members = dict(
@@ -145,13 +145,13 @@ class Outlook:
         created = dict(auto.filter(pl.col("kind") == Kind.CREATE).select("operation", "cluster").iter_rows())
         links: set[tuple[int, int]] = set()
         for target, sources in merges.select("target", "sources").iter_rows():
-            clusters = [created.get(one) or cluster_of[f"{SITE}:{one}"] for one in (target, *sources)]
+            clusters = [created.get(contact) or cluster_of[f"{SITE}:{contact}"] for contact in (target, *sources)]
             firsts = sorted({members[name] for name in clusters})
             links |= {(firsts[0], first) for first in firsts[1:]}
         return links
 
     def _normalised_parts(self) -> list[Records]:
-        return list({id(one): one for one in self._normalised.values()}.values())
+        return list({id(part): part for part in self._normalised.values()}.values())
 
     def _fresh(self, infos: pl.DataFrame) -> Records:
         """Contacts as a plan leaves them (`contact_id`, `info`), normalised."""
@@ -181,10 +181,10 @@ class Outlook:
         stays = records.join(alone, on="record_id", how="left", maintain_order="left")
         contact = pl.coalesce("contact_id", "made")
         wanted = stays.select(contact.is_in(left.implode()).fill_null(value=False)).to_series()
-        others = chosen(replace(self._tables, records=stays.with_columns(contact_id=contact)), wanted)
+        unchanged = chosen(replace(self._tables, records=stays.with_columns(contact_id=contact)), wanted)
         nothing = pl.lit(None, dtype=pl.String)
         made = pl.col("made").is_not_null()
-        as_contacts = others.records.with_columns(
+        as_contacts = unchanged.records.with_columns(
             record_id=pl.format(f"{SITE}:{{}}", "contact_id"),
             source=pl.lit(SITE),
             source_key=nothing,
@@ -193,7 +193,7 @@ class Outlook:
             opted_out=pl.col("opted_out") & ~made,
             subscribed=pl.col("subscribed") & ~made,
         )
-        return replace(others, records=conform(as_contacts, RECORDS))
+        return replace(unchanged, records=conform(as_contacts, RECORDS))
 
 
 def _between(matches: Matches, went: pl.DataFrame, names: pl.Series) -> Verdicts:
@@ -205,12 +205,12 @@ def _between(matches: Matches, went: pl.DataFrame, names: pl.Series) -> Verdicts
     clusters, own = matches.clusters["cluster"], matches.clusters["record_id"]
 
     def contacts(pairs: Iterable[tuple[int, int]]) -> frozenset[tuple[int, int]]:
-        found = set()
+        contact_pairs = set()
         for pair in pairs:
-            ends = [place.get(contact_of.get(clusters[one], own[one])) for one in pair]
+            ends = [place.get(contact_of.get(clusters[record], own[record])) for record in pair]
             if None not in ends and ends[0] != ends[1]:
-                found.add((min(ends), max(ends)))  # type: ignore[type-var] # none of them is None
-        return frozenset(found)  # type: ignore[arg-type]
+                contact_pairs.add((min(ends), max(ends)))  # type: ignore[type-var] # none of them is None
+        return frozenset(contact_pairs)  # type: ignore[arg-type]
 
     return Verdicts(together=contacts(matches.verdicts.together), apart=contacts(matches.verdicts.apart))
 

@@ -131,15 +131,15 @@ def _steps(
         return Step(short_id("undo", cluster, kind, contact), cluster, kind, contact, expected, image, taken_off)
 
     target = str(done[-1][1].contact)
-    created = {str(entry.contact): (one, entry) for one, entry in done if one.kind == Kind.CREATE}
-    gone = {name for one, _ in done for name in one.sources}
-    labelled = [name for one, _ in done if one.kind == Kind.LABEL for name in one.labels]
+    created = {str(entry.contact): (operation, entry) for operation, entry in done if operation.kind == Kind.CREATE}
+    gone = {name for operation, _ in done for name in operation.sources}
+    labelled = [name for operation, _ in done if operation.kind == Kind.LABEL for name in operation.labels]
     added = tuple(labels[name] for name in labelled if name in labels)
     contents = [content for _, entry in done if entry.contact == target and (content := entry.content()) is not None]
     now = contents[-1] if contents else images[target].info
     now = now.model_copy(update={"labels": tuple(dict.fromkeys([*now.labels, *added]))})
-    for name, (one, entry) in created.items():  # those still there: merged away ones are part of another by now
-        if name != target and CREATED_BY + one.id not in gone:
+    for name, (operation, entry) in created.items():  # those still there: merged away ones are part of another by now
+        if name != target and CREATED_BY + operation.id not in gone:
             yield step(StepKind.DELETE, name, entry.content(), None)
     if target in created:
         yield step(StepKind.DELETE, target, now, None)
@@ -187,12 +187,12 @@ async def look(undo: Undo, site: ContactsSite, states: Mapping[str, Outcome], *,
             undo.left[step.cluster] = f"{step.contact}: {CHANGED}"
 
 
-def is_same(one: Info, other: Info, marker: str | None) -> bool:
+def is_same(left: Info, right: Info, marker: str | None) -> bool:
     """Whether two contents are the same, but for the order of labels and the field that marks a create."""
 
-    def told(info: Info) -> Info:
+    def comparable(info: Info) -> Info:
         rest = {key: value for key, value in info.extended.items() if key != marker}
         phones = tuple(phone.with_e164(None) for phone in info.phones)
         return info.model_copy(update={"labels": tuple(sorted(info.labels)), "extended": rest, "phones": phones})
 
-    return told(one) == told(other)
+    return comparable(left) == comparable(right)

@@ -139,11 +139,11 @@ class _Undoing:
                 and step.cluster not in self.undo.left
             ):
                 groups.setdefault(step.labels, []).append(step)
-        for labels, some in groups.items():
-            wanted = [(step, step.contact) for step in some]
-            for one in await put_on(self.site, wanted, labels, off=True):
-                state = Outcome.DONE if one.problem is None else Outcome.STALE
-                self._close(one.wanted, state, one.contact, one.problem or "")
+        for labels, to_unlabel in groups.items():
+            wanted = [(step, step.contact) for step in to_unlabel]
+            for labelled in await put_on(self.site, wanted, labels, off=True):
+                state = Outcome.DONE if labelled.problem is None else Outcome.STALE
+                self._close(labelled.wanted, state, labelled.contact, labelled.problem or "")
 
     async def _cluster(self, cluster: str) -> None:
         if self.stopped():

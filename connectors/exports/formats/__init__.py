@@ -80,14 +80,14 @@ def known_formats() -> dict[str, Format]:
     """All descriptions by name; `generic` is among them."""
     here = resources.files(__package__)
     formats = [_load(file.read_text("utf-8")) for file in here.iterdir() if file.name.endswith(".toml")]
-    return {one.name: one for one in sorted(formats, key=lambda one: one.name)}
+    return {form.name: form for form in sorted(formats, key=lambda form: form.name)}
 
 
 def recognise(headers: Sequence[str]) -> Format:
     """The format whose signature these normalised headers carry, the most telling one first, else `generic`."""
     formats = known_formats()
-    fitting = [one for one in formats.values() if one.fits(headers)]
-    return max(fitting, key=lambda one: len(one.signature), default=formats["generic"])
+    fitting = [form for form in formats.values() if form.fits(headers)]
+    return max(fitting, key=lambda form: len(form.signature), default=formats["generic"])
 
 
 def described() -> str:
@@ -104,7 +104,7 @@ def described() -> str:
         "",
     ]
     formats = known_formats()
-    for form in sorted(formats.values(), key=lambda one: (one.name == "generic", one.title.casefold())):
+    for form in sorted(formats.values(), key=lambda known: (known.name == "generic", known.title.casefold())):
         lines += [f"## {form.title}", "", f'`format = "{form.name}"`', ""]
         if form.signature:
             groups = " and ".join(" or ".join(f"`{header}`" for header in group) for group in form.signature)
@@ -115,9 +115,9 @@ def described() -> str:
         lines += ["| goes to | columns |", "|---|---|"]
         lines += [f"| {place.replace('_', ' ')} | {', '.join(headers)} |" for place, headers in places.items()]
         if form.ignored:
-            lines += ["", f"Left out on purpose: {', '.join(f'`{one}`' for one in sorted(form.ignored))}."]
+            lines += ["", f"Left out on purpose: {', '.join(f'`{header}`' for header in sorted(form.ignored))}."]
         if form.auto_saved:
-            saved = " or ".join(f"`{one}`" for one in sorted(form.auto_saved))
+            saved = " or ".join(f"`{header}`" for header in sorted(form.auto_saved))
             lines += ["", f"Rows labelled {saved} are taken only with `auto_saved = true`."]
         lines.append("")
     return "\n".join(lines)
