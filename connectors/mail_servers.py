@@ -12,7 +12,7 @@ from email_validator.deliverability import validate_email_deliverability
 
 from transforms.schema.errors import Unavailable
 
-AT_ONCE = 20
+DOMAINS_AT_ONCE = 20
 SECONDS = 5
 NO_MAIL = "its domain does not exist or takes no mail"
 UNKNOWN = "no name server answers for its domain"
@@ -43,7 +43,7 @@ def without_mail(domains: Iterable[str], *, resolver: Resolver | None = None) ->
             return NO_MAIL
         return UNKNOWN if answered.get("unknown-deliverability") else None
 
-    with ThreadPoolExecutor(AT_ONCE) as threads:
+    with ThreadPoolExecutor(DOMAINS_AT_ONCE) as threads:
         answers = dict(zip(wanted, threads.map(answer, wanted), strict=True))
     if all(problem == UNKNOWN for problem in answers.values()):
         raise Unavailable("NO_DNS", "No name server answers: try again with a network, or leave out --check-dns.")

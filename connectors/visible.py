@@ -10,7 +10,7 @@ import unicodedata
 
 JOINERS = "\u200c\u200d"
 """They belong to words of Persian, Sinhala and others, and to emoji."""
-KEPT = "\n\t" + JOINERS
+SHOWN_AS_THEY_ARE = "\n\t" + JOINERS
 HIDDEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
 """Unicode's categories of controls, formats, lone surrogates, and separators of lines and paragraphs."""
 
@@ -20,7 +20,7 @@ class _Escapes(dict[int, str]):
 
     def __missing__(self, number: int) -> str:
         character = chr(number)
-        if character in KEPT or unicodedata.category(character) not in HIDDEN:
+        if character in SHOWN_AS_THEY_ARE or unicodedata.category(character) not in HIDDEN:
             return self.setdefault(number, character)
         width = "x{:02x}" if number < 0x100 else "u{:04x}" if number < 0x10000 else "U{:08x}"
         return self.setdefault(number, "\\" + width.format(number))

@@ -14,7 +14,7 @@ from transforms.schema.tables import PROBLEMS, conform
 
 SWAPPED = 0.7
 """First and last names look swapped when so many of the rows that tell have a first name for a last name."""
-ENOUGH = 5
+EXAMPLES_ENOUGH = 5
 """Fewer rows than this tell nothing about a column."""
 
 
@@ -95,6 +95,6 @@ def _swapped(records: pl.DataFrame) -> pl.DataFrame:
         "line", first=pl.col("first_key").is_in(names), last=pl.col("last_key").is_in(names)
     ).filter(pl.col("first") != pl.col("last"))
     suspected = telling.filter("last")
-    if len(suspected) < max(ENOUGH, SWAPPED * len(telling)):
+    if len(suspected) < max(EXAMPLES_ENOUGH, SWAPPED * len(telling)):
         suspected = suspected.clear()
     return suspected.select(what=pl.lit("name: first and last name look swapped"), line="line")

@@ -7,11 +7,11 @@ from pathlib import Path
 import polars as pl
 
 from connectors.private import write_whole
-from connectors.visible import KEPT, visible
+from connectors.visible import SHOWN_AS_THEY_ARE, visible
 
 _LIVE = r"^('*[=+\-@\t\r])"
 _GUARDED = r"^'('*[=+\-@\t\r])"
-_NOT_SHOWN = rf"[\p{{Cc}}\p{{Cf}}\p{{Zl}}\p{{Zp}}--[{KEPT}]]"
+_NOT_SHOWN = rf"[\p{{Cc}}\p{{Cf}}\p{{Zl}}\p{{Zp}}--[{SHOWN_AS_THEY_ARE}]]"
 _NUMBER = r"^[+-]?\d+(?:[.,]\d+)?$"
 
 

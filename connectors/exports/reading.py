@@ -33,7 +33,7 @@ from transforms.schema.tables import REJECTS, ROWS, conform, empty
 DELIMITERS = ",;\t|"
 HEADER_WITHIN = 20
 """A header is looked for in this many first rows: some exports put text above it."""
-FEW = 100
+ROWS_LOOKED_AT = 100
 """Cells of a column that are looked at before all of them."""
 PIECES_AT_ONCE = 4
 """Pieces of a table that wait to be put in their places."""
@@ -308,7 +308,7 @@ def _is_header(whole: pl.DataFrame, header: Line) -> pl.Series:
 
 def _first_filled(cells: pl.Series) -> str | None:
     """The first cell with anything in it."""
-    for part in (cells.head(FEW), cells):
+    for part in (cells.head(ROWS_LOOKED_AT), cells):
         filled = part.str.contains(r"\S").arg_max()
         if filled is not None and (cell := str(part[filled]).strip()):
             return cell

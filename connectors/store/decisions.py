@@ -14,7 +14,7 @@ from connectors.private import write_whole
 from transforms.schema.errors import InputError
 from transforms.schema.tables import DECISIONS, VERDICTS, empty
 
-KINDS = ("pair", "cluster")
+DECISION_KINDS = ("pair", "cluster")
 UNDECIDED = "undecided"
 BETWEEN = ";"
 """Between the records of one cell."""
@@ -61,7 +61,7 @@ def _decision(given: dict[str, str], where: str) -> dict[str, object]:
     records = lists["identities"] or lists["records"]
     if verdict not in (*VERDICTS, UNDECIDED):
         raise InputError(f"{where}: the verdict must be together, apart or undecided, not {verdict!r}.")
-    if kind and kind not in KINDS:
+    if kind and kind not in DECISION_KINDS:
         raise InputError(f"{where}: the kind must be pair or cluster, not {kind!r}.")
     if len(set(records)) < 2:
         raise InputError(f"{where}: a decision is about two records at least, with {BETWEEN} between them.")

@@ -22,7 +22,7 @@ from transforms.schema.tables import COMMON, KEYS, VALUES
 FACTS = "index.json"
 VERSION = f"2, polars {pl.__version__}"
 """Keys are hashes by polars, which may be others in another version of it."""
-KEPT = {
+KEPT_COLUMNS = {
     "records": [
         "record_id", "source", "source_key", "merged_ids", "contact_id", "is_member", "first_key", "middle_key",
         "last_key", "suffix_key", "company_key", "title_key", "birthdate", "birthday",
@@ -120,7 +120,7 @@ class Index:
         """What is kept of these records, in their order, numbered from 0."""
         numbers = pl.DataFrame({"record": records, "number": pl.int_range(len(records), dtype=pl.UInt32, eager=True)})
         kept = {}
-        for name in KEPT:
+        for name in KEPT_COLUMNS:
             rows = self._found(name, pl.col("record").is_in(records.implode()))
             rows = rows.join(numbers, on="record", maintain_order="left").sort("number", maintain_order=True)
             kept[name] = rows.drop("record").rename({"number": "record"})
@@ -164,7 +164,7 @@ class Index:
         folder.mkdir(parents=True)
         lift = pl.col("record") + pl.lit(before, dtype=pl.UInt32)
         count = len(clusters)
-        numbered = {name: tables[name].select("record", *columns) for name, columns in KEPT.items()}
+        numbered = {name: tables[name].select("record", *columns) for name, columns in KEPT_COLUMNS.items()}
         numbered["keys"] = keys
         numbered["clusters"] = pl.DataFrame(
             {"record": pl.int_range(count, dtype=pl.UInt32, eager=True), "cluster": clusters.cast(pl.UInt32)}

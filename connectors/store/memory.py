@@ -15,7 +15,7 @@ from typing import NamedTuple
 from connectors.private import private_folder
 from connectors.sqlite import connected, transaction
 
-HELD = ""
+LEFT_TO_A_PERSON = ""
 """What is remembered of a record that was left to a person, in place of its contact."""
 
 _TABLES = (
@@ -41,7 +41,7 @@ class BegunRun(NamedTuple):
 
 
 class Memory:
-    """Decisions by the fingerprint of what they were about: the contact a record went to, or `HELD`.
+    """Decisions by the fingerprint of what they were about: the contact a record went to, or `LEFT_TO_A_PERSON`.
 
     Args:
         path: the SQLite file; made when it is missing and something is to be remembered.

@@ -14,7 +14,7 @@ SLOWEST = 0.2
 """Calls a second below which the pace never falls."""
 PLAUSIBLE = 2.5
 """Calls a second that a service is taken to bear when too few were made to tell; 150 a minute."""
-KEPT = 0.95
+RATE_KEPT = 0.95
 """The share of its rate that is kept when the service refuses a call."""
 WINDOW = 1.0
 """Seconds over which a service is taken to count: so long it may refuse what comes after too many calls."""
@@ -48,7 +48,7 @@ class Pace:
         if self._refused_rate is None:
             return self._most
         since = (time.monotonic() - self._refused_at) / self._recovery
-        risen = max(SLOWEST, self._refused_rate * (1 + (since - 1) ** 3 * (1 - KEPT)))
+        risen = max(SLOWEST, self._refused_rate * (1 + (since - 1) ** 3 * (1 - RATE_KEPT)))
         return risen if self._most is None else min(risen, self._most)
 
     async def turn(self) -> float:

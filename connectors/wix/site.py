@@ -68,7 +68,7 @@ from transforms.schema.errors import (
 Done = TypeVar("Done")
 CALLS_A_MINUTE = 150
 """The default for a real service, whose documented limit is 200."""
-LOOKS = 5
+QUERY_TRIES = 5
 """How often a write is looked for, and sent again when it was not done, after its answer was lost."""
 
 
@@ -403,7 +403,7 @@ class WixSite:
         of the second sending may be the first one's late effect, so it is looked for once more.
         """
         lost: Unanswered | None = None
-        for _ in range(LOOKS):
+        for _ in range(QUERY_TRIES):
             try:
                 return await send()
             except Unanswered as error:

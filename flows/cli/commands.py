@@ -14,7 +14,7 @@ import typer
 from flows.cli.evidence import evidence_app
 from flows.cli.files import files_app
 from flows.cli.options import (
-    HELD,
+    EXIT_WITH_CASES,
     AsJson,
     Config,
     DespiteUnfinished,
@@ -203,7 +203,7 @@ def rehearse(
         "copy the site and apply", rehearsed, planned, settings, apply_options(settings), progress=shown.advance
     )
     answer(rehearsal.text(), facts=rehearsal.facts(), as_json=as_json)
-    raise typer.Exit(0 if rehearsal.is_as_planned else HELD)
+    raise typer.Exit(0 if rehearsal.is_as_planned else EXIT_WITH_CASES)
 
 
 @app.command()
@@ -245,7 +245,7 @@ def undo(
         facts=summary.to_json(),
         as_json=as_json,
     )
-    raise typer.Exit(HELD if summary.left else 0)
+    raise typer.Exit(EXIT_WITH_CASES if summary.left else 0)
 
 
 @app.command()
@@ -395,7 +395,7 @@ def _finish(summary: RunSummary, run: Run, as_json: bool) -> None:
     """Says where the report is, prints the summary as JSON when asked, and ends with the exit code that is due."""
     answer(f"Report: {summary.report}", facts=summary.to_json(), as_json=as_json)
     unreadable = any(file.problem is not None for file in run.facts().files)
-    raise typer.Exit(HELD if summary.held or summary.failed or unreadable else 0)
+    raise typer.Exit(EXIT_WITH_CASES if summary.held or summary.failed or unreadable else 0)
 
 
 def _report(run: Run) -> RunSummary:

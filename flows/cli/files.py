@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from flows.cli.options import HELD, AsJson, Config, Exports, Mapped, mapped_columns
+from flows.cli.options import EXIT_WITH_CASES, AsJson, Config, Exports, Mapped, mapped_columns
 from flows.cli.terminal import StageProgress, answer
 from transforms.schema.errors import UsageError
 
@@ -89,4 +89,4 @@ def check(
     checked = StageProgress()("read and normalise the exports", check_exports, settings, dns=dns)
     facts = checked.facts(show_values=show_values)
     answer(checked.text(show_values=show_values), facts=facts, as_json=as_json)
-    raise typer.Exit(0 if checked.is_sound else HELD)
+    raise typer.Exit(0 if checked.is_sound else EXIT_WITH_CASES)

@@ -86,7 +86,7 @@ UsePrefect = Annotated[
 ]
 
 
-HELD = 3
+EXIT_WITH_CASES = 3
 """Exit code of a run that came to its end with something held, failed or unreadable."""
 
 

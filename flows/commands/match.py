@@ -18,7 +18,7 @@ from flows.engine.indexing import match_against
 from flows.engine.summaries import MatchSummary
 from flows.stages import Stage, directly
 from transforms.match.matching import match
-from transforms.match.verdicts import NONE, Verdicts, resolved
+from transforms.match.verdicts import NO_VERDICTS, Verdicts, resolved
 from transforms.normalise.records import to_records
 from transforms.schema.errors import UsageError
 from transforms.schema.records import Records
@@ -80,7 +80,7 @@ def match_file(
     joined: Sequence[tuple[int, int]] = []
     not_honoured: list[str] = []
     if index is None:
-        verdicts = _verdicts(decisions, numbers.select(row_id)) if decisions is not None else NONE
+        verdicts = _verdicts(decisions, numbers.select(row_id)) if decisions is not None else NO_VERDICTS
         named_so = tables.records.with_columns(record_id=numbers.select(row_id).to_series())
         tables = replace(tables, records=named_so)
         matches = stage("match", match, tables, verdicts=verdicts, explain=False)

@@ -41,7 +41,7 @@ from transforms.schema.operations import CREATED_BY, Kind, Operation, Outcome, S
 
 ATTEMPTS = 3
 """How often an operation is tried with a fresh revision when somebody else is faster."""
-AT_ONCE = 25
+OUTCOMES_AT_ONCE = 25
 """Outcomes that are written together at most."""
 ENOUGH_TO_TELL = 20
 """Operations after which the share of those that went wrong is looked at."""
@@ -491,7 +491,7 @@ class Applier:
     def _count(self, operations: int) -> None:
         self.seen += operations
         self.progress(self.seen)
-        if len(self.closings) >= AT_ONCE or (self.closings and time.monotonic() - self.written > 0.5):
+        if len(self.closings) >= OUTCOMES_AT_ONCE or (self.closings and time.monotonic() - self.written > 0.5):
             self.flush()
 
     def flush(self) -> None:

@@ -11,7 +11,7 @@ from flows.settings import ApplySettings, Settings
 from flows.sites import calls_a_minute
 from transforms.schema.operations import Kind, State
 
-FEW = 20
+FEWEST_OPERATIONS = 20
 """Contacts that may be merged away whatever their share of the site is."""
 
 
@@ -56,7 +56,7 @@ def over_budget(merged: int, site_contacts: int, settings: ApplySettings) -> str
     if settings.max_deletes is not None and merged > settings.max_deletes:
         return f"It merges {merged:,} contacts away, and [apply] max_deletes allows {settings.max_deletes:,}."
     share = merged / max(site_contacts, 1)
-    if merged > FEW and share > settings.max_merge_share:
+    if merged > FEWEST_OPERATIONS and share > settings.max_merge_share:
         return (
             f"It merges {share:.1%} of the site's contacts away, and [apply] max_merge_share allows "
             f"{settings.max_merge_share:.0%}."

@@ -8,7 +8,7 @@ import polars as pl
 
 from connectors.contacts import Contact
 from connectors.store.journal import Journal
-from connectors.store.memory import HELD
+from connectors.store.memory import LEFT_TO_A_PERSON
 from connectors.store.run_folder import Run
 from flows.engine.right_site import JOURNAL as JOURNAL_FILE
 from flows.settings import Settings
@@ -35,7 +35,7 @@ def recall(
     contacts: Sequence[Contact],
     verdicts: Verdicts,
 ) -> dict[str, str]:
-    """Records about which nothing has changed since an earlier run: the contact each went to, or `HELD`.
+    """Records about which nothing has changed since an earlier run: the contact each went to, or `LEFT_TO_A_PERSON`.
 
     What a person decided since then counts more than what was decided then. What each record is known by from run to
     run is saved in the run, to be remembered when it is applied.
@@ -55,7 +55,7 @@ def recall(
 
     def still(name: str, contact: str) -> bool:
         """Whether what was decided of a record holds."""
-        if contact == HELD:
+        if contact == LEFT_TO_A_PERSON:
             return index[name] not in spoken_of
         return contact in there and not _are_apart(index[name], index.get(f"{SITE}:{contact}"), verdicts)
 
@@ -66,7 +66,7 @@ def recall(
     }
     names = tables.records["record_id"]
     for left, right in sorted(verdicts.apart):  # both may have gone into one contact before they were set apart
-        if decided.get(names[left]) == decided.get(names[right]) != HELD:
+        if decided.get(names[left]) == decided.get(names[right]) != LEFT_TO_A_PERSON:
             decided.pop(names[right], None)
     return decided
 
@@ -119,14 +119,14 @@ def remember(run: Run, settings: Settings) -> None:
     for name, cluster, content in (
         records.join(known, on="record_id").select("record_id", "cluster", "fingerprint").iter_rows()
     ):
-        contact = HELD if name in waiting else existing.get(cluster)
+        contact = LEFT_TO_A_PERSON if name in waiting else existing.get(cluster)
         if cluster not in failed and contact is not None:
             decisions[content] = contact
     scope = run.facts().scope
     known_after = entries.filter(pl.col("state") == Outcome.DONE).drop_nulls("after")
     for contact, after in known_after.select("contact", "after").iter_rows():
         content = fingerprint(Info.model_validate_json(after))
-        decisions[short_id(scope, contact, content)] = HELD if f"{SITE}:{contact}" in waiting else contact
+        decisions[short_id(scope, contact, content)] = LEFT_TO_A_PERSON if f"{SITE}:{contact}" in waiting else contact
     decided = run.table("identities").join(records.select("record_id", "cluster"), on="record_id")
     decided = decided.filter(pl.col("is_decided"), ~pl.col("cluster").is_in(list(failed)))
     placed = {

@@ -9,11 +9,11 @@ from dataclasses import replace
 import polars as pl
 
 from connectors.contacts import Contact
-from connectors.store.memory import HELD
+from connectors.store.memory import LEFT_TO_A_PERSON
 from flows.engine.inputs import infos_of, normalise, site_place
 from flows.settings import Settings
 from transforms.match.matching import Matches, match, match_changed, regrouped
-from transforms.match.verdicts import NONE, Verdicts
+from transforms.match.verdicts import NO_VERDICTS, Verdicts
 from transforms.plan.contents import content_rows
 from transforms.plan.people import FoldedPeople
 from transforms.plan.planning import Plan, plan
@@ -22,9 +22,9 @@ from transforms.schema.operations import CREATED_BY, Kind, State
 from transforms.schema.records import Records, chosen, together
 from transforms.schema.tables import NAMED_CELL, RECORDS, ROWS, SITE, conform
 
-LOOKS = 5
+TRIES = 5
 """How often at most a plan is tried on its own outcome before it is taken as it is."""
-MANY = 200_000
+RECORDS_TRIED_ONCE = 200_000
 """Records beyond which it is tried once: a second look finds next to nothing, and takes as long as the first."""
 
 
@@ -54,10 +54,12 @@ def settle(
         policy: what decides.
     """
     index = dict(tables.records.select("record_id", "record").iter_rows())
-    owners = {name: f"{SITE}:{contact}" for name, contact in {**known, **decided}.items() if contact != HELD}
+    owners = {
+        name: f"{SITE}:{contact}" for name, contact in {**known, **decided}.items() if contact != LEFT_TO_A_PERSON
+    }
     known_links = {(index[name], index[owner]) for name, owner in owners.items() if name != owner and owner in index}
     site = infos_of(contacts)
-    left_to_people = {name: contact == HELD for name, contact in decided.items()}
+    left_to_people = {name: contact == LEFT_TO_A_PERSON for name, contact in decided.items()}
     matches = match(tables, auto=policy.auto, review=policy.review, known_links=sorted(known_links), verdicts=verdicts)
     outlook = Outlook(tables, site_rows, settings, policy)
     folded = FoldedPeople()
@@ -80,14 +82,14 @@ def _settled(
     site: pl.DataFrame,
     policy: Policy,
 ) -> tuple[Matches, Plan]:
-    planned = plan(tables, matches, site, policy, decided=left_to_people, folded=folded)
-    for _ in range(LOOKS if len(tables.records) <= MANY else 1):
+    planned = plan(tables, matches, site, policy, settled_earlier=left_to_people, folded=folded)
+    for _ in range(TRIES if len(tables.records) <= RECORDS_TRIED_ONCE else 1):
         links = outlook.merged_next(matches, planned)
         if links <= known_links:
             break
         known_links |= links
         matches = regrouped(matches, tables, auto=policy.auto, known_links=sorted(known_links))
-        planned = plan(tables, matches, site, policy, decided=left_to_people, folded=folded)
+        planned = plan(tables, matches, site, policy, settled_earlier=left_to_people, folded=folded)
     return matches, planned
 
 
@@ -199,7 +201,7 @@ class Outlook:
 def _between(matches: Matches, went: pl.DataFrame, names: pl.Series) -> Verdicts:
     """What people decided about records, of the contacts they go to (`names` of their records, in order)."""
     if not matches.verdicts.apart and not matches.verdicts.together:
-        return NONE
+        return NO_VERDICTS
     place = {name: number for number, name in enumerate(names)}
     contact_of = {cluster: f"{SITE}:{contact}" for cluster, contact in went.iter_rows()}
     clusters, own = matches.clusters["cluster"], matches.clusters["record_id"]

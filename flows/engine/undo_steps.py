@@ -20,10 +20,10 @@ from transforms.schema.errors import RunError
 from transforms.schema.ids import short_id
 from transforms.schema.operations import CREATED_BY, Kind, Operation, Outcome, State, operations_of
 
-CHANGED = "it was changed by somebody else since"
+CHANGED_BY_OTHERS = "it was changed by somebody else since"
 
 
-GONE = "it is gone"
+NO_LONGER_THERE = "it is gone"
 
 
 class StepKind(StrEnum):
@@ -182,9 +182,9 @@ async def look(undo: Undo, site: ContactsSite, states: Mapping[str, Outcome], *,
     for step in wanted:
         contact = contacts.get(step.contact)
         if contact is None or contact.id != step.contact:
-            undo.left[step.cluster] = f"{step.contact}: {GONE}"
+            undo.left[step.cluster] = f"{step.contact}: {NO_LONGER_THERE}"
         elif step.expected is not None and not is_same(contact.info, step.expected, marker):
-            undo.left[step.cluster] = f"{step.contact}: {CHANGED}"
+            undo.left[step.cluster] = f"{step.contact}: {CHANGED_BY_OTHERS}"
 
 
 def is_same(left: Info, right: Info, marker: str | None) -> bool:

@@ -15,7 +15,7 @@ from connectors.contacts import Contact, ContactsSite, request_id
 from connectors.exports.guards import write_report_csv
 from connectors.site_reading import all_labels
 from connectors.store.journal import Closing, Intent, Journal
-from connectors.store.memory import ENDED, HELD, PARTIAL
+from connectors.store.memory import ENDED, LEFT_TO_A_PERSON, PARTIAL
 from connectors.store.run_folder import Run
 from flows.engine.batches import find_marked, put_on, side_by_side
 from flows.engine.keys import SiteKeys, changed_fields, marker_of
@@ -23,7 +23,7 @@ from flows.engine.options import BATCH
 from flows.engine.pipeline import UNDO_JOURNAL, stricter
 from flows.engine.right_site import checked_journal, planned_settings, refuse_another_site, site_held
 from flows.engine.summaries import UndoSummary
-from flows.engine.undo_steps import CHANGED, GONE, Step, StepKind, Undo, is_same, look, undo_steps
+from flows.engine.undo_steps import CHANGED_BY_OTHERS, NO_LONGER_THERE, Step, StepKind, Undo, is_same, look, undo_steps
 from flows.engine.waiting import run_blocking
 from flows.settings import Settings
 from flows.sites import memory_of, opened
@@ -159,7 +159,7 @@ class _Undoing:
             except (Denied, TooManyCalls, Unavailable):
                 raise
             except SiteError as error:
-                detail = CHANGED if isinstance(error, AlreadyChanged) else f"{error.code}: {error}"
+                detail = CHANGED_BY_OTHERS if isinstance(error, AlreadyChanged) else f"{error.code}: {error}"
                 self.undo.left[cluster] = f"{step.contact}: {detail}"
                 self._close(step, Outcome.STALE if isinstance(error, AlreadyChanged) else Outcome.FAILED, None, detail)
                 return
@@ -176,9 +176,9 @@ class _Undoing:
             return await self.site.create(info, allow_duplicates=True)
         contact = await self._now(step.contact)
         if contact is None:
-            raise NotFound("CONTACT_NOT_FOUND", GONE)
+            raise NotFound("CONTACT_NOT_FOUND", NO_LONGER_THERE)
         if step.expected is not None and not is_same(contact.info, step.expected, self.marker):
-            raise AlreadyChanged("CONTACT_ALREADY_CHANGED", CHANGED)
+            raise AlreadyChanged("CONTACT_ALREADY_CHANGED", CHANGED_BY_OTHERS)
         if step.kind == StepKind.DELETE:
             await self.site.delete(contact.id)
             return contact
@@ -226,13 +226,13 @@ def remember_undone(run: Run, settings: Settings, undone: pl.DataFrame) -> None:
     clusters = states.filter("done")["cluster"].implode()
     records = run.table("clusters").filter(pl.col("cluster").is_in(clusters))
     known = run.table("fingerprints").join(records, on="record_id", how="semi")
-    decisions = dict.fromkeys(known["fingerprint"], HELD)
+    decisions = dict.fromkeys(known["fingerprint"], LEFT_TO_A_PERSON)
     contents = dict(run.table("contacts").iter_rows())
     scope = run.facts().scope
     made = undone.filter(pl.col("kind") == StepKind.RECREATE, pl.col("outcome") == Outcome.DONE)
     for old, new in made.select("contact", "now").iter_rows():
         content = fingerprint(Info.model_validate_json(contents[old]))
-        decisions[short_id(scope, new, content)] = HELD
+        decisions[short_id(scope, new, content)] = LEFT_TO_A_PERSON
     memory_of(settings).remember(decisions, {})
 
 

@@ -30,7 +30,7 @@ from transforms.match.levels import (
     level_shares,
 )  # fmt: skip
 from transforms.match.term_frequency import compared_values, term_frequencies
-from transforms.match.verdicts import NONE
+from transforms.match.verdicts import NO_VERDICTS
 from transforms.schema.records import Records
 
 ReadRecords = Callable[..., Records]
@@ -169,7 +169,9 @@ def _learned(records: ReadRecords, *, people: int, other_phone: float) -> tuple[
     tables = records("First Name,Last Name,Email,Phone\n" + "\n".join(rows))
     values = compared_values(tables)
     candidates = candidate_pairs(shared_keys(tables, values), records=len(rows))
-    return learn(candidates, prepare(tables, values, term_frequencies(tables, values)), NONE.decided()), people
+    return learn(
+        candidates, prepare(tables, values, term_frequencies(tables, values)), NO_VERDICTS.labelled_pairs()
+    ), people
 
 
 @pytest.mark.parametrize("other_phone", [0.05, 0.45])

@@ -286,7 +286,7 @@ def test_pairs_looked_at_some_at_a_time_are_the_same_pairs(
 
     shared = shared_keys(tables, compared_values(tables))
     whole, found = candidate_pairs(shared, records=600), match(tables)
-    monkeypatch.setattr("transforms.match.matching.AT_ONCE", 50)
+    monkeypatch.setattr("transforms.match.matching.PAIRS_AT_ONCE", 50)
 
     assert len(whole) > 300
     assert candidate_pairs(shared, records=600, at_once=70).equals(whole)

@@ -374,7 +374,7 @@ def test_many_rows_are_normalised_in_pieces_as_few_are_at_once(monkeypatch: pyte
     text = "\n".join(["First Name,Last Name,Email,Phone", *lines])
     whole = records(text)
 
-    monkeypatch.setattr("transforms.normalise.records.PIECE", 7)
+    monkeypatch.setattr("transforms.normalise.records.ROWS_A_PIECE", 7)
     pieces = records(text)
 
     for name, table in whole.tables().items():
@@ -386,6 +386,6 @@ def _double(value: int) -> int:
 
 
 def test_many_values_are_shared_among_processes_and_come_back_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parallel, "MANY", 100)
+    monkeypatch.setattr(parallel, "VALUES_FOR_PROCESSES", 100)
 
     assert parallel.each(_double, range(5000)) == [2 * value for value in range(5000)]

@@ -12,7 +12,7 @@ from loky import get_reusable_executor
 
 Contribution = TypeVar("Contribution")
 Found = TypeVar("Found")
-MANY = 20_000
+VALUES_FOR_PROCESSES = 20_000
 """Values from which starting further processes costs less than it saves."""
 _AT_ONCE = 2_000
 
@@ -40,7 +40,7 @@ def each(work: Callable[[Contribution], Found], values: Sequence[Contribution]) 
         work: a function of a module, without effects.
         values: what it is called with, one by one.
     """
-    if len(values) < MANY or pl.thread_pool_size() == 1:
+    if len(values) < VALUES_FOR_PROCESSES or pl.thread_pool_size() == 1:
         return [work(value) for value in values]
     return list(
         get_reusable_executor(max_workers=pl.thread_pool_size(), timeout=30).map(work, values, chunksize=_AT_ONCE)

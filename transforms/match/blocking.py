@@ -30,17 +30,17 @@ RULES = (
     "surname, initial and city", "house", "identifier",
 )  # fmt: skip
 """What two records may have the same of, to be compared."""
-LESS_TELLING = {"surname, initial and title": 0.4, "joined name": 0.3, "email name": 0.4, "phone": 0.5}
+BLOCK_SIZE_FACTORS = {"surname, initial and title": 0.4, "joined name": 0.3, "email name": 0.4, "phone": 0.5}
 """Keys that strangers share more often: of these only blocks of this part of the size are looked at."""
-ALONE = 8
+MOST_RECORDS_ALONE = 8
 """A key held by more records than this says too little alone: a pair must share another one as well."""
-TELLING = {"email", "identifier"}
+RULES_ENOUGH_ALONE = {"email", "identifier"}
 """Keys that say enough alone, however many hold them."""
 PAIRS_AT_ONCE = 30_000_000
 """Pairs of the same key that are held at once: memory does not grow with their number."""
 RULE_BITS = 5
 """Bits that tell the rules apart."""
-ENOUGH = 31
+ENOUGH_BIT = 31
 """The bit beside those of the rules that says that one of them is enough alone."""
 
 
@@ -53,7 +53,7 @@ class Blocks(NamedTuple):
     @property
     def says_enough(self) -> bool:
         """Whether two records that share one of these keys, and no other, are worth comparing."""
-        return self.rule in TELLING or self.held.shape[1] <= ALONE
+        return self.rule in RULES_ENOUGH_ALONE or self.held.shape[1] <= MOST_RECORDS_ALONE
 
     @property
     def pairs(self) -> int:
@@ -175,7 +175,7 @@ def _sum(*parts: pl.Series) -> pl.Series:
 
 def largest(rule: str) -> int:
     """The most records that may hold a key of this rule: one that more hold says nothing."""
-    return max(2, round(MAX_BLOCK * LESS_TELLING.get(rule, 1)))
+    return max(2, round(MAX_BLOCK * BLOCK_SIZE_FACTORS.get(rule, 1)))
 
 
 def blocks(keys: Iterable[tuple[str, pl.DataFrame]]) -> list[Blocks]:
@@ -241,7 +241,7 @@ def _pairs(shared: Sequence[Blocks], low: int, high: int, records: int) -> pl.Da
         (sorted_numbers >> np.uint64(1)).astype(np.uint32) & np.uint32((1 << RULE_BITS) - 1),
     )
     first = np.flatnonzero(begins(pair))
-    enough = (sorted_numbers & np.uint64(1)).astype(np.uint32) << np.uint32(ENOUGH)
+    enough = (sorted_numbers & np.uint64(1)).astype(np.uint32) << np.uint32(ENOUGH_BIT)
     rules = np.left_shift(np.uint32(1), rule) | enough
     rules = np.bitwise_or.reduceat(rules, first) if len(first) else rules
     kept = np.bitwise_count(rules) > 1  # another rule, or that this one says enough
@@ -250,6 +250,6 @@ def _pairs(shared: Sequence[Blocks], low: int, high: int, records: int) -> pl.Da
         {
             "left": (pair >> np.uint64(width)).astype(np.uint32),
             "right": (pair & np.uint64((1 << width) - 1)).astype(np.uint32),
-            "rules": rules & np.uint32((1 << ENOUGH) - 1),
+            "rules": rules & np.uint32((1 << ENOUGH_BIT) - 1),
         }
     )

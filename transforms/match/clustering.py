@@ -14,7 +14,7 @@ from transforms.schema.ids import short_id
 from transforms.schema.records import Records
 from transforms.schema.tables import CLUSTERS, conform
 
-CONTRADICTED = 0.01
+CONTRADICTED_PROBABILITY = 0.01
 """Two records less likely than this to be one person are never in one cluster, whatever lies between them."""
 MOST_NAMES_OF_AN_ID = 2
 """Different names under one id of a source, up to which it is the account of these people; beyond it, it is no id."""
@@ -56,7 +56,7 @@ def contradicted(pairs: pl.DataFrame) -> pl.Expr:
     """
     differing = [pl.col(f"level_{field}") == levels_of(field)["OTHER"] for field in ("first", "suffix", "birth")]
     differing += [pl.col(name) == Identifier.OTHER for name in _identifiers(pairs)]
-    return pl.any_horizontal(differing) & (pl.col("probability") < CONTRADICTED)
+    return pl.any_horizontal(differing) & (pl.col("probability") < CONTRADICTED_PROBABILITY)
 
 
 def _identifiers(pairs: pl.DataFrame) -> list[str]:

@@ -22,7 +22,7 @@ Scorer = Callable[..., float]
 Levels = NDArray[np.uint8]
 
 
-JUST_LIKE = (0.6, 0.92)
+TYPO_SIMILARITIES = (0.6, 0.92)
 """First names of this Jaro–Winkler similarity may differ by a typo; above it they are taken to."""
 
 
@@ -110,7 +110,7 @@ def _names(
         )
 
     crossed = [crosswise(a, d), crosswise(b, c)]
-    like = ((crossed[0] >= JUST_LIKE[1]) & (crossed[1] >= JUST_LIKE[1])).to_numpy()
+    like = ((crossed[0] >= TYPO_SIMILARITIES[1]) & (crossed[1] >= TYPO_SIMILARITIES[1])).to_numpy()
     first[at[like]], last[at[like]] = First.SIMILAR, Last.SIMILAR
     swapped = ((a == d) & (b == c)).to_numpy()
     first[at[swapped]], last[at[swapped]] = First.SAME, Last.SAME
@@ -179,7 +179,7 @@ def _by_letters(both: DistinctPairs) -> pl.DataFrame:
         differs, looked at only where that may be; `shorter`: how many letters the shorter one has; `initial`: whether
         it is the first letter of the other.
     """
-    low, high = JUST_LIKE
+    low, high = TYPO_SIMILARITIES
     close = both.similarity(JaroWinkler.normalized_similarity)
     steps = both.similarity(OSA.normalized_similarity, where=close.is_between(low, high))
     a, b = both.spelled()
@@ -203,7 +203,7 @@ def _alike_firsts(names: DistinctPairs) -> pl.Series:
     )["nick"]
     contained = (pl.col("shorter") >= 3) & (left.str.starts_with(right) | right.str.starts_with(left))
     level = (
-        pl.when((pl.col("close") >= JUST_LIKE[1]) | pl.col("typo")).then(First.SIMILAR)
+        pl.when((pl.col("close") >= TYPO_SIMILARITIES[1]) | pl.col("typo")).then(First.SIMILAR)
         .when(pl.col("nick") | contained).then(First.NICKNAME)
         .when("initial").then(First.INITIAL)
         .otherwise(First.OTHER)

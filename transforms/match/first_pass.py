@@ -6,11 +6,11 @@ import polars as pl
 
 from transforms.match.blocking import RULES
 
-HOPELESS = 0.001
+LEAST_PROBABILITY = 0.001
 """A pair less likely than this to be one person is forgotten, unless it stands within a would-be cluster."""
 
 
-KINDS = [
+SHARED_KEY_KINDS = [
     sum(1 << RULES.index(rule) for rule in kind)
     for kind in (
         ["email"],
@@ -27,7 +27,7 @@ KINDS = [
 """What two records may share beside their names and birth dates, by the bits of its rules."""
 
 
-GIVEN_UP = 0.0005
+DISCARDED_SHARE = 0.0005
 """Of all that could be one person, so much may be left out for looking only at names and keys at first."""
 
 
@@ -37,7 +37,7 @@ def first_pass_pattern(names: pl.DataFrame, rules: pl.Series) -> pl.Series:
     glance = names.select(code=pl.fold(pl.lit(0, dtype=pl.UInt32), lambda code, level: code * 8 + level, levels))[
         "code"
     ]
-    for kind in KINDS:
+    for kind in SHARED_KEY_KINDS:
         glance = glance * 2 + (rules & kind != 0).cast(pl.UInt32)
     return glance
 
@@ -45,7 +45,7 @@ def first_pass_pattern(names: pl.DataFrame, rules: pl.Series) -> pl.Series:
 def hopeless_patterns(levels: pl.DataFrame, probability: pl.Series) -> pl.Series:
     """What pairs look like at a first glance that are next to never one person.
 
-    Those are left out that together hold no more than `GIVEN_UP` of all that could be one person.
+    Those are left out that together hold no more than `DISCARDED_SHARE` of all that could be one person.
 
     Args:
         levels: a sample of the candidates, compared, with their `rules`.
@@ -57,6 +57,6 @@ def hopeless_patterns(levels: pl.DataFrame, probability: pl.Series) -> pl.Series
         .agg(pl.col("likely").sum(), pairs=pl.len())
         .sort(pl.col("likely") / pl.col("pairs"), "first_pass_pattern")
     )
-    return by_likelihood.filter(pl.col("likely").cum_sum() <= GIVEN_UP * pl.lit(probability).sum())[
+    return by_likelihood.filter(pl.col("likely").cum_sum() <= DISCARDED_SHARE * pl.lit(probability).sum())[
         "first_pass_pattern"
     ]

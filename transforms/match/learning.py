@@ -13,7 +13,7 @@ from transforms.match.features import Features
 from transforms.match.levels import FIELDS, Hypothesis, level_shares
 from transforms.match.parameters import EXPECTED, NOT_LEARNED, RANGE, Model
 from transforms.match.scoring import Floats, posteriors, rarities_of
-from transforms.match.term_frequency import FEW
+from transforms.match.term_frequency import FEWEST_RECORDS
 
 PRIOR_PAIRS = 400.0
 """Pairs that the shipped shares count for."""
@@ -28,7 +28,7 @@ LEARNED_FROM = 100_000
 """Pairs that the model is learned from at most: a sample of so many tells as much as all."""
 
 
-TAUGHT = 10.0
+PAIRS_A_DECISION = 10.0
 """Pairs that a person's decision about one counts for."""
 
 
@@ -40,32 +40,32 @@ class Learned(NamedTuple):
     probability: pl.Series
 
 
-def learn(candidates: pl.DataFrame, prepared: Features, decided: pl.DataFrame) -> Learned:
+def learn(candidates: pl.DataFrame, features: Features, labelled_pairs: pl.DataFrame) -> Learned:
     """The model of these records: chance from random pairs, persons by expectation-maximisation over the candidates.
 
     Args:
         candidates: `left`, `right`, `rules`.
-        prepared: the records' values.
-        decided: pairs of which people said whether they are one person (`is_same`): each counts as `TAUGHT` pairs of
-            which it is certain.
+        features: the records' values.
+        labelled_pairs: pairs of which people said whether they are one person (`is_same`): each counts as
+            `PAIRS_A_DECISION` pairs of which it is certain.
     """
-    identifiers = tuple(prepared.identifiers)
+    identifiers = tuple(features.identifiers)
     fields = (*FIELDS, *identifiers)
     tables = {
         hypothesis: {field: shares for field in fields if (shares := level_shares(field, hypothesis)) is not None}
         for hypothesis in Hypothesis
     }
     person, chance = tables[Hypothesis.PERSON], tables[Hypothesis.CHANCE]
-    records = max(len(prepared.people), FEW)
+    records = max(len(features.people), FEWEST_RECORDS)
     start = {kind: share * records for kind, share in EXPECTED.items()}
     model = Model(fields, tables, start, records)
     few = candidates if len(candidates) <= LEARNED_FROM else candidates.sample(LEARNED_FROM, seed=SEED)
     with ThreadPoolExecutor(pl.thread_pool_size()) as threads:
-        drawn = _random_pairs(len(prepared.people))
+        drawn = _random_pairs(len(features.people))
         halves = [
             half for pairs in (drawn, few) for half in (pairs.head(len(pairs) // 2), pairs.slice(len(pairs) // 2))
         ]
-        *parts, taught = threads.map(lambda part: compare(part, prepared), [*halves, decided])
+        *parts, taught = threads.map(lambda part: compare(part, features), [*halves, labelled_pairs])
     random, levels = pl.concat(parts[:2]), pl.concat(parts[2:])
     if len(random):
         by_chance = posteriors(random, rarities_of(random), model)[:, CHANCE_COLUMN]
@@ -73,11 +73,11 @@ def learn(candidates: pl.DataFrame, prepared: Features, decided: pl.DataFrame) -
         model = Model(fields, {**model.tables, Hypothesis.CHANCE: chance}, start, records)
     scale = max(len(candidates), 1) / max(len(few), 1)
     weighted = pl.concat([levels, taught])
-    counted = np.concatenate([np.ones(len(few)), np.full(len(decided), TAUGHT / scale)])
+    counted = np.concatenate([np.ones(len(few)), np.full(len(labelled_pairs), PAIRS_A_DECISION / scale)])
     rarities = rarities_of(weighted)
     for _ in range(ROUNDS if len(candidates) else 0):
         posterior = posteriors(weighted, rarities, model)
-        posterior[len(few) :] = _certain(posterior[len(few) :], decided["is_same"])
+        posterior[len(few) :] = _certain(posterior[len(few) :], labelled_pairs["is_same"])
         posterior *= counted[:, None]
         persons = posterior[:, 0]
         strength = max(PRIOR_PAIRS / scale, 0.5 * float(persons.sum()))

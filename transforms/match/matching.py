@@ -15,20 +15,20 @@ from transforms.match.clustering import cluster, identifies, missing_pairs
 from transforms.match.compare_names import compare_names
 from transforms.match.comparison import compare
 from transforms.match.features import Features, prepare
-from transforms.match.first_pass import HOPELESS, first_pass_pattern, hopeless_patterns
+from transforms.match.first_pass import LEAST_PROBABILITY, first_pass_pattern, hopeless_patterns
 from transforms.match.graph import components, pairs_frame
 from transforms.match.learning import learn
 from transforms.match.levels import reasons
 from transforms.match.parameters import AUTO, REVIEW, Model
 from transforms.match.scoring import score
 from transforms.match.term_frequency import compared_values, term_frequencies
-from transforms.match.verdicts import NONE, Verdicts
+from transforms.match.verdicts import NO_VERDICTS, Verdicts
 from transforms.schema.records import Records
 from transforms.schema.tables import CLUSTERS, empty
 
-AT_ONCE = 300_000
+PAIRS_AT_ONCE = 300_000
 """Pairs that are compared and scored at once."""
-NOTHING = NONE.decided()
+NO_DECISIONS = NO_VERDICTS.labelled_pairs()
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Matches:
     pairs: pl.DataFrame
     clusters: pl.DataFrame
     model: Model
-    verdicts: Verdicts = NONE
+    verdicts: Verdicts = NO_VERDICTS
 
 
 def match(
@@ -47,7 +47,7 @@ def match(
     auto: float = AUTO,
     review: float = REVIEW,
     known_links: Iterable[tuple[int, int]] = (),
-    verdicts: Verdicts = NONE,
+    verdicts: Verdicts = NO_VERDICTS,
     explain: bool = True,
 ) -> Matches:
     """Finds the records that are one person.
@@ -66,20 +66,22 @@ def match(
         preparing = thread.submit(lambda: prepare(tables, field_values, term_frequencies(tables, field_values)))
         candidates = candidate_pairs(shared_keys(tables, field_values), records=count)
         prepared = preparing.result()
-    decided = verdicts.decided()
-    if len(decided):
-        beside = decided.join(candidates, on=["left", "right"], how="anti").select(
+    labelled_pairs = verdicts.labelled_pairs()
+    if len(labelled_pairs):
+        beside = labelled_pairs.join(candidates, on=["left", "right"], how="anti").select(
             "left", "right", rules=pl.lit(0, dtype=pl.UInt32)
         )
         candidates = pl.concat([candidates, beside]).sort("left", "right")
-    model, seen, chances = learn(candidates, prepared, decided)
+    model, seen, chances = learn(candidates, prepared, labelled_pairs)
     gists = hopeless_patterns(seen, chances) if len(candidates) > len(seen) else None
-    pairs, hopeless = scored(candidates, prepared, model, decided, gists, fully=explain)
+    pairs, hopeless = scored(candidates, prepared, model, labelled_pairs, gists, fully=explain)
     likely = pairs.filter(pl.col("probability") >= auto).select("left", "right")
     would_be = components(pl.concat([likely, pairs_frame(sorted(verdicts.together))]), count)
     inner = inner_pairs(pairs, hopeless, would_be)
     if len(inner):
-        further = in_pieces(lambda part: score(compare(part, prepared), model, fully=explain), inner, most=AT_ONCE // 4)
+        further = in_pieces(
+            lambda part: score(compare(part, prepared), model, fully=explain), inner, most=PAIRS_AT_ONCE // 4
+        )
         pairs = pl.concat([pairs, *further]).sort("left", "right")
     matches = Matches(explained(pairs, model, least=review if explain else 2.0), empty(CLUSTERS), model, verdicts)
     return regrouped(matches, tables, auto=auto, known_links=known_links, named=explain)
@@ -129,7 +131,7 @@ def regrouped(
 
 
 def match_changed(
-    tables: Records, model: Model, changed: pl.Series, *, auto: float = AUTO, verdicts: Verdicts = NONE
+    tables: Records, model: Model, changed: pl.Series, *, auto: float = AUTO, verdicts: Verdicts = NO_VERDICTS
 ) -> Matches:
     """Finds the records that are one person with one that has changed, by what was learned before.
 
@@ -156,7 +158,7 @@ def scored(
     candidates: pl.DataFrame,
     prepared: Features,
     model: Model,
-    decided: pl.DataFrame = NOTHING,
+    labelled_pairs: pl.DataFrame = NO_DECISIONS,
     gists: pl.Series | None = None,
     *,
     fully: bool,
@@ -169,11 +171,11 @@ def scored(
         candidates: `left`, `right`, `rules`.
         prepared: the records' values.
         model: what was learned.
-        decided: pairs of which people said whether they are one person.
+        labelled_pairs: pairs of which people said whether they are one person.
         gists: what pairs look like at a first glance that are not looked at more closely, see `hopeless_patterns`.
         fully: whether each field's own bits are wanted.
     """
-    wanted = decided.select("left", "right", wanted=pl.lit(value=True))
+    wanted = labelled_pairs.select("left", "right", wanted=pl.lit(value=True))
 
     def is_wanted(part: pl.DataFrame) -> pl.Series:
         return part.join(wanted, on=["left", "right"], how="left", maintain_order="left")["wanted"].is_not_null()
@@ -185,12 +187,12 @@ def scored(
             close = (~first_pass_pattern(names, part["rules"]).is_in(gists.implode()) | is_wanted(part)).arg_true()
             names = names[close]
         pairs = score(compare(part[close], prepared, names), model, fully=fully)
-        kept = (pairs["probability"] >= HOPELESS) | is_wanted(pairs)
+        kept = (pairs["probability"] >= LEAST_PROBABILITY) | is_wanted(pairs)
         is_far = np.ones(len(part), dtype=np.bool_)
         is_far[close.filter(kept).to_numpy()] = False
         return pairs.filter(kept), part.select("left", "right").filter(is_far)
 
-    parts = in_pieces(work, candidates, most=AT_ONCE)
+    parts = in_pieces(work, candidates, most=PAIRS_AT_ONCE)
     return pl.concat(close for close, _ in parts), pl.concat(far for _, far in parts)
 
 

@@ -32,7 +32,7 @@ LEVELS_AT_MOST = 7
 """Levels a field has, *missing* among them."""
 FIELDS_TOGETHER = 4
 """Fields whose levels are added up in one step."""
-AT_ONCE = 250_000
+PAIRS_AT_ONCE = 250_000
 """Pairs that are scored at once."""
 
 
@@ -76,8 +76,8 @@ def posteriors(levels: pl.DataFrame, rarities: Mapping[str, Floats], model: Mode
     """P(explanation | levels) for each pair: one row a pair, one column an explanation."""
     columns = _columns(levels, model)
     shares_of_pairs = np.empty((len(levels), len(HYPOTHESES)), dtype=np.float64)
-    for start in range(0, len(levels), AT_ONCE):
-        part = slice(start, start + AT_ONCE)
+    for start in range(0, len(levels), PAIRS_AT_ONCE):
+        part = slice(start, start + PAIRS_AT_ONCE)
         parts = {field: column[part] for field, column in columns.items()}
         totals = _totals(parts, {field: rare[part] for field, rare in rarities.items()}, model)
         shares = np.exp2(totals - totals.max(axis=1, keepdims=True))

@@ -18,7 +18,7 @@ UNIQUE = {"email": 0.02, "phone": 0.1}
 """How many *other* people are to be expected behind a value that only one person should have."""
 SMOOTHING = 200
 """A value's frequency is taken as if so many more records had been seen, of usual frequency."""
-FEW = 100
+FEWEST_RECORDS = 100
 """Fewer records than this have the prior of so many."""
 EXPECTED = 8
 """A value that one person should have may be there so often for that person alone."""
@@ -152,7 +152,7 @@ def rarities(field: str, values: pl.Series, common: TermFrequencies) -> pl.Serie
         counts = values.alias("value").to_frame().join(counts, on="value", how="left", maintain_order="left")
     count = pl.col("count").cast(pl.Float64)
     if field in UNIQUE:
-        share = (count - EXPECTED).clip(UNIQUE[field]) / max(common.records, FEW)
+        share = (count - EXPECTED).clip(UNIQUE[field]) / max(common.records, FEWEST_RECORDS)
     else:
         share = (count + USUAL[field] * SMOOTHING) / (max(common.totals[field], 1) + SMOOTHING)
     return counts.select(share.log(2).cast(pl.Float32)).to_series()

@@ -17,7 +17,7 @@ from transforms.schema.tables import IDENTITIES, SITE, TOGETHER, conform
 
 Pair = tuple[int, int]
 CONTRADICTORY = "decisions about its records contradict each other"
-NOWHERE: Mapping[str, str] = {}
+NO_CONTACTS: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True)
@@ -49,13 +49,13 @@ class Verdicts:
             contested={**self.contested, **torn},
         )
 
-    def decided(self) -> pl.DataFrame:
+    def labelled_pairs(self) -> pl.DataFrame:
         """The pairs that were decided themselves: `left`, `right`, `is_same`, in order."""
         rows = [(*pair, pair in self.together) for pair in sorted(self.deciders)]
         return pl.DataFrame(rows, schema={"left": pl.UInt32, "right": pl.UInt32, "is_same": pl.Boolean}, orient="row")
 
 
-NONE = Verdicts()
+NO_VERDICTS = Verdicts()
 
 
 def identities(records: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
@@ -100,7 +100,7 @@ def differing(before: pl.DataFrame, now: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def meant(decisions: pl.DataFrame, known: pl.DataFrame, placed: Mapping[str, str] = NOWHERE) -> set[int]:
+def meant(decisions: pl.DataFrame, known: pl.DataFrame, placed: Mapping[str, str] = NO_CONTACTS) -> set[int]:
     """The records that decisions are about.
 
     Args:
@@ -120,7 +120,7 @@ def meant(decisions: pl.DataFrame, known: pl.DataFrame, placed: Mapping[str, str
     return {record for name in names for identity in (name, placed.get(name, name)) for record in at.get(identity, [])}
 
 
-def resolved(decisions: pl.DataFrame, known: pl.DataFrame, placed: Mapping[str, str] = NOWHERE) -> Verdicts:
+def resolved(decisions: pl.DataFrame, known: pl.DataFrame, placed: Mapping[str, str] = NO_CONTACTS) -> Verdicts:
     """What decisions mean for the records at hand.
 
     Of two decisions about the same pair the later one counts. Where decisions contradict each other round a corner (one

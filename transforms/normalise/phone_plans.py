@@ -18,9 +18,9 @@ from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, SUPPORTED_REGIONS, PhoneMe
 
 NON_GEOGRAPHIC = "001"
 TOO_FEW_OR_MANY = "not a phone number: too few or too many digits"
-FEW = 200
+FEWEST_NUMBERS = 200
 """Below so many numbers of one plan its expressions cost more than the library."""
-PIECE = 100_000
+NUMBERS_A_PIECE = 100_000
 _Step = Callable[[pl.DataFrame, str], tuple[str, list[pl.DataFrame]]]
 LONGEST = 17
 """Digits of a national number at most; more are an error of parsing, which the library explains."""
@@ -94,7 +94,7 @@ def decided(numbers: pl.DataFrame) -> pl.DataFrame:
         for code, frames in threads.map(_done, work):
             by_code.setdefault(code, []).extend(frames)
         together = [(code, pl.concat(frames)) for code, frames in by_code.items()]
-        pieces = [(piece, code) for code, whole in together for piece in whole.iter_slices(PIECE)]
+        pieces = [(piece, code) for code, whole in together for piece in whole.iter_slices(NUMBERS_A_PIECE)]
         results = list(threads.map(lambda piece: _of_country(*piece), pieces))
     nothing = _result(nowhere, pl.lit(None), pl.lit(None), pl.lit(None))
     return pl.concat([nothing, *(frame for several in results for frame in several)]).sort("place")
@@ -108,8 +108,8 @@ def _done(work: tuple[_Step, pl.DataFrame, str]) -> tuple[str, list[pl.DataFrame
 def _groups(frame: pl.DataFrame, column: str) -> Iterator[tuple[pl.DataFrame, str]]:
     """A frame by a column's values, in pieces; a value with so few rows that the library is quicker is left out."""
     for key, group in frame.drop_nulls(column).partition_by(column, as_dict=True).items():
-        if len(group) >= FEW:
-            yield from ((piece, str(key[0])) for piece in group.iter_slices(PIECE))
+        if len(group) >= FEWEST_NUMBERS:
+            yield from ((piece, str(key[0])) for piece in group.iter_slices(NUMBERS_A_PIECE))
 
 
 def _coded(frame: pl.DataFrame) -> pl.DataFrame:

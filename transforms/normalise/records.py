@@ -31,7 +31,7 @@ from transforms.schema.tables import (
     conform,
 )
 
-PIECE = 200_000
+ROWS_A_PIECE = 200_000
 """Rows that are normalised at once, at most."""
 OPTED_OUT = (
     "unsubscribed",
@@ -82,7 +82,7 @@ def to_records(rows: pl.DataFrame, *, keep: Collection[str] = (), everyone: bool
     def work(piece: pl.DataFrame) -> Records:
         return _piece(piece, orders, keep, everyone)
 
-    parts = in_pieces(work, rows, most=PIECE)
+    parts = in_pieces(work, rows, most=ROWS_A_PIECE)
     return together(parts, orders) if len(parts) > 1 else parts[0]
 
 

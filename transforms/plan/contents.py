@@ -7,7 +7,7 @@ from dataclasses import replace
 import polars as pl
 
 from transforms.columns.parallel import in_pieces
-from transforms.normalise.records import PIECE
+from transforms.normalise.records import ROWS_A_PIECE
 from transforms.plan.survivorship import IN_WORDS, MAX_ITEMS, SINGLE
 from transforms.schema.contact import Address
 from transforms.schema.records import Records
@@ -100,7 +100,7 @@ def contents(tables: Records, *, opt_out_label: str) -> pl.DataFrame:
         }
         return _contents(part, replace(tables, **near), opt_out_label)
 
-    return pl.concat(in_pieces(work, rows, most=PIECE))
+    return pl.concat(in_pieces(work, rows, most=ROWS_A_PIECE))
 
 
 def _contents(rows: pl.DataFrame, tables: Records, opt_out_label: str) -> pl.DataFrame:

@@ -19,7 +19,7 @@ class ClusterReasons(NamedTuple):
     evidence: Mapping[str, Reason]
     contradicted: Collection[str]
     contested: Mapping[str, str]
-    decided: Mapping[str, bool]
+    settled_earlier: Mapping[str, bool]
 
     def of(self, cluster: str) -> tuple[object, ...]:
         """All of it about one cluster, as a key."""
@@ -49,7 +49,7 @@ class Case:
 
     def was_left(self) -> list[bool | None]:
         """For each record: whether an earlier run left it to a person; None where none dealt with it as it is now."""
-        return [self.reasons.decided.get(row.record_id) for row in (*self.existing.values(), *self.rows)]
+        return [self.reasons.settled_earlier.get(row.record_id) for row in (*self.existing.values(), *self.rows)]
 
     def is_settled(self) -> bool:
         """Whether nothing has changed about any of the records since an earlier run dealt with them."""

@@ -29,7 +29,7 @@ def new_contacts(
     lost: pl.DataFrame,
     doubts: Mapping[str, Reason],
     contested: Mapping[str, str],
-    decided: Mapping[str, bool],
+    settled_earlier: Mapping[str, bool],
     opted_out: frozenset[str],
     policy: Policy,
 ) -> NewContacts:
@@ -46,7 +46,9 @@ def new_contacts(
         orient="row",
     )
     against = pl.DataFrame(list(contested.items()), schema={"cluster": pl.String, "contested": pl.String}, orient="row")
-    before = pl.DataFrame(list(decided.items()), schema={"record_id": pl.String, "is_left": pl.Boolean}, orient="row")
+    before = pl.DataFrame(
+        list(settled_earlier.items()), schema={"record_id": pl.String, "is_left": pl.Boolean}, orient="row"
+    )
     for frame, key in ((doubtful, "cluster"), (against, "cluster"), (before, "record_id")):
         rows = rows.join(frame, on=key, how="left", maintain_order="left")
     own = pl.lit([policy.label] if policy.label else [], dtype=pl.List(pl.String))

@@ -20,7 +20,7 @@ from transforms.schema.operations import CREATED_BY, Kind, Operation, State
 
 SOURCES_A_CALL = 5
 """The site merges at most this many contacts into one in a call."""
-NONE: Mapping[str, str] = {}
+NO_PRECONDITIONS: Mapping[str, str] = {}
 
 
 class PersonRecord(NamedTuple):
@@ -77,7 +77,7 @@ class Draft:
         before: Info | None = None,
         sources: Sequence[str] = (),
         labels: Sequence[str] = (),
-        preconditions: Mapping[str, str] = NONE,
+        preconditions: Mapping[str, str] = NO_PRECONDITIONS,
         allow_duplicates: bool = True,
     ) -> str:
         """Adds an operation; returns its id."""
@@ -267,7 +267,7 @@ def _completed(
         draft.add(
             Kind.UPDATE,
             target=target,
-            preconditions={target: fingerprint(info)} if not target.startswith(CREATED_BY) else NONE,
+            preconditions={target: fingerprint(info)} if not target.startswith(CREATED_BY) else NO_PRECONDITIONS,
             before=info,
             after=content,
             changes=[change.in_words() for change in changes],

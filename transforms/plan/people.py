@@ -28,7 +28,7 @@ from transforms.schema.contact import Info
 from transforms.schema.operations import State, operations_table
 from transforms.schema.tables import PLAN, Schema, empty
 
-AT_ONCE = 10_000
+PEOPLE_AT_ONCE = 10_000
 """People whose operations are held as objects before they become rows of a table."""
 
 
@@ -100,7 +100,7 @@ class FoldedPeople:
                 policy,
             )
             clusters_in_turn = _clusters(wanted)
-            while several := list(islice(clusters_in_turn, AT_ONCE)):
+            while several := list(islice(clusters_in_turn, PEOPLE_AT_ONCE)):
                 drafts: list[tuple[int, Draft]] = []
                 for cluster, group in several:
                     number = len(self.people)

@@ -28,7 +28,7 @@ from transforms.schema.operations import operations_table
 from transforms.schema.records import Records
 from transforms.schema.tables import CONTACTS, LOSSES, conform
 
-NOTHING: Mapping[str, bool] = {}
+NOTHING_SETTLED: Mapping[str, bool] = {}
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def plan(
     contacts: pl.DataFrame,
     policy: Policy,
     *,
-    decided: Mapping[str, bool] = NOTHING,
+    settled_earlier: Mapping[str, bool] = NOTHING_SETTLED,
     folded: FoldedPeople | None = None,
 ) -> Plan:
     """The operations that leave one contact for each person.
@@ -89,14 +89,14 @@ def plan(
     new = people.filter(kinds["new"]).select("record", "record_id", "cluster", "place", "reach", "is_shared")
     made = new_contacts(
         new.join(folded.said, on="record", how="left", maintain_order="left"),
-        folded.lost, doubts, contested, decided, opted_out, policy,
+        folded.lost, doubts, contested, settled_earlier, opted_out, policy,
     )  # fmt: skip
     reasons = ClusterReasons(
         doubts,
         weakest_links(matches, people) | decided_by_people(matches, people),
         clusters_with_differing_birth_dates(matches, people),
         contested,
-        decided,
+        settled_earlier,
     )
     dealt_with = folded.deal_with(people.filter(kinds["rest"]), reasons, contacts, opted_out, policy)
     numbers = pl.Series([person.number for person in dealt_with], dtype=pl.UInt32).implode()
