@@ -1,4 +1,4 @@
-"""How good the values of records are: what is valid, what was mended, what is wrong and where."""
+"""Quality of values: valid, repaired and unusable values, with their places."""
 
 from __future__ import annotations
 

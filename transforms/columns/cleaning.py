@@ -11,15 +11,15 @@ PLACEHOLDERS = (
     "-", "--", ".", "?", "n/a", "na", "n.a.", "#n/a", "#ref!", "#value!", "#name?", "null", "none", "nil", "nan",
     "(null)", "(none)", "undefined", "unknown", "not available", "tbd", '""', "[[unknown]]",
 )  # fmt: skip
-"""What people and programs write where there is nothing."""
+"""Words that people and programs write into empty cells."""
 
 
 _ODD = rf"[^ -~]|  |^[ '=]| $|^(?i:{'|'.join(map(re.escape, PLACEHOLDERS))}|)$"
-"""What only a cell that may need cleaning has; most have none of it."""
+"""Pattern of cells that may need cleaning; most cells have none of it."""
 
 
 MANGLED = r"[À-ÿ][^\x00-\x7f]|Ã |ï¿½"
-"""What text looks like that was UTF-8 and was read as another encoding; whether it was, ftfy decides."""
+"""Pattern of UTF-8 text read in another encoding; ftfy decides whether it is."""
 
 
 def cleaned(cell: pl.Expr) -> pl.Expr:
@@ -31,7 +31,7 @@ def cleaned(cell: pl.Expr) -> pl.Expr:
 
 
 def repaired(given: pl.Series, kept: pl.Series) -> pl.Series:
-    """Whether a value is more than a cell's text without blanks around it: something in the cell was mended."""
+    """Marks of values that differ from their cell by more than blanks: repairs."""
     differs = (given != kept).fill_null(value=False)
     if not differs.any():
         return differs

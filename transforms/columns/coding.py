@@ -1,4 +1,4 @@
-"""Working on what is said rather than on how often it is said: people share names, towns and employers."""
+"""Dictionary encoding: work once per distinct value, since people share names, towns and employers."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ Numbers = NDArray[np.uint32]
 
 
 class Coded(NamedTuple):
-    """Values by their number: `code` (u32) is each one's place in `different`, null where there is none."""
+    """A column in dictionary encoding: `code` (u32) is each value's place in `different`; null stays null."""
 
     code: pl.Series
     different: pl.Series
 
     def each(self, work: Callable[[pl.Series], pl.Series]) -> pl.Series:
-        """What `work` makes of each value, done once a different value."""
+        """The result of `work` for each value, called once per distinct value."""
         return work(self.different).gather(self.code)
 
     def by(self, work: Callable[[pl.Series], pl.Series]) -> Coded:
-        """What `work` makes of the values, by its own number."""
+        """The results of `work` on the distinct values, in dictionary encoding of their own."""
         made = coded(work(self.different))
         return Coded(made.code.gather(self.code), made.different)
 
@@ -34,12 +34,12 @@ class Coded(NamedTuple):
 
 
 def hashed(texts: pl.Series, seed: int = 0) -> pl.Series:
-    """Numbers (u64) that are the same for the same text, and for two different ones next to never; null stays null."""
+    """Hashes (u64) of texts, equal for equal texts; collisions are next to impossible. Null stays null."""
     return pl.select(pl.when(texts.is_not_null()).then(texts.hash(seed))).to_series()
 
 
 def begins(in_order: NDArray[np.uint64]) -> NDArray[np.bool_]:
-    """Where in numbers in order another one begins."""
+    """Marks of the first of each run of equal numbers, for numbers in order."""
     return np.append(True, in_order[1:] != in_order[:-1])[: len(in_order)]
 
 
@@ -63,7 +63,7 @@ def coded(values: pl.Series) -> Coded:
 
 
 def by_value(values: pl.Series, work: Callable[[pl.Series], pl.Series]) -> pl.Series:
-    """What `work` makes of each value, done once a distinct value where values repeat.
+    """The result of `work` for each value, called once per distinct value where values repeat.
 
     Args:
         values: the values.

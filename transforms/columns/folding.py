@@ -6,7 +6,7 @@ import polars as pl
 from anyascii import anyascii
 
 _ODD = r"[^!-~ ]|  |^ | $"
-"""What only a value has that is more than plain words."""
+"""Pattern of values that are more than plain words."""
 
 
 def folded(values: pl.Series) -> pl.Series:

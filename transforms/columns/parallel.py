@@ -18,7 +18,7 @@ _AT_ONCE = 2_000
 
 
 def in_pieces(work: Callable[[pl.DataFrame], Found], frame: pl.DataFrame, *, most: int) -> list[Found]:
-    """What `work` makes of a frame's rows, some at a time, in order; there is one piece at least.
+    """The results of `work` on pieces of a frame, in order; an empty frame is one piece.
 
     Args:
         work: from some rows to what becomes of them.

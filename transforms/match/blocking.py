@@ -1,4 +1,4 @@
-"""Which pairs are worth comparing: records that share at least one telling key."""
+"""Blocking: candidate pairs are records that share at least one blocking key."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from transforms.schema.records import Records
 T = TypeVar("T")
 
 MAX_BLOCK = 60
-"""A key held by more records than this says nothing about identity. One a cluster could hold is well below it."""
+"""Largest block kept: a key of more records says nothing about identity. Clusters stay well below it."""
 
 RULES = (
     "email", "email name", "phone", "name", "joined name", "initial, surname and company", "first name and company",
@@ -29,41 +29,41 @@ RULES = (
     "surname and postcode", "first name and postcode", "first name and street", "surname and street",
     "surname, initial and city", "house", "identifier",
 )  # fmt: skip
-"""What two records may have the same of, to be compared."""
+"""The blocking rules: the values two records may share to become a candidate pair."""
 BLOCK_SIZE_FACTORS = {"surname, initial and title": 0.4, "joined name": 0.3, "email name": 0.4, "phone": 0.5}
-"""Keys that strangers share more often: of these only blocks of this part of the size are looked at."""
+"""Share of `MAX_BLOCK` for rules whose keys strangers share more often."""
 MOST_RECORDS_ALONE = 8
-"""A key held by more records than this says too little alone: a pair must share another one as well."""
+"""Largest block whose pairs become candidates by this key alone; pairs of bigger blocks need a second shared key."""
 RULES_ENOUGH_ALONE = {"email", "identifier"}
 """Keys that say enough alone, however many hold them."""
 PAIRS_AT_ONCE = 30_000_000
-"""Pairs of the same key that are held at once: memory does not grow with their number."""
+"""Pairs built in one step; bounds the memory of a run."""
 RULE_BITS = 5
 """Bits that tell the rules apart."""
 ENOUGH_BIT = 31
-"""The bit beside those of the rules that says that one of them is enough alone."""
+"""The bit above those of the rules: one of the shared keys suffices alone."""
 
 
 class Blocks(NamedTuple):
-    """Records that share a key of a rule: one row a key, its holders in order. All these keys have equally many."""
+    """Blocks of one rule and one size: one row a key, its records in order."""
 
     rule: str
     held: Numbers
 
     @property
     def says_enough(self) -> bool:
-        """Whether two records that share one of these keys, and no other, are worth comparing."""
+        """Whether pairs of these blocks are candidates without a second shared key."""
         return self.rule in RULES_ENOUGH_ALONE or self.held.shape[1] <= MOST_RECORDS_ALONE
 
     @property
     def pairs(self) -> int:
-        """How many pairs of records share one of these keys."""
+        """Number of candidate pairs in these blocks."""
         keys, size = self.held.shape
         return int(keys * size * (size - 1) // 2)
 
 
 def blocking_keys(tables: Records, field_values: Mapping[str, FieldValues]) -> Iterator[tuple[str, pl.DataFrame]]:
-    """Every record's blocking keys: values in which two records of one person rarely all differ.
+    """The blocking keys of every record, rule by rule.
 
     Args:
         tables: the records.
@@ -84,7 +84,7 @@ def shared_keys(tables: Records, field_values: Mapping[str, FieldValues]) -> lis
 def _for_each_rule(
     tables: Records, field_values: Mapping[str, FieldValues], work: Callable[[str, pl.DataFrame], T]
 ) -> Iterator[T]:
-    """What `work` makes of the keys of each rule, on all cores.
+    """The result of `work` on the keys of each rule, on all cores.
 
     A key is the sum of its parts' hashes; a part is hashed once a different value.
     """
@@ -102,7 +102,7 @@ def _for_each_rule(
     places = {name: _hashed(name, texts) for name, texts in places.items()}
 
     def part(field: str, size: int | None = None, *, of: pl.Series = everyone) -> pl.Series:
-        """The hashes of a single field of these records, or of so many first letters of it."""
+        """Hashes of a single field of these records, or of its first letters."""
         code, different = values[field]
         hashes = _hashed(field, different if size is None else different.str.head(size))
         return hashes.gather(code if of is everyone else code.gather(of))
@@ -111,7 +111,7 @@ def _for_each_rule(
         return _sum(*(part(*names, of=homes) for names in parts), *(places[name] for name in beside))
 
     def named() -> pl.Series:
-        """First and last name, whichever is which; where one of them is missing, the other twice."""
+        """Hashes of both names in either order; a missing name is replaced by the present one."""
         last = part("last")
         first = _hashed("last", values["first"].different).gather(values["first"].code)
         both = pl.DataFrame({"first": first, "last": last})
@@ -122,7 +122,7 @@ def _for_each_rule(
         return _hashed("name", pl.select(pl.concat_str(*texts).str.head(14)).to_series())
 
     def mailboxes() -> pl.Series:
-        """What stands before the `@`, where that may be a person's and is long enough to tell."""
+        """Hashes of local parts that are long enough and may be a person's own."""
         local = values["email"].different.str.splitn("@", 2).struct[0]
         hashes = _hashed("email", local).set(local.str.len_chars() < 6, None).gather(values["email"].code)
         return hashes.set(tables.emails.drop_nulls("match_key")["role"], None)
@@ -165,7 +165,7 @@ def _for_each_rule(
 
 
 def _hashed(kind: str, texts: pl.Series) -> pl.Series:
-    """Numbers (u64) for texts of a kind: others than for the same texts of another kind."""
+    """Hashes (u64) of texts of a kind; equal texts of two kinds have different hashes."""
     return hashed(texts, zlib.crc32(kind.encode()))
 
 
@@ -174,12 +174,12 @@ def _sum(*parts: pl.Series) -> pl.Series:
 
 
 def largest(rule: str) -> int:
-    """The most records that may hold a key of this rule: one that more hold says nothing."""
+    """Largest block kept for this rule; bigger ones are dropped."""
     return max(2, round(MAX_BLOCK * BLOCK_SIZE_FACTORS.get(rule, 1)))
 
 
 def blocks(keys: Iterable[tuple[str, pl.DataFrame]]) -> list[Blocks]:
-    """Who shares a key that is worth looking at: one that two or more hold, but not too many.
+    """The blocks of two records or more, up to the largest size of their rule.
 
     Args:
         keys: as `blocking_keys` returns them.
@@ -188,7 +188,7 @@ def blocks(keys: Iterable[tuple[str, pl.DataFrame]]) -> list[Blocks]:
 
 
 def _held(keys: pl.DataFrame, most: int) -> Iterator[Numbers]:
-    """The records that share a key (`record`, `key`), in order, by how many those are.
+    """The records of each block (`record`, `key`), in order, by the size of the block.
 
     A record stands in place of the last bits of its key, so that both are sorted at once.
     """

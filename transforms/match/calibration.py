@@ -1,4 +1,4 @@
-"""What a threshold costs and gains: precision and recall to expect at each, by the model and by what people decided."""
+"""Calibration: expected precision and recall at each threshold, by the model and by decisions of people."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ THRESHOLDS = (
     0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999,
 )  # fmt: skip
 TRUST = 20.0
-"""In each band of probability the model's word counts as much as so many decisions."""
+"""Decisions that the model counts for in each band of probability."""
 SIGMA = 1.645
 """Standard deviations below the mean within which nineteen of twenty values lie."""
 
@@ -26,7 +26,7 @@ class Proposal(NamedTuple):
 
 
 def calibrated(pairs: pl.DataFrame, decided: pl.DataFrame) -> pl.DataFrame:
-    """What to expect at each threshold.
+    """Expected pairs, precision and recall at each threshold.
 
     The pairs are taken in bands of probability. In each band the share of pairs that are one person is what the model
     says, corrected by what people decided about pairs of this band.

@@ -1,4 +1,4 @@
-"""Which records are one person: pairs joined strongest first, and what must not be joined kept apart."""
+"""Clustering: pairs joined strongest first, contradictions kept apart."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from transforms.schema.records import Records
 from transforms.schema.tables import CLUSTERS, conform
 
 CONTRADICTED_PROBABILITY = 0.01
-"""Two records less likely than this to be one person are never in one cluster, whatever lies between them."""
+"""Probability below which a pair is a contradiction: its records are never in one cluster."""
 MOST_NAMES_OF_AN_ID = 2
-"""Different names under one id of a source, up to which it is the account of these people; beyond it, it is no id."""
+"""Most names under one id of a source that still is an account; ids of more names are ignored."""
 SUPPORTING: Mapping[str, Level] = {
     "email": Email.SIMILAR,
     "phone": Phone.SIMILAR,
@@ -25,7 +25,7 @@ SUPPORTING: Mapping[str, Level] = {
     "address": Address.POSTCODE,
     "company": Company.SIMILAR,
 }
-"""From this level on, a field other than the name supports a match; without any, a name alone never joins."""
+"""Least level at which a field other than the name supports a match; names alone never join."""
 
 
 SUPPORTING_EXACTLY: Mapping[str, Level] = {
@@ -34,11 +34,11 @@ SUPPORTING_EXACTLY: Mapping[str, Level] = {
     "birth": Birth.BIRTHDAY,
     "address": Address.SAME,
 }
-"""The same where middle names differ: a number or a date that is only similar is then as likely a sister's."""
+"""Least supporting levels where middle names differ: a similar number or date may then be a sister's."""
 
 
 def supported(pairs: pl.DataFrame) -> pl.Expr:
-    """Whether something beside the names agrees: an address, a company, a birth date, an identifier …"""
+    """Marks of pairs in which a field beside the names agrees: an address, a company, a birth date, an identifier …"""
     identifiers = _identifiers(pairs)
 
     def agree(levels: Mapping[str, Level], of_identifier: Level) -> pl.Expr:
@@ -50,7 +50,7 @@ def supported(pairs: pl.DataFrame) -> pl.Expr:
 
 
 def contradicted(pairs: pl.DataFrame) -> pl.Expr:
-    """Whether two records cannot be one person: very unlikely, with another name, generation or birth date.
+    """Marks of contradictions: unlikely pairs with another name, generation or birth date.
 
     Another e-mail, phone or address is no contradiction: a person can have several.
     """
@@ -65,7 +65,7 @@ def _identifiers(pairs: pl.DataFrame) -> list[str]:
 
 
 def missing_pairs(pairs: pl.DataFrame, group: pl.Series, *, most: int = 40) -> pl.DataFrame:
-    """Pairs inside a would-be cluster that were no candidates: they may contradict the others.
+    """Pairs of a would-be cluster that were not scored; they may be contradictions.
 
     Args:
         pairs: scored pairs.
@@ -151,7 +151,7 @@ def cluster(
 
 
 def identifies(people: pl.DataFrame) -> pl.Series:
-    """Which records have an id of their source that means one person: nobody else's row has it.
+    """Marks of records whose source id stands for one person.
 
     Rows with one id are one person's when they have the same first and last name and generation, and no two middle
     names or birth dates that differ. A missing name is nobody's.
@@ -166,7 +166,7 @@ def identifies(people: pl.DataFrame) -> pl.Series:
 
 
 def _rows_again(people: pl.DataFrame) -> pl.DataFrame:
-    """Pairs of rows that are one person's by their id and name: `left`, `right`.
+    """Pairs of rows of one source with the same id and name: `left`, `right`.
 
     An account of two may have several rows of each; an id of more people (`0`, `guest`) says nothing of any.
     """
@@ -193,7 +193,7 @@ def _agree(group: list[str]) -> pl.Expr:
 
 
 def _unrivalled(edges: pl.DataFrame, pairs: pl.DataFrame, against: pl.DataFrame, auto: float) -> pl.DataFrame:
-    """The pairs that join whoever else there is: not those of a record that is about as likely another person.
+    """Pairs without a rival: neither record is about as likely another person.
 
     `J. Smith` of a house in which a John and a James Smith live is one of the two, but nobody knows which.
 
@@ -220,7 +220,7 @@ def _unrivalled(edges: pl.DataFrame, pairs: pl.DataFrame, against: pl.DataFrame,
 
 
 def _doubtful(component: pl.Series, against: pl.DataFrame, members: pl.Series, cap: int) -> pl.Series:
-    """In which components a join may have to be refused: with a contradiction, two members, or too many records."""
+    """Marks of components that hold a contradiction, two members, or too many records."""
     names = component.to_numpy()
     doubtful = np.bincount(names) > cap
     doubtful |= np.bincount(names[members.to_numpy()], minlength=len(doubtful)) > 1
@@ -259,7 +259,7 @@ def _refined(
 
 
 class _Apart:
-    """Pairs of records that must not be in one group."""
+    """Pairs of records that are kept in different groups."""
 
     def __init__(self, pairs: pl.DataFrame) -> None:
         self._apart: dict[int, set[int]] = {}

@@ -23,7 +23,7 @@ Levels = NDArray[np.uint8]
 
 
 TYPO_SIMILARITIES = (0.6, 0.92)
-"""First names of this Jaro–Winkler similarity may differ by a typo; above it they are taken to."""
+"""Jaro–Winkler similarities of first names: between them a typo is looked for; above them names are similar."""
 
 
 def compare_names(pairs: pl.DataFrame, people: SingleValued) -> pl.DataFrame:
@@ -34,7 +34,7 @@ def compare_names(pairs: pl.DataFrame, people: SingleValued) -> pl.DataFrame:
 
 
 def similarity(where: pl.Series, texts: Callable[[pl.Series], Sequence[list[str]]], scorer: Scorer) -> pl.Series:
-    """The scorer's value for each pair of texts it is asked for; 0 for the others.
+    """Similarity of each pair of texts under a scorer; 0 where no comparison is wanted.
 
     Args:
         where: which pairs to compare; not where a text is missing.
@@ -49,14 +49,14 @@ def similarity(where: pl.Series, texts: Callable[[pl.Series], Sequence[list[str]
 
 
 class DistinctPairs(NamedTuple):
-    """Different values of a single field, two by two: `one` and `two` are their places among all of the field's."""
+    """Distinct pairs of values of a single field: `one` and `two` are places among the field's values."""
 
     values: Texts
     one: Numbers
     two: Numbers
 
     def similarity(self, scorer: Scorer, *, where: pl.Series | None = None) -> pl.Series:
-        """The scorer's value for each two; 0 outside of `where`."""
+        """Similarity of each pair under a scorer; 0 outside of `where`."""
         letters = self.values.letters
 
         def texts(places: pl.Series) -> list[list[str]]:
@@ -73,7 +73,7 @@ class DistinctPairs(NamedTuple):
 def _names(
     pairs: pl.DataFrame, left_numbers: Mapping[str, Numbers], right_numbers: Mapping[str, Numbers], people: SingleValued
 ) -> tuple[Levels, Levels]:
-    """The levels of first and last names: each by itself, then what only both together tell.
+    """Levels of first and last names: each field by itself, then both together.
 
     That is names in each other's place (`Ada Novak`, `Novak Ada`), parted elsewhere (`Maryann Lee`,
     `Mary Annlee`), a first name that is the other's middle name, and one of several surnames. The numbers say where to
@@ -128,7 +128,7 @@ def alone(
     people: SingleValued,
     alike: Callable[[DistinctPairs], pl.Series] | None = None,
 ) -> Levels:
-    """The level of each two values by themselves: 0 where one is missing, the highest where both are the same.
+    """Level of each pair of values of one field, without regard to other fields.
 
     Args:
         field: the field.
@@ -158,7 +158,7 @@ def is_a_middle_name(
     right_numbers: Mapping[str, Numbers],
     people: SingleValued,
 ) -> NDArray[np.bool_]:
-    """Of which pairs the first name of one is the first word of the other's middle names."""
+    """Per pair: one's first name equals the other's first middle name."""
     column = FURTHER.index("middle")
     is_middle = np.zeros(len(at), dtype=np.bool_)
     for first, opposite in ((left_numbers["first"][at], right[at]), (right_numbers["first"][at], left[at])):
@@ -172,7 +172,7 @@ def is_a_middle_name(
 
 
 def _by_letters(both: DistinctPairs) -> pl.DataFrame:
-    """What the letters of two names say.
+    """Similarities of pairs of names by their letters.
 
     Returns:
         `one`, `two`: the names; `close`: their Jaro–Winkler similarity; `typo`: whether at most one letter in four
@@ -222,7 +222,7 @@ def _alike_lasts(names: DistinctPairs) -> pl.Series:
 
 
 def _share_a_surname(a: pl.Series, b: pl.Series) -> NDArray[np.bool_]:
-    """Which two surnames have a word in common."""
+    """Per pair: the surnames have a word in common."""
     words = pl.select(one=a.str.split(" "), two=b.str.split(" "))
     common = words.select(
         pl.col("one").list.set_intersection("two").list.eval(pl.element().str.len_chars() >= 3).list.any()
@@ -231,7 +231,7 @@ def _share_a_surname(a: pl.Series, b: pl.Series) -> NDArray[np.bool_]:
 
 
 def _birth(left: Mapping[str, Numbers], right: Mapping[str, Numbers]) -> Levels:
-    """The level of two birth dates, or of birthdays where there is no year.
+    """Level of each pair of birth dates, or of birthdays where a year is missing.
 
     Similar are two dates with one other digit, with two neighbouring digits in each other's place (both one step of
     optimal string alignment), or with day and month in each other's place.

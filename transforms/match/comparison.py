@@ -1,4 +1,4 @@
-"""How alike two records are: one level a field, the best of all their values, null-safe.
+"""Comparison: one level a field and pair, the best over all values of the two records.
 
 Level 0 is *missing* and says nothing; the higher the level, the more alike. Equality is decided first, and what it
 decides is not compared by letters.
@@ -54,7 +54,7 @@ def compare(pairs: pl.DataFrame, prepared: Features, names: pl.DataFrame | None 
 
 
 def _rarity(pairs: pl.DataFrame, levels: pl.DataFrame, field: str, people: SingleValued) -> pl.DataFrame:
-    """How rare the value is that a pair has in common."""
+    """Rarity of the value that a pair agrees on."""
     same = (levels[f"level_{field}"] == levels_of(field)["SAME"]).arg_true()
     rarity = np.full(len(pairs), np.nan, dtype=np.float32)
     rarity[same.to_numpy()] = people.rarity[field].gather(pairs["left"].gather(same)).to_numpy()
@@ -81,7 +81,7 @@ def _further(pairs: pl.DataFrame, people: SingleValued) -> pl.DataFrame:
 
 
 def _alike_middles(names: DistinctPairs) -> pl.Series:
-    """The levels of different middle names: the same where one is the other's initial."""
+    """Levels of distinct middle names: an initial agrees with a name that begins with it."""
     a, b = names.spelled()
     left, right = pl.col("one"), pl.col("two")
     initial = pl.min_horizontal(left.str.len_chars(), right.str.len_chars()) == 1
@@ -95,7 +95,7 @@ def _alike_middles(names: DistinctPairs) -> pl.Series:
 
 @dataclass(frozen=True)
 class _Crossed:
-    """Every value of a pair's left record beside every value of its right one.
+    """The cross product of the values of each pair's two records.
 
     Attributes:
         frame: `pair`, both values' columns, those of the right one as `…_other`, and what is known of the left one by
@@ -111,7 +111,7 @@ class _Crossed:
     two: pl.Series
 
     def similarity(self, name: str, scorer: Scorer, where: pl.Series) -> pl.Series:
-        """The scorer's value for the texts of this name; 0 outside of `where`, which is not where one is missing."""
+        """Similarity of each pair of texts of a column under a scorer; 0 outside of `where`."""
         texts = self.texts[name]
         sides = (self.one, self.two)
         return similarity(where, lambda at: [texts.gather(side.gather(at)).to_list() for side in sides], scorer)
@@ -151,7 +151,7 @@ def _best(
     rarity: bool = False,
     **further: pl.Series,
 ) -> pl.DataFrame:
-    """The highest level of each pair over all of its values, 0 where one of the two has none.
+    """Highest level of each pair over the cross product of its values; 0 where a record has none.
 
     Args:
         pairs: the pairs.

@@ -19,10 +19,10 @@ NAMED = ("first", "last", "whole", "initials", "born", "more")
 """What is seen of a record at first. `whole` tells first and last name written together, `initials` holds both, one
 above the other, `born` is the birth date with four bits a digit, `more` the birthday and what stands below."""
 FURTHER = ("middle", "suffix", "company", "title")
-"""What is compared of those pairs that are looked at more closely."""
+"""Columns of the second pass."""
 MONTH_AND_DAY = 0xFFFF
 HAS_MIDDLE, HAS_SURNAMES = 1 << 16, 1 << 17
-"""What `more` holds beside the birthday: whether there is a middle name, and whether there are several surnames."""
+"""Bits of `more` above the birthday: a middle name is there; several surnames are there."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Texts:
 
 @dataclass(frozen=True)
 class SingleValued:
-    """What is compared of each record's single fields: numbers, so that equality takes no letters.
+    """Single-valued features, one row a record, in dictionary encoding: equality needs no letters.
 
     A value's number is its place in `values` plus one; 0 is *missing*.
 
@@ -63,7 +63,7 @@ class SingleValued:
 
 @dataclass(frozen=True)
 class MultiValued:
-    """What a record can have several of: one row a value, in the order of the records.
+    """Multi-valued features, one row a value, in the order of the records.
 
     Attributes:
         values: what is compared of two values, by numbers.
@@ -82,7 +82,7 @@ class MultiValued:
 
 @dataclass(frozen=True)
 class Features:
-    """What of the records is compared, with the rarity of each value."""
+    """All features of the records, with the rarity of each value."""
 
     people: SingleValued
     mail: MultiValued
@@ -118,7 +118,7 @@ def prepare(tables: Records, field_values: Mapping[str, FieldValues], common: Te
 def _several(
     record: pl.Series, values: pl.DataFrame, texts: pl.DataFrame, records: int, *, about: Sequence[str] = ()
 ) -> MultiValued:
-    """Values by the `record` that has them; some columns tell only `about` a value by itself."""
+    """Multi-valued features of a field; the columns `about` describe the left value alone."""
     if not record.is_sorted():
         order = record.to_frame("record").with_row_index("place").sort("record", "place")["place"]
         record, values, texts = record.gather(order), values[order], texts[order]
@@ -166,7 +166,7 @@ def _number(code: pl.Series) -> Numbers:
 
 
 def _mail(tables: Records, field_values: FieldValues, common: TermFrequencies, records: int) -> MultiValued:
-    """Addresses: the whole (`value`), what stands before the `@`, also without points and the like, and behind it."""
+    """E-mail features, one row an address: the address, its local part, that without dots, its domain; as hashes."""
     role = tables.emails.drop_nulls("match_key")["role"]
     code, mails = field_values.values
     parts = mails.str.splitn("@", 2).struct
@@ -252,7 +252,7 @@ def _home(tables: Records, records: int) -> MultiValued:
 
 
 def _identifier(values: pl.DataFrame, records: int) -> MultiValued:
-    """What identifies a person by being the same: `record`, `value`."""
+    """Features of a declared identifier: `record`, `value`."""
     texts = values.select("value")
     numbers = pl.select(value=hashed(values["value"]), length=values["value"].str.len_chars())
     return _several(values["record"], numbers, texts, records)

@@ -7,7 +7,7 @@ import polars as pl
 from transforms.match.blocking import RULES
 
 LEAST_PROBABILITY = 0.001
-"""A pair less likely than this to be one person is forgotten, unless it stands within a would-be cluster."""
+"""Probability below which a pair is dropped, unless it lies within a would-be cluster."""
 
 
 SHARED_KEY_KINDS = [
@@ -24,15 +24,15 @@ SHARED_KEY_KINDS = [
         ["surname, initial and city"],
     )
 ]
-"""What two records may share beside their names and birth dates, by the bits of its rules."""
+"""Kinds of shared keys beside names and birth dates, each as the bits of its rules."""
 
 
 DISCARDED_SHARE = 0.0005
-"""Of all that could be one person, so much may be left out for looking only at names and keys at first."""
+"""Share of the expected matches that the first pass may discard."""
 
 
 def first_pass_pattern(names: pl.DataFrame, rules: pl.Series) -> pl.Series:
-    """What pairs look like at a first glance, as a number: names, birth dates, and which keys they share."""
+    """First-pass pattern of each pair as a number: levels of names and birth dates, and kinds of shared keys."""
     levels = [pl.col(f"level_{field}").cast(pl.UInt32) for field in ("first", "last", "birth")]
     glance = names.select(code=pl.fold(pl.lit(0, dtype=pl.UInt32), lambda code, level: code * 8 + level, levels))[
         "code"
@@ -43,7 +43,7 @@ def first_pass_pattern(names: pl.DataFrame, rules: pl.Series) -> pl.Series:
 
 
 def hopeless_patterns(levels: pl.DataFrame, probability: pl.Series) -> pl.Series:
-    """What pairs look like at a first glance that are next to never one person.
+    """First-pass patterns so unlikely to be a match that their pairs are not compared further.
 
     Those are left out that together hold no more than `DISCARDED_SHARE` of all that could be one person.
 

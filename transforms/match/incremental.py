@@ -1,4 +1,4 @@
-"""New records against known ones: what it costs grows with the new, not with all."""
+"""Incremental matching: new records against an index; the cost grows with the new records alone."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from transforms.schema.tables import KEYS, empty
 
 @dataclass(frozen=True)
 class Known:
-    """What is known of the records that new ones share something with.
+    """The known records that share a blocking key with new ones, and what was learned of all.
 
     Attributes:
         numbers: the numbers of those records and of all others of their clusters among all known ones, in order.
@@ -53,7 +53,7 @@ class Placed:
 
 
 def alike(new: pl.DataFrame, known: pl.DataFrame, *, records: int) -> pl.DataFrame:
-    """Pairs of a new record with a known one, or with another new one, that share enough.
+    """Candidate pairs of a new record with a known one or with another new one.
 
     Args:
         new: `KEYS` of the new records.
@@ -74,7 +74,7 @@ def alike(new: pl.DataFrame, known: pl.DataFrame, *, records: int) -> pl.DataFra
 
 
 def place(new: Records, known: Known, pairs: pl.DataFrame, *, first: int, auto: float = AUTO) -> Placed:
-    """Where new records belong: with which known ones, with each other, or alone.
+    """The clusters of new records: a known one, one among themselves, or one of their own.
 
     Args:
         new: the new records.
@@ -108,7 +108,7 @@ def place(new: Records, known: Known, pairs: pl.DataFrame, *, first: int, auto: 
 
 
 def _numbered(grouped: pl.Series, known: pl.Series, first: int) -> Placed:
-    """The new records' clusters, by the number of the known one in them, else by new numbers in order."""
+    """Cluster numbers of the new records: that of the known cluster, else new ones in order."""
     both = pl.DataFrame(
         {"group": grouped, "known": known.cast(pl.UInt32).extend_constant(None, len(grouped) - len(known))}
     )

@@ -25,15 +25,15 @@ SEED = 20_240_229
 CHANCE_COLUMN = list(Hypothesis).index(Hypothesis.CHANCE)
 """Where `posteriors` has chance."""
 LEARNED_FROM = 100_000
-"""Pairs that the model is learned from at most: a sample of so many tells as much as all."""
+"""Most candidate pairs that the model is learned from; more pairs are sampled."""
 
 
 PAIRS_A_DECISION = 10.0
-"""Pairs that a person's decision about one counts for."""
+"""Weight of a pair that a person decided about, in pairs."""
 
 
 class Learned(NamedTuple):
-    """The model, and the pairs it was learned from: their levels, and how likely each is one person."""
+    """A model, and the levels and match probabilities of the pairs it was learned from."""
 
     model: Model
     levels: pl.DataFrame
@@ -96,7 +96,7 @@ def learn(candidates: pl.DataFrame, features: Features, labelled_pairs: pl.DataF
 
 
 def _certain(shares: Floats, is_same: pl.Series) -> Floats:
-    """P(explanation) of pairs of which people said whether they are one person: that one, or any of the others."""
+    """P(hypothesis) of labelled pairs: person, or the rivals in their proportions."""
     rivals = np.maximum(shares[:, 1:], 1e-12)
     rivals /= rivals.sum(axis=1, keepdims=True)
     same = is_same.to_numpy()[:, None]
@@ -120,7 +120,7 @@ def _random_pairs(records: int) -> pl.DataFrame:
 def _share(
     levels: pl.DataFrame, field: str, weight: Floats, prior: tuple[float, ...], strength: float
 ) -> tuple[float, ...]:
-    """How often each level above *missing* occurs among weighted pairs, with so many pairs' worth of the prior."""
+    """Share of each level above *missing* among weighted pairs, smoothed by the prior."""
     counts = np.bincount(levels[f"level_{field}"].to_numpy(), weights=weight, minlength=len(prior) + 1)[1:]
     shares = counts + np.array(prior) * strength
     return tuple((shares / shares.sum()).tolist())

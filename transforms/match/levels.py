@@ -195,7 +195,7 @@ def level_shares(field: str, hypothesis: Hypothesis) -> tuple[float, ...] | None
 
 
 def reasons(pairs: pl.DataFrame, model_fields: tuple[str, ...]) -> pl.Series:
-    """Each pair's evidence in plain words: what agrees, the strongest first, then what speaks against it."""
+    """Evidence of each pair in plain words: agreements, the strongest first, then disagreements."""
     by_field = [_words_of(pairs, field).with_columns(order=pl.lit(at)) for at, field in enumerate(model_fields)]
     words = pl.concat(by_field).sort("pair", pl.col("bits").abs() * -1, "order")
     sides = words.group_by("pair", maintain_order=True).agg(
@@ -212,7 +212,7 @@ def reasons(pairs: pl.DataFrame, model_fields: tuple[str, ...]) -> pl.Series:
 
 
 def _words_of(pairs: pl.DataFrame, field: str) -> pl.DataFrame:
-    """What one field says of the pairs it says something of: `pair`, `bits`, `word`."""
+    """Evidence of one field, one row a pair of half a bit or more: `pair`, `bits`, `word`."""
     words = [word if field in FIELDS else f"{word} of {field}" for word in level_labels(field)]
     level, bits = pl.col(f"level_{field}"), pl.col(f"bits_{field}")
     return (

@@ -50,7 +50,7 @@ def match(
     verdicts: Verdicts = NO_VERDICTS,
     explain: bool = True,
 ) -> Matches:
-    """Finds the records that are one person.
+    """Scores the candidate pairs of records and clusters them.
 
     Args:
         tables: the records.
@@ -95,7 +95,7 @@ def regrouped(
     known_links: Iterable[tuple[int, int]] = (),
     named: bool = True,
 ) -> Matches:
-    """The same scored pairs, with the clusters that they and what is known make.
+    """The same scored pairs, clustered anew with these known links.
 
     Args:
         matches: scored pairs and verdicts.
@@ -133,7 +133,7 @@ def regrouped(
 def match_changed(
     tables: Records, model: Model, changed: pl.Series, *, auto: float = AUTO, verdicts: Verdicts = NO_VERDICTS
 ) -> Matches:
-    """Finds the records that are one person with one that has changed, by what was learned before.
+    """Scores and clusters the pairs of changed records under a model learned before.
 
     Args:
         tables: the records.
@@ -163,7 +163,7 @@ def scored(
     *,
     fully: bool,
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The pairs that could be one person or were decided, scored, and the others.
+    """Scored pairs above `LEAST_PROBABILITY` or labelled, and the pairs that were dropped.
 
     Pairs are looked at some at a time, on all cores: only what is kept of them is held.
 
@@ -209,7 +209,7 @@ def inner_pairs(pairs: pl.DataFrame, hopeless: pl.DataFrame, group: pl.Series) -
 
 
 def torn_by_decisions(honoured: pl.DataFrame, by_evidence: pl.DataFrame, verdicts: Verdicts) -> dict[int, str]:
-    """Records whose decisions would take others out of their cluster, and those others, with a sentence about it.
+    """Records whose decisions would tear records out of a cluster, and the torn records, each with a sentence.
 
     Whoever a person has set apart from one of the decided records may leave.
 
@@ -244,7 +244,7 @@ def torn_by_decisions(honoured: pl.DataFrame, by_evidence: pl.DataFrame, verdict
 
 
 def links_by_sources(records: pl.DataFrame) -> list[tuple[int, int]]:
-    """Pairs of records that their own source has merged: one names the other's id among those it took in."""
+    """Links by merges of a source: a record lists the other's id among those merged into it."""
     merged_ids = records.select("source", "record", old=pl.col("merged_ids").str.split(";")).drop_nulls().explode("old")
     keys = records.filter(identifies(records)).select("source", "source_key", other="record").drop_nulls()
     merged_ids = merged_ids.with_columns(pl.col("old").str.strip_chars())

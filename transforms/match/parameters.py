@@ -27,7 +27,7 @@ RANGE = {Hypothesis.PERSON: (0.02, 4.0), Hypothesis.HOUSEHOLD: (0.1, 2.0), Hypot
 
 @dataclass(frozen=True)
 class Model:
-    """What was learned of these records.
+    """A learned Fellegi–Sunter model.
 
     Attributes:
         fields: those that are compared.

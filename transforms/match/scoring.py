@@ -1,4 +1,4 @@
-"""How likely two records are one person: Fellegi–Sunter with four explanations instead of two.
+"""Scoring: Fellegi–Sunter with four hypotheses instead of two.
 
 Two records resemble each other because they are one *person*, or live in one *household*, or work in one *firm*, or by
 *chance*. A father and his son agree on surname, address and often the mailbox; two colleagues on company and
@@ -27,17 +27,17 @@ Levels = NDArray[np.uint8]
 
 HYPOTHESES = tuple(Hypothesis)
 RIVALS = HYPOTHESES[1:]
-"""What else two records may be than one person."""
+"""The rival hypotheses: all but *person*."""
 LEVELS_AT_MOST = 7
 """Levels a field has, *missing* among them."""
 FIELDS_TOGETHER = 4
-"""Fields whose levels are added up in one step."""
+"""Fields whose log-likelihoods are tabulated together."""
 PAIRS_AT_ONCE = 250_000
 """Pairs that are scored at once."""
 
 
 def score(levels: pl.DataFrame, model: Model, *, fully: bool = True) -> pl.DataFrame:
-    """The pairs' probabilities, weights in bits and strongest other explanations under a model.
+    """Match probability, match weight in bits and rival hypothesis of each pair under a model.
 
     Args:
         levels: as `compare` returns them.
@@ -73,7 +73,7 @@ def _prior(model: Model, kind: Hypothesis) -> float:
 
 
 def posteriors(levels: pl.DataFrame, rarities: Mapping[str, Floats], model: Model) -> Floats:
-    """P(explanation | levels) for each pair: one row a pair, one column an explanation."""
+    """P(hypothesis | levels): one row a pair, one column a hypothesis."""
     columns = _columns(levels, model)
     shares_of_pairs = np.empty((len(levels), len(HYPOTHESES)), dtype=np.float64)
     for start in range(0, len(levels), PAIRS_AT_ONCE):
@@ -143,6 +143,6 @@ def _likelihoods(
 
 
 def rarities_of(levels: pl.DataFrame) -> dict[str, Floats]:
-    """log2 of how likely another person has the very value a pair agrees on; NaN where it agrees on none."""
+    """log2 frequency of the value that a pair agrees on, by field; NaN where the values differ."""
     names = [name for name in levels.columns if name.startswith("rarity_")]
     return {name.removeprefix("rarity_"): levels[name].fill_null(np.nan).to_numpy() for name in names}

@@ -1,4 +1,4 @@
-"""How telling an agreement is: the rarer the value, the less likely somebody else has it."""
+"""Term frequencies: an agreement on a rare value is stronger evidence than one on a common value."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from transforms.columns.coding import Coded, coded
 from transforms.schema.records import Records
 
 USUAL = {"first": 0.005, "last": 0.005, "birth": 0.0001, "company": 0.01}
-"""How often two people have the same value of a field, when nothing is known of the value."""
+"""Prior probability that two people share a value of the field."""
 UNIQUE = {"email": 0.02, "phone": 0.1}
-"""How many *other* people are to be expected behind a value that only one person should have."""
+"""Prior count of other people behind a value that should be one person's own."""
 SMOOTHING = 200
-"""A value's frequency is taken as if so many more records had been seen, of usual frequency."""
+"""Pseudo-count that smooths term frequencies."""
 FEWEST_RECORDS = 100
-"""Fewer records than this have the prior of so many."""
+"""Least number of records that priors are scaled to."""
 EXPECTED = 8
-"""A value that one person should have may be there so often for that person alone."""
+"""Rows of one person that a value of its own is not counted against."""
 
 
 FREE_MAIL_FANOUT = 40
 """A domain with more different mailboxes than this part of all is a provider's, not a company's (per mille)."""
 PEOPLE_BEHIND = 3
-"""A value under so many different pairs of initials belongs to several people."""
+"""Pairs of initials from which a value belongs to several people."""
 
 
 class FieldValues(NamedTuple):
-    """The values of a field, each with the `record` (u32) that has it; of a single field every record's value."""
+    """Values of a field, one row a value, with the `record` (u32) that has it; of a single field one row a record."""
 
     record: pl.Series
     values: Coded
@@ -70,7 +70,7 @@ class TermFrequencies:
 
 
 def compared_values(tables: Records) -> dict[str, FieldValues]:
-    """What is compared of each field that has rarities."""
+    """The values of each field that has term frequencies."""
     people, phones = tables.records, tables.phones
     mails = tables.emails.drop_nulls("match_key")
 
@@ -98,7 +98,7 @@ def compared_values(tables: Records) -> dict[str, FieldValues]:
 
 
 def term_frequencies(tables: Records, field_values: Mapping[str, FieldValues]) -> TermFrequencies:
-    """How common each value is among these records.
+    """Term frequencies of these records.
 
     Args:
         tables: the records.
@@ -116,7 +116,7 @@ def term_frequencies(tables: Records, field_values: Mapping[str, FieldValues]) -
 
 
 def domain_of(mails: pl.Series) -> pl.Series:
-    """What stands behind the `@` of addresses."""
+    """Domains of e-mail addresses."""
     return mails.str.splitn("@", 2).struct[1]
 
 
@@ -140,7 +140,7 @@ def shared_values(field_values: FieldValues, people: pl.DataFrame) -> pl.Series:
 
 
 def rarities(field: str, values: pl.Series, common: TermFrequencies) -> pl.Series:
-    """How rare each of different values is: log2 of how likely another person has it (f32).
+    """log2 frequency (f32) of each distinct value: how likely another person has it.
 
     Args:
         field: one of `USUAL` or `UNIQUE`.

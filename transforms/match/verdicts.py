@@ -1,4 +1,4 @@
-"""What people decided about records: who is one person, who is not; and what that means for the records at hand.
+"""Verdicts: decisions of people about records, applied to the records at hand.
 
 A decision names records by what they are, not by where they stood: the next export has its rows in other places.
 """
@@ -22,7 +22,7 @@ NO_CONTACTS: Mapping[str, str] = {}
 
 @dataclass(frozen=True)
 class Verdicts:
-    """What was decided about the records at hand.
+    """Decisions about the records at hand, as pairs.
 
     Attributes:
         together: pairs of records that people say are one person.
@@ -40,7 +40,7 @@ class Verdicts:
     missing: int = 0
 
     def without(self, torn: Mapping[int, str]) -> Verdicts:
-        """These verdicts but for those about records that are torn from each other, with what is wrong there."""
+        """Verdicts without those about contested records, whose problems are noted."""
         refused = {pair for pair in self.together if torn.keys() & set(pair)}
         return replace(
             self,
@@ -59,7 +59,7 @@ NO_VERDICTS = Verdicts()
 
 
 def identities(records: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
-    """What each record is known by from export to export: `IDENTITIES`.
+    """`IDENTITIES`: stable names of records from export to export.
 
     A contact is known by its id, a row by its source's own key where no other row has it, else by what it says.
 
@@ -90,7 +90,7 @@ def of_site(decisions: pl.DataFrame, names: Collection[str]) -> pl.DataFrame:
 
 
 def differing(before: pl.DataFrame, now: pl.DataFrame) -> pl.DataFrame:
-    """The decisions that stand in only one of two states of a file."""
+    """Decisions that were added, changed or withdrawn between two states of a file."""
     what = ["verdict", "records", "identities"]
     return pl.concat(
         [
@@ -121,7 +121,7 @@ def meant(decisions: pl.DataFrame, known: pl.DataFrame, placed: Mapping[str, str
 
 
 def resolved(decisions: pl.DataFrame, known: pl.DataFrame, placed: Mapping[str, str] = NO_CONTACTS) -> Verdicts:
-    """What decisions mean for the records at hand.
+    """Decisions applied to the records at hand: which pairs are together, apart, or contested.
 
     Of two decisions about the same pair the later one counts. Where decisions contradict each other round a corner (one
     and two together, two and three together, one and three apart), none of them is honoured.
@@ -174,7 +174,7 @@ def _pairs(lefts: Iterable[int], rights: Iterable[int]) -> Iterable[Pair]:
 
 
 def _contested(together: set[Pair], apart: set[Pair], records: int) -> frozenset[int]:
-    """The records of groups in which two are said to be apart."""
+    """Records of groups that hold a pair decided to be apart."""
     if not together or not apart:
         return frozenset()
     group = components(pairs_frame(sorted(together)), records)

@@ -15,7 +15,7 @@ COLUMNS = ("birthdate", "created", "updated")
 _NUMERIC = r"^(\d{1,2})[./\- ](\d{1,2})[./\- ](\d{4})\b"
 _SHORT = r"^(\d{1,2})/(\d{1,2})$"
 _MAYBE_NUMERIC = r"^\s*\d{1,2}[./\- ]"
-"""What every date of one of those two spellings begins with."""
+"""Pattern of the beginning of dates in either spelling."""
 _SERIAL = r"^[1-5]\d{4}$"
 """A day as spreadsheets count them, from 1927 to 2064."""
 _WRITTEN = ("%d %b %Y", "%d %B %Y", "%b %d %Y", "%B %d %Y")
@@ -114,7 +114,7 @@ def _birthdates(given: pl.Series, *, month_first: bool) -> pl.DataFrame:
 
 
 def moments(given: pl.Series, month_first: pl.Series) -> pl.Series:
-    """Points in time in UTC; what is none becomes null.
+    """Points in time in UTC; other texts become null.
 
     Args:
         given: the moments as text; a date alone is its midnight.
@@ -140,7 +140,7 @@ def moments(given: pl.Series, month_first: pl.Series) -> pl.Series:
 
 
 def _read(done: pl.Series, left: pl.Series, plain: pl.Series, spelling: str) -> tuple[pl.Series, pl.Series, pl.Series]:
-    """What one spelling reads put in its places, and what it leaves."""
+    """Moments read in one spelling, in their places; and the texts left over."""
     if plain.is_empty():
         return done, left, plain
     read = plain.str.to_datetime(spelling, strict=False, time_unit="ms", time_zone="UTC" if "%z" in spelling else None)

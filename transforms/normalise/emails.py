@@ -76,7 +76,7 @@ def emails(cells: pl.DataFrame) -> pl.DataFrame:
 
 
 def _marks(lower: pl.Series) -> pl.DataFrame:
-    """What addresses in lower case say: `match_key`, `role`, `free`, `disposable`."""
+    """Properties of lower-case addresses: `match_key`, `role`, `free`, `disposable`."""
     domain = coded(lower.str.splitn("@", 2).struct[1])
     thrown_away = domain.different.is_in(_throw_away().implode())
     marks = {
@@ -111,7 +111,7 @@ def _throw_away() -> pl.Series:
 
 
 def _candidates(given: pl.DataFrame) -> pl.DataFrame:
-    """What may be an address in cells that hold several, or more than the bare one."""
+    """Candidates for addresses in cells of several addresses, or of more than a bare one."""
     bare = pl.col("piece").str.extract(r"<([^<>]+@[^<>]+)>").fill_null(pl.col("piece"))
     return (
         given.with_columns(piece=pl.col("given").str.replace_all(_SEPARATORS, ";").str.split(";"))
@@ -149,7 +149,7 @@ def _validated(candidates: pl.Series) -> pl.DataFrame:
 
 
 def _check(candidate: str) -> tuple[str | None, str | None]:
-    """An address as email-validator normalises it, or what is wrong with it."""
+    """An address as email-validator normalises it, or its problem."""
     try:
         checked = validate_email(candidate, check_deliverability=False, test_environment=True)
     except EmailNotValidError as error:

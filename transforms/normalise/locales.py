@@ -1,4 +1,4 @@
-"""Languages of people: what exports call them, as BCP 47 tags."""
+"""Languages of people as BCP 47 tags."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ class _Kind(NamedTuple):
 
 
 class _Plan(NamedTuple):
-    """What the metadata of a region says."""
+    """The numbering plan of a region, from libphonenumber's metadata."""
 
     code: str
     international_prefix: str | None
@@ -57,7 +57,7 @@ class _Plan(NamedTuple):
 
 
 def decided(numbers: pl.DataFrame) -> pl.DataFrame:
-    """What libphonenumber makes of numbers, as far as it can be told from their digits.
+    """Numbers decided from their digits as libphonenumber decides them; odd ones are left to it.
 
     Args:
         numbers: `phone`, and `region`: the country (ISO 3166 alpha-2) of a number without a calling code, or null. A
@@ -221,7 +221,7 @@ def _without_prefix(numbers: pl.Series, plan: _Plan) -> pl.Series:
 
 
 def _kinds(numbers: pl.Series, plan: _Plan) -> pl.Series:
-    """The type of each national number under a plan, as the library names it; null where it is none of its numbers."""
+    """The type of each national number, as the library names it; null where it is not valid under this plan."""
     length = numbers.str.len_bytes()
     nothing = pl.Series([False]).new_from_index(0, len(numbers))
     fixed = _of_kind(numbers, length, plan.fixed) if plan.fixed else nothing

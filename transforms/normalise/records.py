@@ -178,7 +178,7 @@ def _elements(rows: pl.DataFrame, column: str) -> pl.DataFrame:
 
 
 def _names_that_are_emails(rows: pl.DataFrame) -> pl.DataFrame:
-    """An e-mail in a name's place goes where e-mails are; auto-saved contacts have it there."""
+    """E-mails in the place of names, moved to the e-mails; auto-saved contacts have them there."""
     names = ("first", "full_name", "last")
     if not any(rows[name].str.contains("@", literal=True).any() for name in names):
         return rows
@@ -221,7 +221,7 @@ def _with_region(cells: pl.DataFrame, postal: pl.DataFrame, rows: pl.DataFrame) 
 
 
 def _records(rows: pl.DataFrame, mails: pl.DataFrame, orders: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The records, and what their dates and locales say that cannot be understood, as `EXTRAS`."""
+    """The records, and their dates and locales that were not understood, as `EXTRAS`."""
     keys = name_keys(rows.select("first", "middle", "last", "suffix", "nickname"))
     nameless = rows.filter(pl.col("first").is_null(), pl.col("last").is_null(), pl.col("nickname").is_null())["record"]
     normalised = (

@@ -1,4 +1,4 @@
-"""What is on record of a run: one row an operation, with its reasons, its contents and its outcome."""
+"""The audit of a run: one row an operation, with its reasons, contents and outcome."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def _line(name: str, value: pl.Expr) -> pl.Expr:
 
 
 def _changed_of(before: str, after: str) -> tuple[str, str]:
-    """What two contents differ in, in words."""
+    """Differences of two contents in words."""
     changed = differences(Info.model_validate_json(before), Info.model_validate_json(after))
     return (
         "\n".join(f"{name}: {was}" for name, (was, _) in changed.items() if was),

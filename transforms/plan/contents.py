@@ -36,11 +36,11 @@ CONTENT = pl.Struct(
         "labels": pl.List(pl.String),
     }
 )
-"""A content as columns, without what says nothing of who somebody is: custom fields, the picture, locations."""
+"""A content as columns, without custom fields, the picture and locations."""
 
 
 def content_rows(infos: pl.DataFrame) -> pl.DataFrame:
-    """What contacts hold, in the columns of `ROWS`, as the site's own rows have it.
+    """Contents of contacts in the columns of `ROWS`.
 
     Args:
         infos: `contact_id`, `info` (JSON).
@@ -78,7 +78,7 @@ def content_rows(infos: pl.DataFrame) -> pl.DataFrame:
 
 
 def contents(tables: Records, *, opt_out_label: str) -> pl.DataFrame:
-    """What every export row says, in the order of `record`.
+    """Content of every export row, in the order of `record`.
 
     Args:
         tables: the records.
@@ -173,7 +173,7 @@ def info_json(labels: pl.Expr, *, primary: bool) -> pl.Expr:
 
 
 def unplaced(tables: Records) -> pl.DataFrame:
-    """What export rows hold that a contact has no place for: `record`, `field`, `value`, `reason`."""
+    """Values of export rows that a contact has no place for: `record`, `field`, `value`, `reason`."""
     rows = tables.records.filter(pl.col("contact_id").is_null())
     regions = tables.addresses.filter(pl.col("region").is_not_null() & (pl.col("region") != "") & ~_is_region())
     birthdays = rows.filter(pl.col("birthdate").is_null() & (pl.col("birthday").fill_null("") != ""))

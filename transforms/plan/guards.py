@@ -1,4 +1,4 @@
-"""What keeps the operations of a person from being done by themselves: one guard a reason, the most severe first."""
+"""Guards: reasons that keep a person's operations from being automatic, the most severe first."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from transforms.schema.operations import State
 
 
 class ClusterReasons(NamedTuple):
-    """What is told of clusters beside their records: doubts, evidence, contradictions, and what is decided already."""
+    """Findings about clusters: doubts, evidence, contradictions, contested decisions, and earlier settlements."""
 
     doubts: Mapping[str, Reason]
     evidence: Mapping[str, Reason]
@@ -22,7 +22,7 @@ class ClusterReasons(NamedTuple):
     settled_earlier: Mapping[str, bool]
 
     def of(self, cluster: str) -> tuple[object, ...]:
-        """All of it about one cluster, as a key."""
+        """The findings about one cluster, as a key."""
         doubt, link = self.doubts.get(cluster, ("", []))
         evidence, weakest = self.evidence.get(cluster, ("", []))
         contested, differ = self.contested.get(cluster), cluster in self.contradicted

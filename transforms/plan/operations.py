@@ -1,4 +1,4 @@
-"""What is done to the contacts of one person: creates, merges, updates, labels."""
+"""The operations of one person: creates, merges, updates, labels."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NO_PRECONDITIONS: Mapping[str, str] = {}
 
 
 class PersonRecord(NamedTuple):
-    """What folding a person needs to know of one of the records.
+    """A record of a person, as folding needs it.
 
     Attributes:
         place: the record's place in the order of trust.
@@ -109,7 +109,7 @@ class Draft:
 
 @dataclass(frozen=True)
 class FoldingContext:
-    """What folding people rests on.
+    """The inputs of folding people.
 
     Attributes:
         given: what each export row says.
@@ -261,7 +261,7 @@ def _completed(
     *,
     allow_duplicates: bool,
 ) -> tuple[Info, str]:
-    """Writes what makes a contact of one content one of another: an update and labels. As `write_operations`."""
+    """Writes the update and the labels that turn one content into another; returns as `write_operations`."""
     content = full.model_copy(update={"labels": info.labels})
     if content != info:
         draft.add(
@@ -330,7 +330,7 @@ def _with_opt_out(labels: tuple[str, ...], info: Info, known: FoldingContext) ->
 
 
 class Contributions:
-    """What export rows say, made of its text when it is asked for: most people were folded before."""
+    """Contributions of export rows, parsed on demand: most people were folded before."""
 
     def __init__(
         self, texts: Mapping[int, tuple[str, ...]], unplaced_values: Mapping[int, list[tuple[str, str, str]]]
@@ -345,7 +345,7 @@ class Contributions:
 
 
 class SiteContents(Mapping[str, Info]):
-    """The site's contacts, each made of its text when it is asked for."""
+    """Contents of the site's contacts, parsed on demand."""
 
     def __init__(self, texts: Mapping[str, str]) -> None:
         self._texts = texts
@@ -368,7 +368,7 @@ class CompanyKeys(dict[str, str | None]):
 
 
 def contributions_of(rows: pl.DataFrame, said: pl.DataFrame, lost: pl.DataFrame) -> Contributions:
-    """What each of these export rows says, as the content of a contact.
+    """The contribution of each of these export rows.
 
     Args:
         rows: records.

@@ -13,7 +13,7 @@ from transforms.schema.operations import Kind, State
 
 
 class OptOuts(NamedTuple):
-    """What becomes of the opt-outs of exports.
+    """Counts of the opt-outs of exports.
 
     Attributes:
         rows: export rows that carry an opt-out.
@@ -44,12 +44,12 @@ def opted_out_addresses(people: pl.DataFrame, policy: Policy) -> frozenset[str]:
 
 
 def _addresses(reach: Sequence[str]) -> list[str]:
-    """Where a row is written to: its e-mails, or its phones where it has no e-mail."""
+    """Addresses of a row: its e-mails, or its phones where it has no e-mail."""
     return [value for value in reach if "@" in value] or list(reach)
 
 
 def count_opt_outs(people: pl.DataFrame, operations: pl.DataFrame, outcome: pl.DataFrame, policy: Policy) -> OptOuts:
-    """What becomes of the opt-outs, counted on the plan and the contacts it leaves."""
+    """Opt-outs counted on a plan and the contacts it leaves."""
     rows = people.filter(pl.col("contact_id").is_null(), "opted_out")
     wanted = {value for values in rows["reach"] for value in _addresses(values)}
     shown: dict[str, bool] = {}

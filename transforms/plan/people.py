@@ -34,7 +34,7 @@ PEOPLE_AT_ONCE = 10_000
 
 @dataclass(frozen=True)
 class FoldedPerson:
-    """What became of a cluster of several records: the contacts it leaves changed (as JSON), and those that are gone.
+    """A folded cluster: the contacts it leaves changed (as JSON), and those merged away.
 
     `number` is that of its operations and losses.
     """
@@ -116,7 +116,7 @@ class FoldedPeople:
 def _dealt_with(
     cluster: str, group: list[PersonRecord], reasons: ClusterReasons, known: FoldingContext
 ) -> tuple[list[Draft], dict[str, Info], list[str]]:
-    """What is to be done with the records of one person; the contacts that are changed by it; those that are gone."""
+    """The operations of one person; the contacts they change; the contacts they merge away."""
     policy = known.policy
     ranked = sorted((row for row in group if row.contact_id), key=lambda row: _tie_breaks(row, policy))
     existing = {row.contact_id: row for row in ranked if row.contact_id}
@@ -153,7 +153,7 @@ def _as_operations(drafts: Sequence[tuple[int, Draft]]) -> pl.DataFrame:
 
 
 def _as_losses(drafts: Sequence[tuple[int, Draft]]) -> pl.DataFrame:
-    """What is lost of people who will be applied, by their number: `person`, `place`, and the loss."""
+    """Losses of people whose operations are automatic: `person`, `place`, and the loss."""
     rows = [
         (number, draft.place, draft.cluster, loss.record_id, loss.field, loss.value, loss.kept, loss.reason)
         for number, draft in drafts

@@ -1,4 +1,4 @@
-"""What decides between values and contacts."""
+"""The policy that decides between values and contacts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ TIE_BREAKS = ("member", "precedence", "most_complete", "most_recent", "oldest", 
 
 @dataclass(frozen=True)
 class Policy:
-    """What decides between values and contacts.
+    """The policy that decides between values and contacts.
 
     Attributes:
         target: tie-breaks in order that choose the contact the others are merged into.

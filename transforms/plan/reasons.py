@@ -43,7 +43,7 @@ def too_many_items(contacts: list[Info]) -> str | None:
 
 
 def weakest_links(matches: Matches, people: pl.DataFrame) -> dict[str, Reason]:
-    """For each cluster, why it is one: the weakest of the best links of its records, and whom that links."""
+    """The weakest of the best links of each cluster, in words, and the two records it links."""
     inner = _beside(matches.pairs.drop_nulls("why"), people.select("record", "record_id", "cluster"))
     inner = inner.filter(pl.col("cluster") == pl.col("cluster_other"))
     ends = pl.concat(
@@ -76,14 +76,14 @@ def _outer(matches: Matches, people: pl.DataFrame, policy: Policy) -> pl.DataFra
 
 
 def _beside(pairs: pl.DataFrame, owner: pl.DataFrame) -> pl.DataFrame:
-    """Pairs with what is known of the left record and, as `<column>_other`, of the right one."""
+    """Pairs with the columns of the left record and, as `<column>_other`, of the right record."""
     return pairs.join(owner, left_on="left", right_on="record").join(
         owner, left_on="right", right_on="record", suffix="_other"
     )
 
 
 def decided_by_people(matches: Matches, people: pl.DataFrame) -> dict[str, Reason]:
-    """Clusters in which records were said to be one person, with who said so of whom."""
+    """Clusters joined by decisions, with the decision in words and its two records."""
     cluster, names = people["cluster"], people["record_id"]
     reasons: dict[str, Reason] = {}
     for left, right in sorted(matches.verdicts.together & set(matches.verdicts.deciders)):
@@ -95,7 +95,7 @@ def decided_by_people(matches: Matches, people: pl.DataFrame) -> dict[str, Reaso
 
 
 def doubtful_clusters(matches: Matches, people: pl.DataFrame, policy: Policy) -> dict[str, Reason]:
-    """Clusters without a contact that may be one person with another cluster: why that is in doubt, and who is alike.
+    """Clusters without a contact that may be another cluster's person: the doubt in words, and the two records.
 
     Of two such clusters without a contact, only the less trusted one waits.
     """

@@ -34,7 +34,7 @@ MAX_ITEMS = 50
 
 @dataclass(frozen=True)
 class Contribution:
-    """What one record says: its content, and what it holds that a contact has no place for."""
+    """The contribution of one record: its content, and the values a contact has no place for."""
 
     record_id: str
     source: str
@@ -63,7 +63,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Loss:
-    """A value of a record that is visible nowhere afterwards, what is shown in its place, and why."""
+    """A value of a record that no contact shows afterwards, the value shown instead, and the reason."""
 
     record_id: str
     field: str
@@ -95,7 +95,7 @@ def merged(target: Info, sources: Sequence[Info]) -> Info:
 def fold(
     info: Info, given: Contribution, *, overwrite: Collection[str] = (), company_key: str | None = None
 ) -> tuple[Info, list[Change], list[Loss]]:
-    """A contact's content with what one record adds.
+    """A contact's content with the contribution of one record folded in.
 
     Args:
         info: the content so far.
@@ -256,14 +256,14 @@ def _same(value: str, present: str | None) -> bool:
 
 
 def _said(item: object) -> object:
-    """What an item of a list says, once for all the items it is compared with."""
+    """The identity of a list item, for comparison."""
     if isinstance(item, Email):
         return _email_identity(item)
     return item.content() if isinstance(item, Address) else item
 
 
 def _holds(present: object, item: object) -> bool:
-    """Whether an item of a list, by what it says, already says what another one would add."""
+    """Whether a present list item covers an item to be added."""
     if isinstance(present, Phone) and isinstance(item, Phone):
         return _phone_identity(present) == _phone_identity(item) or _same_number(present, item)
     if isinstance(present, tuple) and isinstance(item, tuple):

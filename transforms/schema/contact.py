@@ -50,7 +50,7 @@ class Address(_Part):
     street_number: str | None = None
 
     def content(self) -> tuple[str, ...]:
-        """What makes two addresses the same: their parts, folded, without the tag."""
+        """The identity of an address: its parts, folded, without the tag."""
         parts = (
             self.line, self.street_number, self.street_name, self.line2,
             self.city, self.subdivision, self.postal_code, self.country,
@@ -59,7 +59,7 @@ class Address(_Part):
 
 
 class Info(_Part):
-    """What a contact holds, as the Contacts API v4 groups it.
+    """The content of a contact, as the Contacts API v4 groups it.
 
     On a site, labels and extended fields go by their keys; in records and plans by their display names.
     """

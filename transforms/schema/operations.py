@@ -19,7 +19,7 @@ CREATED_BY = "@"
 
 
 class Kind(StrEnum):
-    """What an operation does on the site."""
+    """Kinds of operations on a site."""
 
     CREATE = "create"
     MERGE = "merge"
@@ -36,7 +36,7 @@ class State(StrEnum):
 
 
 class Outcome(StrEnum):
-    """What came of an operation: nobody knows yet, or it was done, held, found stale, or refused."""
+    """Outcome of an operation: unknown yet, done, held, stale, or refused."""
 
     OPEN = "open"
     DONE = "done"
@@ -92,7 +92,7 @@ class Operation:
 
 
 class PlanCounts(NamedTuple):
-    """What a plan will do.
+    """Counts of what a plan will do.
 
     Attributes:
         create, update, label: contacts.
@@ -117,7 +117,7 @@ class PlanCounts(NamedTuple):
 
 
 class Tally(NamedTuple):
-    """What came of a plan so far.
+    """Counts of what was done with a plan so far.
 
     Attributes:
         created, updated, merged, labelled: contacts; all 0 before anything is applied.

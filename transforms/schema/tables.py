@@ -243,7 +243,7 @@ IDENTITIES: Schema = {
 }
 
 TOGETHER, APART = VERDICTS = ("together", "apart")
-"""What people may say of records."""
+"""The verdicts people give about records."""
 
 DECISIONS: Schema = {
     # What people decided about records: `verdict` is together or apart, of all of them with each other; a decision
