@@ -1,4 +1,4 @@
-"""The records' values as they are compared: as numbers, by the record that has them, with the rarity of each."""
+"""Features: the values of records as they are compared, in dictionary encoding, with the rarity of each."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from transforms.match.term_frequency import USUAL, FieldValues, TermFrequencies,
 from transforms.schema.records import Records
 
 NAMED = ("first", "last", "whole", "initials", "born", "more")
-"""What is seen of a record at first. `whole` tells first and last name written together, `initials` holds both, one
-above the other, `born` is the birth date with four bits a digit, `more` the birthday and what stands below."""
+"""Columns of the first, cheap pass. `whole`: first and last name written together. `initials`: first initial in the high
+16 bits, last in the low. `born`: the birth date with four bits a digit. `more`: the birthday and the bits below."""
 FURTHER = ("middle", "suffix", "company", "title")
 """Columns of the second pass."""
 MONTH_AND_DAY = 0xFFFF
