@@ -90,3 +90,48 @@ def check(
     facts = checked.facts(show_values=show_values)
     answer(checked.text(show_values=show_values), facts=facts, as_json=as_json)
     raise typer.Exit(0 if checked.is_sound else EXIT_WITH_CASES)
+
+
+@files_app.command()
+def evaluate(
+    clusters: Annotated[Path, typer.Argument(metavar="CLUSTERS", help="The clusters: CSV or Parquet.")],
+    truth: Annotated[Path, typer.Argument(metavar="TRUTH", help="Who is who in truth: CSV or Parquet.")],
+    id_column: Annotated[
+        str | None, typer.Option("--id", metavar="COLUMN", help="Where CLUSTERS has the ids (default: by its name).")
+    ] = None,
+    cluster_column: Annotated[
+        str | None, typer.Option("--cluster", metavar="COLUMN", help="Where it has the clusters.")
+    ] = None,
+    truth_id_column: Annotated[
+        str | None, typer.Option("--truth-id", metavar="COLUMN", help="Where TRUTH has the ids (default: as CLUSTERS).")
+    ] = None,
+    entity_column: Annotated[
+        str | None, typer.Option("--entity", metavar="COLUMN", help="Where it has the entities.")
+    ] = None,
+    links: Annotated[
+        Path | None,
+        typer.Option(
+            "--links", metavar="FILE", help="Scored pairs, as match --links writes them: what was missed, why."
+        ),
+    ] = None,
+    threshold: Annotated[
+        float | None,
+        typer.Option("--threshold", min=0, max=1, help="The probability from which pairs were joined (default: 0.9)."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Hold clusters against a truth: pairwise, B-cubed and exact measures with intervals, and the mistakes by kind."""
+    from flows.commands.evaluate import evaluate_files
+    from transforms.match.parameters import AUTO
+
+    evaluated = evaluate_files(
+        clusters,
+        truth,
+        id_column=id_column,
+        cluster_column=cluster_column,
+        truth_id_column=truth_id_column,
+        entity_column=entity_column,
+        links=links,
+        threshold=AUTO if threshold is None else threshold,
+    )
+    answer(evaluated.text(), facts=evaluated.facts(), as_json=as_json)

@@ -16,8 +16,11 @@ from transforms.match.term_frequency import USUAL, FieldValues, TermFrequencies,
 from transforms.schema.records import Records
 
 NAMED = ("first", "last", "whole", "initials", "born", "more")
-"""Columns of the first, cheap pass. `whole`: first and last name written together. `initials`: first initial in the high
-16 bits, last in the low. `born`: the birth date with four bits a digit. `more`: the birthday and the bits below."""
+"""Columns of the first, cheap pass.
+
+`whole`: first and last name written together. `initials`: first initial in the high 16 bits, last in the low. `born`:
+the birth date with four bits a digit. `more`: the birthday and the bits below.
+"""
 FURTHER = ("middle", "suffix", "company", "title")
 """Columns of the second pass."""
 MONTH_AND_DAY = 0xFFFF
