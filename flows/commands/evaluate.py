@@ -41,7 +41,7 @@ class Evaluated:
         counted = self.evaluation
         lines = [
             f"{counted.records:,} records, {counted.clusters:,} clusters of {counted.entities:,} entities",
-            f"{counted.true_pairs:,} true pairs, {counted.joined_pairs:,} joined, {counted.right_pairs:,} of them right",
+            f"{counted.true_pairs:,} true pairs, {counted.joined_pairs:,} joined, {counted.right_pairs:,} right",
             *(
                 [f"In no number: {self.without_truth:,} without truth, {self.without_cluster:,} without cluster"]
                 if self.without_truth or self.without_cluster

@@ -103,18 +103,31 @@ def contents(tables: Records, *, opt_out_label: str) -> pl.DataFrame:
     return pl.concat(in_pieces(work, rows, most=ROWS_A_PIECE))
 
 
-def _contents(rows: pl.DataFrame, tables: Records, opt_out_label: str) -> pl.DataFrame:
-    """As `contents`, for some rows, with what belongs to them."""
-    names = rows.select(
+def single_fields(rows: pl.DataFrame) -> pl.DataFrame:
+    """The single fields of export rows as a contact has them: `record`, `first` … `locale`."""
+    return rows.select(
         "record",
-        "record_id",
-        "company",
-        "job_title",
-        "locale",
         first=pl.coalesce("first", "nickname"),
         last=_with_suffix(pl.col("last"), pl.col("suffix")),
+        company="company",
+        job_title="job_title",
         birthdate=pl.col("birthdate").dt.to_string("iso"),
-        opted_out=pl.col("opted_out").fill_null(value=False),
+        locale="locale",
+    )
+
+
+def placed_addresses(addresses: pl.DataFrame) -> pl.DataFrame:
+    """The addresses that a contact has a place for, without regions that the site does not know."""
+    placed = addresses.with_columns(region=pl.when(_is_region()).then("region"))
+    return placed.filter(
+        pl.any_horizontal(pl.col(part).str.contains(r"\S").fill_null(value=False) for part in _PLACES.values())
+    )
+
+
+def _contents(rows: pl.DataFrame, tables: Records, opt_out_label: str) -> pl.DataFrame:
+    """As `contents`, for some rows, with what belongs to them."""
+    names = single_fields(rows).with_columns(
+        rows.select("record_id", opted_out=pl.col("opted_out").fill_null(value=False))
     )
     record_ids = names.select("record", "record_id")
     several = [
@@ -274,13 +287,8 @@ def _is_region() -> pl.Expr:
 
 
 def _addresses(addresses: pl.DataFrame, record_ids: pl.DataFrame) -> pl.DataFrame:
-    placed = addresses.join(record_ids, on="record", maintain_order="left").with_columns(
-        region=pl.when(_is_region()).then("region")
-    )
+    usable = placed_addresses(addresses).join(record_ids, on="record", maintain_order="left")
     parts = {name: pl.col(column) for name, column in _PLACES.items()}
-    usable = placed.filter(
-        pl.any_horizontal(part.str.contains(r"\S").fill_null(value=False) for part in parts.values())
-    )
     shown = [
         pl.when(parts[name] != "").then(parts[name])
         for name in ("line", "line2", "postal_code", "city", "subdivision", "country")
