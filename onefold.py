@@ -122,41 +122,56 @@ def migrate(
 
 
 def match(
-    file: PathLike,
+    files: PathLike | Sequence[PathLike],
     out: PathLike,
     *,
     id_column: str | None = None,
     match_on: Sequence[str] = (),
     region: str | None = None,
+    threshold: float | None = None,
+    link: bool = False,
+    links: PathLike | None = None,
+    golden: PathLike | None = None,
+    review: PathLike | None = None,
+    households: PathLike | None = None,
     decisions: PathLike | None = None,
     index: PathLike | None = None,
     force: bool = False,
 ) -> MatchSummary:
-    """Finds the duplicates of one file, and writes every row's id with its cluster.
+    """Finds who is who in one or several tables, and writes every row's id with its cluster.
 
     Args:
-        file: the table.
-        out: where the result goes, as CSV.
+        files: the table, or several, the most trusted first.
+        out: where the clusters go: CSV, Parquet or XLSX, by its suffix, as all results.
         id_column: the column whose value is the row's id; the row's number from 1 when not given.
         match_on: further columns that identify a person.
         region: the country of phones without a country code, as two letters.
+        threshold: the probability from which rows are joined; that of the settings when not given.
+        link: whether rows are joined across files alone.
+        links, golden, review, households: where scored pairs, folded rows, doubtful pairs and people who live together
+            go.
         decisions: a file of what people decided.
         index: the folder of an index of known records to match against and add to.
-        force: whether a file at `out` is replaced.
+        force: whether files that are there are replaced.
 
     Raises:
         OnefoldError: a file cannot be read or written.
     """
-    from flows.commands.match import match_file
+    from flows.commands.match import Outputs, match_files
 
-    return match_file(
-        Path(file),
+    several = [files] if isinstance(files, str | Path) else files
+    wanted = [Path(one) if one is not None else None for one in (links, golden, review, households)]
+    return match_files(
+        [Path(file) for file in several],
         Path(out),
         id_column=id_column,
         match_on=match_on,
         region=region,
         decisions=Path(decisions) if decisions is not None else None,
         index=Path(index) if index is not None else None,
+        threshold=threshold,
+        link=link,
+        outputs=Outputs(*wanted),
         force=force,
     )
 

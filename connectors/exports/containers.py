@@ -11,6 +11,8 @@ from pathlib import Path, PurePosixPath
 from tempfile import SpooledTemporaryFile
 from typing import IO, BinaryIO, NamedTuple, cast
 
+import polars as pl
+
 from connectors.exports.limits import Limits
 from connectors.exports.workbooks import sheets
 from transforms.schema.errors import InputError
@@ -19,9 +21,10 @@ DEEPEST = 3
 """How deep packed files may lie in one another."""
 _IN_MEMORY = 1 << 26
 _BLOCK = 1 << 20
-_EXPORTS = (".csv", ".tsv", ".txt", ".vcf", ".xlsx", ".xls", ".xlsb", ".ods", ".gz", ".zip", "")
+_EXPORTS = (".csv", ".tsv", ".txt", ".vcf", ".xlsx", ".xls", ".xlsb", ".ods", ".gz", ".zip", ".parquet", "")
 _ZIP, _GZIP, _OLE = b"PK\x03\x04", b"\x1f\x8b", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
-_OTHER = (b"%PDF", b"\x89PNG", b"\xff\xd8\xff", b"SQLite format 3\x00", b"PAR1")
+_PARQUET = b"PAR1"
+_OTHER = (b"%PDF", b"\x89PNG", b"\xff\xd8\xff", b"SQLite format 3\x00")
 
 
 class Part(NamedTuple):
@@ -44,11 +47,15 @@ def parts(path: Path, limits: Limits) -> Iterator[Part]:
 def _unpacked(name: str, file: BinaryIO, depth: int, limits: Limits) -> Iterator[Part]:
     if depth > DEEPEST:
         raise InputError(f"{name} is packed more than {DEEPEST} times.")
-    start = file.read(max(map(len, (_ZIP, _GZIP, _OLE, *_OTHER))))
+    start = file.read(max(map(len, (_ZIP, _GZIP, _OLE, _PARQUET, *_OTHER))))
     file.seek(0)
     if start.startswith(_OTHER):
         file.close()
         raise InputError(f"{name} is not a text table: export it again as CSV.")
+    if start.startswith(_PARQUET):
+        with file:
+            yield Part(name, _as_csv(name, file, limits))
+        return
     if not start.startswith((_GZIP, _ZIP, _OLE)):
         yield Part(name, file)
         return
@@ -61,6 +68,31 @@ def _unpacked(name: str, file: BinaryIO, depth: int, limits: Limits) -> Iterator
             if start.startswith(_ZIP):
                 _check_size(name, file, limits)
             yield from _sheets(name, file, limits)
+
+
+def _as_csv(name: str, file: BinaryIO, limits: Limits) -> BinaryIO:
+    """A Parquet table as CSV: every value as text, lists with `;` between their values."""
+    damaged = InputError(f"{name} is damaged: it cannot be read as Parquet.")
+    try:
+        rows = pl.scan_parquet(file).select(pl.len()).collect().item()
+        columns = len(pl.read_parquet_schema(file))
+        if rows * columns > limits.unpacked_mb << 20:  # each cell is a byte at least
+            raise _too_large(name, limits)
+        file.seek(0)
+        table = pl.read_parquet(file)
+    except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+        raise damaged from error
+    if table.estimated_size() > limits.unpacked_mb << 20:
+        raise _too_large(name, limits)
+    texts = [
+        pl.col(column).cast(pl.List(pl.String)).list.join(";") if isinstance(kind, pl.List) else pl.col(column)
+        for column, kind in table.schema.items()
+        if not isinstance(kind, pl.Struct)
+    ]
+    spooled = SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115 - closed by who reads the part
+    table.select(texts).select(pl.all().cast(pl.String)).write_csv(cast(BinaryIO, spooled))
+    spooled.seek(0)
+    return cast(BinaryIO, spooled)
 
 
 def _too_large(name: str, limits: Limits) -> InputError:

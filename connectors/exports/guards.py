@@ -5,10 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import polars as pl
+import xlsxwriter
 
 from connectors.private import write_whole
 from connectors.visible import SHOWN_AS_THEY_ARE, visible
+from transforms.schema.errors import UsageError
 
+TABLES = (".csv", ".parquet", ".xlsx")
 _LIVE = r"^('*[=+\-@\t\r])"
 _GUARDED = r"^'('*[=+\-@\t\r])"
 _NOT_SHOWN = rf"[\p{{Cc}}\p{{Cf}}\p{{Zl}}\p{{Zp}}--[{SHOWN_AS_THEY_ARE}]]"
@@ -38,6 +41,26 @@ def write_csv(table: pl.DataFrame, path: Path) -> None:
         zip(table.columns, pl.Series(table.columns).to_frame().select(guarded(pl.first())).to_series(), strict=True)
     )
     table.with_columns(guarded(pl.col(texts))).rename(headers).write_csv(path, include_bom=True)
+
+
+def write_table(table: pl.DataFrame, path: Path) -> None:
+    """A table as CSV, Parquet or XLSX, by the suffix; whole or not at all, and readable by its owner alone.
+
+    Raises:
+        UsageError: the suffix is none of these.
+    """
+    suffix = path.suffix.lower()
+    if suffix not in TABLES:
+        raise UsageError(f"{path} cannot be written: its suffix must be one of {', '.join(TABLES)}.")
+    with write_whole(path) as part:
+        if suffix == ".parquet":
+            table.write_parquet(part)
+        elif suffix == ".xlsx":
+            with xlsxwriter.Workbook(part, {"strings_to_formulas": False, "strings_to_urls": False}) as book:
+                table.write_excel(book, worksheet="onefold")
+        else:
+            texts = [name for name, kind in table.schema.items() if kind == pl.String]
+            table.with_columns(guarded(pl.col(texts), numbers=False)).write_csv(part)
 
 
 def write_report_csv(table: pl.DataFrame, path: Path) -> None:

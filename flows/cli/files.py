@@ -16,8 +16,13 @@ files_app = typer.Typer()
 
 @files_app.command()
 def match(
-    file: Annotated[Path, typer.Argument(metavar="FILE.csv", help="A table with one row a record.")],
-    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Where id,cluster_id of every row goes.")],
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE…", help="Tables with one row a record, the most trusted first.")
+    ],
+    out: Annotated[
+        Path,
+        typer.Option("--out", metavar="FILE", help="Where id,cluster_id of every row goes: .csv, .parquet, .xlsx."),
+    ],
     id_column: Annotated[
         str | None,
         typer.Option("--id", metavar="COLUMN", help="The column with the row's id (default: the row's number)."),
@@ -30,6 +35,32 @@ def match(
         str | None,
         typer.Option("--region", metavar="XX", help="The country of phones without a country code."),
     ] = None,
+    threshold: Annotated[
+        float | None,
+        typer.Option(
+            "--threshold", metavar="P", help="Join rows from this probability on (default: [match] auto, 0.9)."
+        ),
+    ] = None,
+    link: Annotated[
+        bool, typer.Option("--link", help="Join across the files alone: a person has one row a file at most.")
+    ] = False,
+    links: Annotated[
+        Path | None, typer.Option("--links", metavar="FILE", help="Where the scored pairs go, with their evidence.")
+    ] = None,
+    golden: Annotated[
+        Path | None, typer.Option("--golden", metavar="FILE", help="Where one folded row a person goes.")
+    ] = None,
+    review: Annotated[
+        Path | None,
+        typer.Option(
+            "--review",
+            metavar="FILE",
+            help="Where doubtful pairs go, the most uncertain first; filled in: --decisions.",
+        ),
+    ] = None,
+    households: Annotated[
+        Path | None, typer.Option("--households", metavar="FILE", help="Where people who live together go.")
+    ] = None,
     decisions: Annotated[
         Path | None,
         typer.Option("--decisions", metavar="FILE", help="What people decided, with the ids of this file as records."),
@@ -38,26 +69,31 @@ def match(
         Path | None,
         typer.Option("--index", metavar="DIR", help="Match against known records kept here, and add these to them."),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace the file that --out names.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace files that are there already.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Find the duplicates of one file: every row, in order, with its cluster."""
-    from flows.commands.match import match_file
+    """Find who is who in one or several tables: every row, in order, with its cluster."""
+    from flows.commands.match import Outputs, match_files
 
-    summary = match_file(
-        file,
+    outputs = Outputs(links, golden, review, households)
+    summary = match_files(
+        files,
         out,
         id_column=id_column,
         match_on=match_on or [],
         region=region,
         decisions=decisions,
         index=index,
+        threshold=threshold,
+        link=link,
+        outputs=outputs,
         force=force,
         stage=StageProgress(),
     )
     lines = [
         f"{summary.records} rows are {summary.clusters} people; {summary.duplicates} are duplicates. Written to {out}."
     ]
+    lines += [f"Written to {path}." for path in outputs.paths()]
     lines += [
         f"The known clusters {stays} and {gone} are one person: {gone} is {stays} from now on."
         for stays, gone in summary.joined or []

@@ -12,7 +12,7 @@ from connectors.store.index import Index
 from transforms.match.blocking import blocking_keys
 from transforms.match.incremental import Known, alike, keys_table, place
 from transforms.match.matching import match
-from transforms.match.parameters import Model
+from transforms.match.parameters import AUTO, Model
 from transforms.match.term_frequency import TermFrequencies, compared_values, term_frequencies
 from transforms.schema.errors import UsageError
 from transforms.schema.records import Records
@@ -54,7 +54,13 @@ class Indexed:
 
 
 def match_against(
-    index: Index, tables: Records, *, match_on: Sequence[str], region: str | None, spare: int = 0
+    index: Index,
+    tables: Records,
+    *,
+    auto: float = AUTO,
+    match_on: Sequence[str],
+    region: str | None,
+    spare: int = 0,
 ) -> Indexed:
     """Finds out which known person each record is, or that it is a new one, and adds the records to the index.
 
@@ -63,6 +69,7 @@ def match_against(
     Args:
         index: the index.
         tables: the records.
+        auto: the probability from which two records are joined.
         match_on: further columns that identify a person; the same ones each time.
         region: the country of phones without a country code; the same one each time.
         spare: so many numbers behind the last cluster are kept free, for rows that are no records.
@@ -77,7 +84,7 @@ def match_against(
     field_values = compared_values(tables)
     keys, common = keys_table(blocking_keys(tables, field_values)), term_frequencies(tables, field_values)
     if index.is_new:
-        matches = match(tables, explain=False)
+        matches = match(tables, auto=auto, explain=False)
         clusters = matches.clusters["cluster"].rank("dense").cast(pl.UInt32)
         indexed = Indexed(clusters, clusters.n_unique(), [], len(matches.pairs))
         shared, totals, model = common.shared, common.totals, matches.model
@@ -85,7 +92,7 @@ def match_against(
         pairs = alike(keys, index.keys(keys["key"]), records=index.facts["records"] + len(tables.records))
         known = _known(index, index.with_their_clusters(pairs.filter("is_known")["left"]), common)
         before = int(index.facts["clusters_to"])
-        placed = place(tables, known, pairs, first=before + 1)
+        placed = place(tables, known, pairs, first=before + 1, auto=auto)
         last = before + placed.clusters.filter(placed.clusters > before).n_unique()
         indexed = Indexed(placed.clusters, last, placed.joined, len(pairs))
         shared, totals, model = known.common.shared, known.common.totals, known.model

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import os
 import re
 import runpy
 import subprocess
@@ -35,6 +36,24 @@ def test_the_examples_for_python_run(tmp_path: Path, monkeypatch: pytest.MonkeyP
         script = tmp_path / f"example_{number}.py"
         script.write_text(code, "utf-8")
         runpy.run_path(str(script))
+
+
+def test_the_examples_of_matching_run_and_print_what_the_page_shows(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "match.md").read_text("utf-8")
+    for name, table in re.findall(r"`(\w+\.csv)`\n\n```csv\n(.*?)```", page, flags=re.DOTALL):
+        (tmp_path / name).write_text(table, "utf-8")
+    blocks = re.findall(r"```console\n(.*?)```", page, flags=re.DOTALL)
+
+    assert len(blocks) == 8
+    for block in blocks:
+        for example in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
+            command, _, expected = example.partition("\n")
+            done = subprocess.run(
+                re.sub(r"^onefold", f"{sys.executable} -m onefold", command),
+                shell=True, cwd=tmp_path, capture_output=True, text=True, check=False,
+                env={**os.environ, "PYTHONPATH": str(ROOT)},
+            )  # fmt: skip
+            assert (done.returncode, done.stdout.strip()) == (0, expected.strip()), (command, done.stderr)
 
 
 def test_exported_members_are_all_there_and_documented() -> None:

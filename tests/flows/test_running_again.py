@@ -62,7 +62,7 @@ def test_a_second_run_changes_nothing(tmp_path: Path, site_path: Path, seed: int
     second = migrated(site_path, tmp_path / "two", *files)
 
     assert first.failed == second.failed == 0
-    assert [second[kind] for kind in ("created", "updated", "merged", "labelled")] == [0, 0, 0, 0]
+    assert [second.created, second.updated, second.merged, second.labelled] == [0, 0, 0, 0]
     assert contacts_of(site_path) == between
 
 

@@ -49,6 +49,7 @@ def match(
     known_links: Iterable[tuple[int, int]] = (),
     verdicts: Verdicts = NO_VERDICTS,
     explain: bool = True,
+    weights: bool | None = None,
 ) -> Matches:
     """Scores the candidate pairs of records and clusters them.
 
@@ -58,8 +59,10 @@ def match(
         review: the probability from which a person should look at two records that are not joined.
         known_links: pairs of records known to be one person, besides those their source has merged itself.
         verdicts: what people decided about the records: honoured, and learned from.
-        explain: whether each field's bits are kept, the evidence is told in words, and clusters get names.
+        explain: whether the evidence is told in words, and clusters get names.
+        weights: whether each field's bits are kept; as `explain` says when it is not given.
     """
+    fully = explain if weights is None else weights
     count = len(tables.records)
     field_values = compared_values(tables)
     with ThreadPoolExecutor(1) as thread:
@@ -74,13 +77,13 @@ def match(
         candidates = pl.concat([candidates, beside]).sort("left", "right")
     model, seen, chances = learn(candidates, prepared, labelled_pairs)
     gists = hopeless_patterns(seen, chances) if len(candidates) > len(seen) else None
-    pairs, hopeless = scored(candidates, prepared, model, labelled_pairs, gists, fully=explain)
+    pairs, hopeless = scored(candidates, prepared, model, labelled_pairs, gists, fully=fully)
     likely = pairs.filter(pl.col("probability") >= auto).select("left", "right")
     would_be = components(pl.concat([likely, pairs_frame(sorted(verdicts.together))]), count)
     inner = inner_pairs(pairs, hopeless, would_be)
     if len(inner):
         further = in_pieces(
-            lambda part: score(compare(part, prepared), model, fully=explain), inner, most=PAIRS_AT_ONCE // 4
+            lambda part: score(compare(part, prepared), model, fully=fully), inner, most=PAIRS_AT_ONCE // 4
         )
         pairs = pl.concat([pairs, *further]).sort("left", "right")
     matches = Matches(explained(pairs, model, least=review if explain else 2.0), empty(CLUSTERS), model, verdicts)
