@@ -157,7 +157,7 @@ def test_asked_to_stop_it_ends_what_is_under_way_and_goes_on_later(
     assert states <= {"done", "open"}
     assert process.returncode == 0
     rest = onefold("apply", "run", "--yes", "--json").json
-    assert (rest.created, rest.left) == (600, 0)
+    assert (rest["created"], rest["left"]) == (600, 0)
     assert left >= 0
 
 

@@ -17,6 +17,7 @@ def test_the_script_makes_the_files_that_are_there(tmp_path: Path, monkeypatch: 
     assert described.loader is not None
     made = importlib.util.module_from_spec(described)
     monkeypatch.setitem(sys.modules, "make_samples", made)
+    monkeypatch.syspath_prepend(SAMPLES)
     described.loader.exec_module(made)
     monkeypatch.setattr(made, "HERE", tmp_path)
 

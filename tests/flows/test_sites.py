@@ -314,7 +314,7 @@ def kill(served: Callable[..., str]) -> None:
 CHANGES = """
 import asyncio, random, sys
 from connectors.local import LocalSite
-from transforms.schema.tables import Email, Info
+from transforms.schema.contact import Email, Info
 
 async def change():
     choose = random.Random(int(sys.argv[2]))
