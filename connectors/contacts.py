@@ -20,7 +20,7 @@ MAX_LABEL_KEYS = 100
 """A call adds or takes off at most this many labels."""
 
 request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
-"""How the service calls the last answer that this task had from it; None for a site that is no service."""
+"""The service's id of the last answer to this task; None for a site that is no service."""
 
 Item = TypeVar("Item")
 Filter = Mapping[str, Any]
@@ -32,7 +32,7 @@ class _Model(BaseModel):
 
 
 class Member(_Model):
-    """What makes a contact more than a contact: a member of the site, or one of the people who run it."""
+    """The membership of a contact: a member of the site, or one of the people who run it."""
 
     id: str | None = None
     status: str | None = None
@@ -128,7 +128,7 @@ class Job(_Model):
 
 
 class Sort(NamedTuple):
-    """What a list is sorted by: a field path of the API, and whether the largest comes first."""
+    """The order of a list: a field path of the API, and whether the largest comes first."""
 
     field: str = "createdDate"
     descending: bool = False
@@ -220,7 +220,7 @@ class ContactsSite(Protocol):
         ...
 
     async def job(self, job_id: str) -> Job:
-        """How far a bulk job is."""
+        """The progress of a bulk job."""
         ...
 
     async def jobs(self) -> Sequence[Job]:

@@ -42,7 +42,7 @@ def written_ahead(database: sqlite3.Connection, *, synchronous: str) -> None:
 
 @contextmanager
 def transaction(database: sqlite3.Connection) -> Iterator[None]:
-    """What the block writes, whole or not at all."""
+    """A transaction: the writes of the block, whole or not at all."""
     database.execute("BEGIN IMMEDIATE")
     try:
         yield

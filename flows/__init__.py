@@ -1,4 +1,4 @@
-"""What runs when, and with which settings."""
+"""Flows, commands and the engine, and their settings."""
 
 import os
 

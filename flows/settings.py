@@ -30,7 +30,7 @@ from transforms.schema.errors import UsageError
 from transforms.schema.tables import SITE
 
 LOCAL = "local:"
-"""What the name of an embedded site begins with; its path follows."""
+"""Prefix of the name of an embedded site; its path follows."""
 STATE = ".onefold"
 DECISIONS = "decisions.csv"
 
@@ -167,7 +167,7 @@ class Settings(BaseSettings):
     state: Path = Path(STATE)
     """The folder for what is remembered of sites that are not embedded."""
     decisions: Path = Path(DECISIONS)
-    """What people decided about who is who; honoured where the file is there."""
+    """The file of decisions; honoured where it is there."""
 
     @classmethod
     def settings_customise_sources(
@@ -284,7 +284,7 @@ class PlannedSettings(Settings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """What is given, and nothing else."""
+        """The values that are given, and nothing else."""
         return (init_settings,)
 
 

@@ -89,7 +89,7 @@ def is_missing(url: str) -> bool:
 
 
 def identity_of(settings: Settings) -> str | None:
-    """What the embedded site of the settings is known by; None for one still to be made, and for a service."""
+    """Identity of the embedded site of the settings; None for one still to be made, and for a service."""
     if not settings.site.url.startswith(LOCAL) or is_missing(settings.site.url):
         return None
     with embedded(settings.site.url) as site:
@@ -108,7 +108,7 @@ def site_names(settings: Settings) -> list[str]:
 
 
 def memory_of(settings: Settings) -> Memory:
-    """What earlier runs decided about a site: the embedded one keeps it in its own file."""
+    """The memory of a site: the embedded one keeps it in its own file."""
     url = settings.site.url
     if url.startswith(LOCAL):
         return Memory(Path(url.removeprefix(LOCAL)))
@@ -131,7 +131,7 @@ def shown_site(url: str) -> str:
 
 
 def _service_name(settings: Settings) -> str:
-    """What the files about a service are called."""
+    """Name of the files about a service."""
     service = f"{service_of(settings).rstrip('/')} {settings.wix_site_id}"
     return hashlib.sha256(service.encode()).hexdigest()[:16]
 

@@ -18,7 +18,7 @@ from connectors.exports.workbooks import sheets
 from transforms.schema.errors import InputError
 
 DEEPEST = 3
-"""How deep packed files may lie in one another."""
+"""Most levels of packed files within packed files."""
 _IN_MEMORY = 1 << 26
 _BLOCK = 1 << 20
 _EXPORTS = (".csv", ".tsv", ".txt", ".vcf", ".xlsx", ".xls", ".xlsb", ".ods", ".gz", ".zip", ".parquet", "")
@@ -36,7 +36,7 @@ class Part(NamedTuple):
 
 
 def parts(path: Path, limits: Limits) -> Iterator[Part]:
-    """What is in a file, unpacked; each part's file is to be closed by whoever reads it.
+    """The parts of a file, unpacked; whoever reads a part closes its file.
 
     Raises:
         InputError: it is damaged, unpacks to too much, or is nothing that could hold contacts.
@@ -102,7 +102,7 @@ def _too_large(name: str, limits: Limits) -> InputError:
 
 
 def _held(name: str, packed: gzip.GzipFile | IO[bytes], limits: Limits) -> BinaryIO:
-    """What is unpacked, in memory or, when it is large, in a file that goes away with it."""
+    """The unpacked bytes, in memory or, when they are many, in a temporary file."""
     spooled = SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115 - closed by who reads the part
     size = 0
     while block := packed.read(_BLOCK):

@@ -22,7 +22,7 @@ _SINGLES = frozenset(
     name for name, kind in ROWS.items() if kind == pl.String and name not in ("source", "file", "region", "raw")
 )
 _OWN_WORDS = {"ignore": IGNORED, "ignored": IGNORED, "skip": IGNORED, "keep": None, "extra": None}
-"""What a person may call a place beside the headers that are known: `keep` makes a column one of no place."""
+"""Names of places in `--map` beside the known headers: `keep` makes a column one of no place."""
 
 
 @dataclass(frozen=True)
@@ -182,7 +182,7 @@ def place_called(word: str, file: str) -> str | None:
 
 
 def how_many_known(cells: Sequence[str]) -> int:
-    """How many of these cells are headers that are known."""
+    """Number of cells that are known headers."""
     names = [normalised(cell) for cell in cells]
     form, generic = recognise(names), known_formats()["generic"]
     return sum(1 for name in names if name and (form.place(name) is not None or generic.place(name) is not None))

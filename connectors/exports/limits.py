@@ -1,4 +1,4 @@
-"""How large what is read may be. Beyond it a row is rejected, or a file refused, before it harms anything."""
+"""Limits of what is read: beyond them a row is rejected, or a file refused, before it harms anything."""
 
 from __future__ import annotations
 

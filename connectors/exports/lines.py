@@ -18,7 +18,7 @@ from typing import NamedTuple
 import polars as pl
 
 CHUNK = 50_000
-"""Lines that are held at once."""
+"""Lines in memory at a time."""
 
 csv.field_size_limit((1 << 31) - 1)  # a long cell costs its own row, which is told by the reader
 

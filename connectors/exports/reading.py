@@ -32,7 +32,7 @@ from transforms.schema.tables import REJECTS, ROWS, conform, empty
 
 DELIMITERS = ",;\t|"
 HEADER_WITHIN = 20
-"""A header is looked for in this many first rows: some exports put text above it."""
+"""First rows among which the header is looked for: some exports put text above it."""
 ROWS_LOOKED_AT = 100
 """Cells of a column that are looked at before all of them."""
 PIECES_AT_ONCE = 4
@@ -41,7 +41,7 @@ PIECES_AT_ONCE = 4
 
 @dataclass(frozen=True)
 class Reading:
-    """What became of one file: its rows, its rejects, and how it was understood."""
+    """The reading of one file: its rows, its rejects, and how it was understood."""
 
     file: str
     rows: pl.DataFrame
@@ -59,7 +59,7 @@ class Reading:
 
 @dataclass(frozen=True)
 class Wanted:
-    """How the tables of a file are to be read.
+    """The wishes about reading the tables of a file.
 
     Attributes:
         source: the name of the source the file belongs to.
@@ -103,7 +103,7 @@ class Wanted:
 
 
 class _Table(NamedTuple):
-    """What became of a piece of a table, and of each column the first cell with anything in it."""
+    """The reading of a piece of a table, and the first filled cell of each column."""
 
     rows: pl.DataFrame
     rejects: pl.DataFrame
@@ -111,7 +111,7 @@ class _Table(NamedTuple):
 
 
 class _Origin(NamedTuple):
-    """What a table was before it was one."""
+    """The origin of a table."""
 
     encoding: str
     delimiter: str
@@ -375,7 +375,7 @@ def _delimiter(head: str, wanted: Wanted) -> tuple[str, int]:
 
 
 def _telling(cells: Sequence[str], wanted: Wanted) -> int:
-    """How many of these cells are headers that are known, or that somebody has named."""
+    """Number of cells that are known headers, or named by the user."""
     named = wanted.named
     return how_many_known(cells) + sum(normalised(cell) in named for cell in cells)
 

@@ -18,7 +18,7 @@ from transforms.schema.errors import InputError
 UNREADABLE = 3
 """Exit code of the reading process where the reader says that this is no workbook."""
 SECONDS = 600
-"""How long the reading process may take."""
+"""Seconds that the reading process may take."""
 
 
 def sheets(name: str, file: BinaryIO, limits: Limits) -> Iterator[tuple[str, pl.DataFrame]]:

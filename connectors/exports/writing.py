@@ -68,7 +68,7 @@ _ORDER = ("Contact ID", "First Name", "Last Name", "Email", "Phone", "Company", 
 
 
 def _place(column: str) -> tuple[int, int, int]:
-    """Where a column stands: known ones in their order, numbered ones by number, custom fields behind."""
+    """Sort key of a column: known ones in their order, numbered ones by number, custom fields behind."""
     if column in _ORDER:
         return (_ORDER.index(column), 0, 0)
     head, _, rest = column.partition(" ")

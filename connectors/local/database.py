@@ -98,12 +98,12 @@ class Database:
             self._database.executemany("INSERT OR REPLACE INTO facts VALUES (?, ?)", facts.items())
 
     def facts(self) -> dict[str, str]:
-        """What was noted."""
+        """The facts of the file by their names."""
         return dict(self._database.execute("SELECT name, value FROM facts"))
 
     @property
     def identity(self) -> str:
-        """What the site is known by: other contents at the same path are another site."""
+        """Identity of the site: other contents at the same path are another site."""
         if IDENTITY not in (known := self.facts()):
             known = {IDENTITY: self._identify(None)}
         return known[IDENTITY]
@@ -132,7 +132,7 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """What the block writes, whole or not at all."""
+        """A transaction: the writes of the block, whole or not at all."""
         try:
             with transaction(self._database):
                 yield
@@ -141,7 +141,7 @@ class Database:
             raise
 
     def _forget(self) -> None:
-        """What is to be forgotten of the file's contents after a transaction that failed: here, nothing is kept."""
+        """Clears caches of the file's contents after a transaction that failed; here there are none."""
 
     def _now(self) -> datetime:
         """The time to a millisecond, never the same twice here: what is newer also sorts so."""

@@ -25,7 +25,7 @@ COMPARED = {"$eq": "IS", "$ne": "IS NOT", "$gt": ">", "$gte": ">=", "$lt": "<", 
 
 @dataclass(frozen=True)
 class Column:
-    """How a field is found: an SQL expression, and for a list of values the JSON array it is an expression over."""
+    """Place of a field: an SQL expression, and for a list of values the JSON array it is an expression over."""
 
     sql: str
     operators: Sequence[str] = TEXT
@@ -181,12 +181,12 @@ def found_by(search: str | None) -> Condition:
 
 
 def both(left: Condition, right: Condition) -> Condition:
-    """What meets two conditions."""
+    """The conjunction of two conditions."""
     return _joined([left, right], "AND")
 
 
 def ordered(sort: Sort | None, columns: Mapping[str, Column], default: str) -> str:
-    """What comes behind ORDER BY; equal ones stand in the order they were made in.
+    """Text behind ORDER BY; ties stand in the order of creation.
 
     Raises:
         Refused: `UNSUPPORTED_SORT_FIELD`.

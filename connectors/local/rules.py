@@ -1,4 +1,4 @@
-"""What the Contacts API asks of a contact's content, and what it makes of it. No database here."""
+"""Rules of the Contacts API about a contact's content. No database here."""
 
 from __future__ import annotations
 
@@ -158,7 +158,7 @@ def stored(info: Info, *, keep_e164: bool = False) -> Info:
 
 
 def absorbed(target: Info, source: Info) -> Info:
-    """What the API's merge makes of a target and one source.
+    """The API's merge of one source into a target.
 
     Nothing of the target is overwritten; its empty fields are filled, its lists continued with what they lack.
     """

@@ -336,7 +336,7 @@ class LocalSite(NamedLists):
         self._database.executemany("INSERT OR IGNORE INTO reach VALUES (?, ?, ?)", reach_rows(contact))
 
     def _statuses(self, contact: Contact) -> dict[str, list[str]]:
-        """What is known of the consent to each e-mail and phone of a contact, the primary ones included."""
+        """Consent to each e-mail and phone of a contact, the primary ones included."""
         text = self._database.execute("SELECT statuses FROM contacts WHERE id = ?", (contact.id,)).fetchone()[0]
         known: dict[str, list[str]] = json.loads(text) if text else {}
         if email := rules.primary(contact.info.emails):

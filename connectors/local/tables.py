@@ -139,7 +139,7 @@ def as_moment(text: str | None) -> datetime | None:
 
 
 def reach_rows(contact: Contact) -> list[tuple[str, str, str]]:
-    """Rows of `reach`: the e-mails and phones by which a contact is found to be there already."""
+    """Rows of `reach`: the e-mails and phones that a create compares."""
     mails = [("email", assumed.same_email(email.email), contact.id) for email in contact.info.emails]
     return mails + [(*reached(phone), contact.id) for phone in contact.info.phones]
 

@@ -20,7 +20,7 @@ from connectors.visible import visible
 from transforms.schema.operations import WAITS, PlanCounts, Tally
 
 Waterfall = tuple[str, str, Sequence[tuple[str, str, float, float]]]
-"""How likely two records are one person, what else they could be, and the steps to it: name, what it says, from, to."""
+"""Probability, rival hypothesis, and steps of a waterfall: name, words, start, end."""
 WIDTH = 220
 """Of a waterfall, in pixels."""
 MOST_ROWS = 2_000
@@ -132,7 +132,7 @@ def _drawn(likely: str, instead: str, steps: Sequence[tuple[str, str, float, flo
 
 
 def _shown(value: object) -> object:
-    """What the page shows of a value: characters that are not shown stand there as escapes."""
+    """Shown text of a value: invisible characters as escapes."""
     return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 

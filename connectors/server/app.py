@@ -178,7 +178,7 @@ async def _malformed(_: Request, error: Exception) -> JSONResponse:
 
 
 async def _beyond(_: Request, error: Exception) -> JSONResponse:
-    """What no field can hold: numbers of more than 64 bits, halves of characters, dates beyond the calendar."""
+    """Answer to values that no field can hold: numbers beyond 64 bits, halves of characters, impossible dates."""
     refusal = Refused("INVALID_ARGUMENT", f"The request holds a value that no field can hold ({type(error).__name__}).")
     return JSONResponse(error_to_wire(refusal), 400)
 

@@ -1,4 +1,4 @@
-"""How much a client may ask of the server: the size and time of a request, and how many connections are open."""
+"""Bounds of requests: their size and time, and the number of open connections."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from transforms.schema.errors import Refused
 BODY_BYTES = 8 << 20
 """Of a request, at most."""
 DRAINED = 8
-"""How many times the largest body is read and thrown away before a client that sends on is cut off."""
+"""Multiples of the largest body that are discarded before a client that sends on is cut off."""
 BODY_SECONDS = 30.0
-"""How long a request's body may take to arrive."""
+"""Seconds that a request's body may take to arrive."""
 HEADER_SECONDS = 10.0
-"""How long the head of a request may take to arrive, and a new connection to send one."""
+"""Seconds that the head of a request may take to arrive, also on a new connection."""
 CONNECTIONS = 200
 """Open at once; further ones are answered 503."""
 

@@ -30,7 +30,7 @@ FAULTS = (
 
 
 class Chaos(BaseModel):
-    """How often a call meets which fault, as a share of all calls; "before" and "after" is of the call's work."""
+    """Shares of all calls that meet each fault; "before" and "after" the call's work."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -61,7 +61,7 @@ class Chaos(BaseModel):
     edited: Rate = 0
     """After a contact was read somebody else changes its job title."""
     looks: int = Field(0, ge=0)
-    """How often a bulk job is seen running before it is seen completed."""
+    """Times that a bulk job is seen running before it is seen completed."""
     calls_per_second: Annotated[float, Field(gt=0)] | None = None
     """More calls than this are answered 429."""
     retry_after_seconds: Seconds = 1
@@ -119,9 +119,9 @@ class Disturbance:
         self._looks: dict[str, int] = {}
         self._calls: deque[float] = deque()
         self.faults: dict[str, int] = dict.fromkeys(FAULTS, 0)
-        """How often each fault was met."""
+        """Number of calls by the fault they met."""
         self.edits: list[Edit] = []
-        """What somebody else changed, in order."""
+        """Changes by somebody else, in order."""
 
     def around(self, app: ASGIApp) -> ASGIApp:
         """The application with the faults in front of it."""
@@ -213,7 +213,7 @@ class Disturbance:
 
 
 async def _answer(app: ASGIApp, scope: Scope, receive: Receive) -> list[Message]:
-    """What an application answers, all of its work done and nothing sent."""
+    """The answer of an application, all of its work done and nothing sent."""
     kept: list[Message] = []
 
     async def keep(message: Message) -> None:

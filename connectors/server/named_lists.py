@@ -44,7 +44,7 @@ def _renamed(body: RenameRequest) -> str:
 
 @dataclass(frozen=True)
 class _Named(Generic[NamedItem]):
-    """What the routes of labels and those of custom fields differ in.
+    """The differences between the routes of labels and those of custom fields.
 
     Attributes:
         prefix: the path of the routes.

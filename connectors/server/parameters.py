@@ -15,7 +15,7 @@ from connectors.wire.writing import contact_to_wire, paging_to_wire, projected
 
 
 class ListingParameters(NamedTuple):
-    """What a list of anything takes in its address."""
+    """Parameters of a listing in its address."""
 
     sort: Sort | None
     limit: int | None

@@ -20,7 +20,7 @@ LONGEST_PAUSE = 30.0
 
 
 class Webhook(NamedTuple):
-    """Where events go, and the private key (PEM) they are signed with; without one they go as plain JSON."""
+    """Destination of events, and the private key (PEM) they are signed with; without one they go as plain JSON."""
 
     url: str
     key: bytes | None = None

@@ -1,1 +1,1 @@
-"""What a run keeps on disk: its folder and journal, the memory of runs, decisions, indexes, locks."""
+"""State on disk: run folders, journals, the memory of runs, decisions, indexes, locks."""

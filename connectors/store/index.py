@@ -1,4 +1,4 @@
-"""The index of known records: what matching needs of them, as Parquet files in a folder, a part each time some come.
+"""The index of known records, as Parquet files in a folder: one part for each time records were added.
 
 Looked up are only the rows that new records share something with.
 """
@@ -32,7 +32,7 @@ KEPT_COLUMNS = {
     "addresses": ["street_key", "city_key", "postal_key"],
     "identifiers": ["name", "value"],
 }  # fmt: skip
-"""What is kept of each table, beside `record`."""
+"""Columns kept of each table, beside `record`."""
 
 
 class Index:
@@ -99,7 +99,7 @@ class Index:
         return self._found("shared", pl.lit(value=True)).select(*VALUES).unique()
 
     def with_their_clusters(self, records: pl.Series) -> pl.DataFrame:
-        """These records and all others of their clusters: `record`, `cluster`, in order."""
+        """These records and the rest of their clusters: `record`, `cluster`, in order."""
         into = self._roots()
         rooted = pl.col("cluster").replace(into) if into else pl.col("cluster")
         own = self._found("clusters", pl.col("record").is_in(records.unique().implode())).with_columns(rooted)
@@ -117,7 +117,7 @@ class Index:
         return roots
 
     def tables(self, records: pl.Series) -> dict[str, pl.DataFrame]:
-        """What is kept of these records, in their order, numbered from 0."""
+        """The tables of these records, in their order, numbered from 0."""
         numbers = pl.DataFrame({"record": records, "number": pl.int_range(len(records), dtype=pl.UInt32, eager=True)})
         kept = {}
         for name in KEPT_COLUMNS:

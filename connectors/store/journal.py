@@ -167,7 +167,7 @@ class Journal:
         return dict(images)
 
     def fact(self, name: str) -> str | None:
-        """What was noted under a name."""
+        """The value noted under a name."""
         row = self._database.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
         return str(row[0]) if row else None
 

@@ -36,7 +36,7 @@ def locked(path: Path, what: str) -> FileLock:
 
 @contextmanager
 def held(path: Path, what: str, *, by: str, wait: bool = False) -> Iterator[None]:
-    """Holds the lock in a file; whoever finds it held is told by whom and since when.
+    """Holds the lock in a file; the error of whoever finds it taken says by whom and since when.
 
     Args:
         path: the file; its folder is made when it is missing.
@@ -74,7 +74,7 @@ def held(path: Path, what: str, *, by: str, wait: bool = False) -> Iterator[None
 
 
 def _holder(path: Path) -> str:
-    """Who holds a lock, as far as its holder wrote it down."""
+    """The holder of a lock, as far as it wrote itself down."""
     with suppress(OSError, ValueError, KeyError, TypeError):
         known = json.loads(path.read_text("utf-8"))
         return f"{known['by']} (process {known['process']} on {known['machine']}, since {known['since']})"

@@ -1,4 +1,4 @@
-"""What earlier runs decided about a site, so that nothing is decided twice, and which runs were begun on it.
+"""The memory of a site: decisions of earlier runs, so that nothing is decided twice, and the runs begun on it.
 
 The embedded site keeps it in its own file: a copy of the site knows what the site knows.
 """
@@ -16,7 +16,7 @@ from connectors.private import private_folder
 from connectors.sqlite import connected, transaction
 
 LEFT_TO_A_PERSON = ""
-"""What is remembered of a record that was left to a person, in place of its contact."""
+"""In the place of a contact: the record was left to a person."""
 
 _TABLES = (
     "CREATE TABLE IF NOT EXISTS decided (fingerprint TEXT PRIMARY KEY, contact TEXT NOT NULL) STRICT",
@@ -51,7 +51,7 @@ class Memory:
         self._path = path
 
     def recall(self, fingerprints: Iterable[str]) -> dict[str, str]:
-        """What is remembered of these fingerprints."""
+        """Contacts by fingerprint, as far as they are remembered."""
         known = self._all("decided", "fingerprint")
         return {fingerprint: known[fingerprint] for fingerprint in fingerprints if fingerprint in known}
 

@@ -1,4 +1,4 @@
-"""What is known of a run beside its tables: what its plan noted: `run.json`, and what was done: `apply.json`."""
+"""Facts of a run beside its tables: those of the plan, `run.json`, and those of applying, `apply.json`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class RunState(StrEnum):
-    """How far a run is."""
+    """States of a run."""
 
     PLANNING = "planning"
     PLANNED = "planned"
@@ -72,7 +72,7 @@ class DecisionFacts(_Facts):
 
 
 class OptOutFacts(_Facts):
-    """What becomes of the opt-outs of exports; as in the plan."""
+    """Counts of the opt-outs of exports, as in the plan."""
 
     rows: int
     shown: int
@@ -88,7 +88,7 @@ class UnfinishedFacts(_Facts):
 
 
 class RunFacts(RunBegun):
-    """What `run.json` holds of a planned run.
+    """Facts of a planned run, `run.json`.
 
     Attributes:
         planned_at: when the site was read.
@@ -132,7 +132,7 @@ class RunFacts(RunBegun):
 
 
 class RunProgress(_Facts):
-    """What `apply.json` holds: what was done with the plan.
+    """Facts of applying a run, `apply.json`.
 
     Attributes:
         journal: the id of the journal the run was begun with; None when it was never begun.

@@ -82,12 +82,12 @@ class Run:
 
     @property
     def name(self) -> str:
-        """What the run is called: the name it was planned under."""
+        """The name of the run, under which it was planned."""
         return self._begun().name
 
     @property
     def id(self) -> str:
-        """What no other run is called, whatever folder it is in."""
+        """The unique id of the run, whatever folder it is in."""
         return self._begun().id
 
     @classmethod
@@ -178,7 +178,7 @@ class Run:
         return table
 
     def facts(self) -> RunFacts:
-        """What the plan noted of the run.
+        """The facts of the plan.
 
         Raises:
             RunError: `run.json` is missing, damaged, or not what a plan of this version wrote.
@@ -186,7 +186,7 @@ class Run:
         return self._read(FACTS, RunFacts)
 
     def progress(self) -> RunProgress:
-        """What was done with the plan.
+        """The facts of applying.
 
         Raises:
             RunError: `apply.json` is damaged.

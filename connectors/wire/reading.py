@@ -1,4 +1,4 @@
-"""What the API's shapes mean here."""
+"""From the API's shapes to contacts, labels and fields."""
 
 from __future__ import annotations
 
@@ -158,7 +158,7 @@ def job_from_wire(wire: WireJob) -> Job:
 
 
 def sort_from_wire(sort: Sequence[WireSort] | WireSort | None) -> Sort | None:
-    """What a list is to be sorted by, if anything.
+    """The order of a list, if one is asked for.
 
     Raises:
         Refused: by more than one field.

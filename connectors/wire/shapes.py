@@ -289,7 +289,7 @@ AUTHORIZATION = "Authorization"
 SITE_ID = "wix-site-id"
 REQUEST_ID = "X-Wix-Request-Id"
 CONSISTENT = "X-Wix-Consistent"
-"""What an answer carries so that a later read that sends it back sees at least that state."""
+"""Token of an answer: a later read that sends it back sees at least that state."""
 
 
 class Request(Wire):
@@ -342,7 +342,7 @@ class QueryRequest(Request):
 
 
 class BulkRequest(Request):
-    """What a bulk call is about."""
+    """The contacts of a bulk call."""
 
     filter: Any = None
     search: str | None = None

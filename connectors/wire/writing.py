@@ -1,4 +1,4 @@
-"""What is known here, in the API's shapes."""
+"""From contacts, labels and fields to the API's shapes."""
 
 from __future__ import annotations
 

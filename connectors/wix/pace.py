@@ -1,4 +1,4 @@
-"""How fast a service is called: as fast as it lets us, and not faster."""
+"""Pace of calls: as fast as the service allows, and not faster."""
 
 from __future__ import annotations
 

@@ -69,7 +69,7 @@ Done = TypeVar("Done")
 CALLS_A_MINUTE = 150
 """The default for a real service, whose documented limit is 200."""
 QUERY_TRIES = 5
-"""How often a write is looked for, and sent again when it was not done, after its answer was lost."""
+"""Times that a write is looked for, and sent again when it was not done, after its answer was lost."""
 
 
 class WixSite:

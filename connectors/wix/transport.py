@@ -35,7 +35,7 @@ logging.getLogger("stamina").addHandler(logging.NullHandler())
 
 
 class Patience(NamedTuple):
-    """How long is waited for what, in seconds, and how often a call is tried."""
+    """Waiting times in seconds, and tries of a call."""
 
     connect: float = 10
     read: float = 30
@@ -45,7 +45,7 @@ class Patience(NamedTuple):
     first_pause: float = 0.5
     longest_pause: float = 30
     lag: float = 15
-    """How long what was written may be missing from queries."""
+    """Seconds that a write may be missing from queries."""
     recovery: float = 5
     """After how long the pace is again where the service refused it."""
 
@@ -243,7 +243,7 @@ def is_loopback(url: str) -> bool:
 
 
 def _seconds(text: str | None) -> float | None:
-    """What a `Retry-After` means in seconds: it is a number of them, or a date."""
+    """Seconds of a `Retry-After`: a number of them, or a date."""
     if text is None:
         return None
     if text.strip().isdecimal() or re.fullmatch(r"\d+\.\d+", text.strip()):

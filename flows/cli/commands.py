@@ -263,7 +263,7 @@ def report(
 
 @dataclass(frozen=True)
 class _Wanted:
-    """What the command line says of a plan."""
+    """Options of planning."""
 
     exports: list[str] | None
     config: Path | None
@@ -334,7 +334,7 @@ def _finish_broken_off(settings: Settings, how: _Apply) -> None:
 
 @dataclass(frozen=True)
 class _Apply:
-    """What the command line says of applying."""
+    """Options of applying."""
 
     over_budget: bool
     wait: bool

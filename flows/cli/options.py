@@ -87,7 +87,7 @@ UsePrefect = Annotated[
 
 
 EXIT_WITH_CASES = 3
-"""Exit code of a run that came to its end with something held, failed or unreadable."""
+"""Exit code of a run that ended with cases waiting, failed or unreadable."""
 
 
 def mapped_columns(mapped: list[str] | None) -> dict[str, str]:

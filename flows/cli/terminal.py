@@ -1,4 +1,4 @@
-"""What a terminal shows: progress, answers, questions; and what ends a run early."""
+"""The terminal: progress, answers, questions, and signals that end a run early."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def say(text: str) -> None:
 
 
 def answer(text: str, *, facts: object = None, as_json: bool = False) -> None:
-    """What a command was asked for, to standard output: its text, or with `--json` its facts and the text beside it."""
+    """Prints an answer to standard output: its text, or with `--json` its facts and the text beside it."""
     from connectors.visible import visible
 
     if as_json:
@@ -131,7 +131,7 @@ class StageProgress:
 
 
 def system_problem(error: Exception) -> str | None:
-    """What the system says no to, a full disk for example, where a library has it in an error of its own."""
+    """Message of a refusal by the system, a full disk for example, inside a library's own error."""
     import sqlite3
 
     if isinstance(error, sqlite3.OperationalError):

@@ -1,1 +1,1 @@
-"""What a command does beside plan, apply and migrate: one file a command, each without a terminal."""
+"""Commands beside plan, apply and migrate: one file a command, each without a terminal."""

@@ -16,7 +16,7 @@ from transforms.match.verdicts import of_site, resolved
 
 @dataclass(frozen=True)
 class Calibration:
-    """What to expect at each threshold (see `calibrated`), what is set, and what is proposed."""
+    """Expectations at each threshold (see `calibrated`), the thresholds set, and those proposed."""
 
     expected: pl.DataFrame
     decided: int
@@ -57,7 +57,7 @@ class Calibration:
 
 
 def calibrate(run: Run, *, precision: float, recall: float) -> Calibration:
-    """What to expect of a run's pairs at each threshold, with every decision that its file holds by now.
+    """Expectations of a run's pairs at each threshold, with every decision that its file holds by now.
 
     Args:
         run: a planned run.

@@ -46,7 +46,7 @@ class Problem:
 
 @dataclass(frozen=True)
 class Table:
-    """What one table of an export is taken for, and what is in it."""
+    """One table of an export: its format, its columns, and the quality of its values."""
 
     source: str
     file: str

@@ -22,7 +22,7 @@ MEMBERSHIP = "info.extendedFields.members.membershipStatus"
 
 @dataclass(frozen=True)
 class Checked:
-    """What a check found: the site, each permission, and what is there."""
+    """Result of checking a site: its kind, each permission, and its size."""
 
     site: str
     permissions: Mapping[str, bool]
@@ -55,7 +55,7 @@ class Checked:
 
 @dataclass(frozen=True)
 class Counted:
-    """What a site holds."""
+    """Counts of a site's contents."""
 
     site: str
     counts: Mapping[str, int]

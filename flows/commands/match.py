@@ -1,4 +1,4 @@
-"""Who is who in one or several tables, without a site: clusters, links, golden records, doubtful pairs, households."""
+"""Matching of one or several tables without a site: clusters, links, golden records, doubtful pairs, households."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ SHOWN = ("first", "last", "company", "birthdate")
 
 @dataclass(frozen=True)
 class Outputs:
-    """Where results go besides the clusters: each a CSV, Parquet or XLSX file, by its suffix.
+    """Files of further results beside the clusters: CSV, Parquet or XLSX, by their suffixes.
 
     Attributes:
         links: the scored pairs with their evidence.
@@ -47,7 +47,7 @@ class Outputs:
     households: Path | None = None
 
     def paths(self) -> list[Path]:
-        """Those that are wanted."""
+        """The files that are wanted."""
         return [one for one in (self.links, self.golden, self.review, self.households) if one is not None]
 
 
@@ -68,7 +68,7 @@ class _Rows:
     names: tuple[str, ...]
 
     def called(self) -> pl.Series:
-        """What decisions call each record."""
+        """Names of the records in decisions."""
         if len(self.names) == 1:
             return self.named["id"]
         return self.named.select(pl.format("{}:{}", *self.names)).to_series()

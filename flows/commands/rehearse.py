@@ -26,12 +26,12 @@ from transforms.schema.contact import Info
 from transforms.schema.operations import Outcome, State, Tally
 
 FOLDER = "rehearsal"
-"""Where in a run's folder the copy and its journal are; made anew each time."""
+"""Folder of the copy and its journal within a run's; made anew each time."""
 
 
 @dataclass(frozen=True)
 class Rehearsal:
-    """What applying a plan to a copy came to.
+    """Result of applying a plan to a copy.
 
     Attributes:
         counts: as `onefold apply` tells them.

@@ -40,7 +40,7 @@ from transforms.schema.errors import (
 from transforms.schema.operations import CREATED_BY, Kind, Operation, Outcome, State, operations_of
 
 ATTEMPTS = 3
-"""How often an operation is tried with a fresh revision when somebody else is faster."""
+"""Tries of an operation with a fresh revision when somebody else is faster."""
 OUTCOMES_AT_ONCE = 25
 """Outcomes that are written together at most."""
 ENOUGH_TO_TELL = 20
@@ -103,7 +103,7 @@ async def apply_plan(
 
 @dataclass
 class Applier:
-    """What is under way: the contacts that were read, outcomes not yet written, and labels not yet put on."""
+    """Applies operations: holds the contacts that were read, closings not yet written, and labels not yet put on."""
 
     site: ContactsSite
     journal: Journal
@@ -127,8 +127,6 @@ class Applier:
         self.names = SiteKeys(self.site, marker_of(self.journal))
         seen = self.options.seen
         self.newcomers = Newcomers(self.site, self.names, seen, set(self.made.values())) if seen is not None else None
-
-    # --- a batch ---
 
     def is_left(self, steps: Steps) -> bool:
         """Whether something is left to do of a cluster; what is done already is counted."""
@@ -279,8 +277,6 @@ class Applier:
                 ]
         self._write(intents=intents, images=images)
 
-    # --- a cluster ---
-
     async def _cluster(self, steps: Steps) -> None:
         """Does the operations of a cluster in order; what it says of labels is kept for the end."""
         if self.options.is_to_stop():
@@ -404,7 +400,7 @@ class Applier:
         raise Stale("a contact of this person keeps being changed by somebody else")
 
     async def _patch(self, operation: Operation) -> Info:
-        """What an update sends."""
+        """The patch of an update."""
         after = operation.content_after()
         return changed_fields(operation.content_before(), after, await self.names.keyed(after))
 
@@ -426,8 +422,6 @@ class Applier:
         return replace(
             operation, target=placed(operation.target), sources=[placed(source) for source in operation.sources]
         )
-
-    # --- labels ---
 
     async def label(self, *, all_of_them: bool = False) -> None:
         """Puts on the labels that wait, in bulk: those of which there are enough for a job, or all."""
@@ -451,8 +445,6 @@ class Applier:
             else:
                 self._not_done([labelled.wanted], Outcome.STALE, labelled.problem)
         self.flush()
-
-    # --- what came of it ---
 
     def _done(self, operation: Operation, contact: Contact | None, before: int | None = None) -> None:
         name = operation.id

@@ -20,7 +20,7 @@ Steps = list[Operation]
 
 
 class Labelled(NamedTuple, Generic[Wanted]):
-    """What wanted a contact's labels changed, the contact where it is known, or why it was not done."""
+    """Result of changing a contact's labels: for what, the contact where it is known, or the problem."""
 
     wanted: Wanted
     contact: Contact | None

@@ -27,7 +27,7 @@ BAR = 24
 
 @dataclass(frozen=True)
 class Evidence:
-    """What one field says of a pair: how alike the two are in it, both values, and its weight in bits."""
+    """Evidence of one field about a pair: the level, both values, and the weight in bits."""
 
     field: str
     level: str
@@ -48,7 +48,7 @@ class PairExplained:
     together: bool
 
     def steps(self) -> list[tuple[str, str, float, float]]:
-        """As a waterfall: what each step is called, what it says, and from which sum of bits to which it leads."""
+        """Steps of a waterfall: name, words, and the sums of bits before and after."""
         weights = [("before looking", "", self.start)]
         weights += [
             (
@@ -235,7 +235,7 @@ _SEVERAL = {
 
 
 class _Values:
-    """What some records of a run hold, as it was compared, for a person to read."""
+    """Values of records of a run as they were compared, for a person to read."""
 
     def __init__(self, run: Run, records: pl.Series) -> None:
         def values_of(name: str) -> pl.DataFrame:

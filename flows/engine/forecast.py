@@ -1,4 +1,4 @@
-"""What applying a plan will cost, and whether that is within the budget."""
+"""Forecast of applying a plan: calls, minutes, and the budget."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FEWEST_OPERATIONS = 20
 
 
 def calls(plan: pl.DataFrame, options: Options) -> int:
-    """How many calls of the site applying a plan takes, when nothing goes wrong.
+    """Calls that applying a plan takes when nothing goes wrong.
 
     Args:
         plan: `PLAN`.
@@ -40,7 +40,7 @@ def calls(plan: pl.DataFrame, options: Options) -> int:
 
 
 def minutes(plan: pl.DataFrame, settings: Settings, options: Options) -> float | None:
-    """How long applying takes at the rate the site is called at; None where no rate is set."""
+    """Minutes that applying takes at the site's rate; None where no rate is set."""
     rate = calls_a_minute(settings)
     return None if rate is None else calls(plan, options) / rate
 

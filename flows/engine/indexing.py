@@ -38,7 +38,7 @@ _SCHEMAS = {
 
 @dataclass(frozen=True)
 class Indexed:
-    """What came of it.
+    """Result of matching against an index.
 
     Attributes:
         clusters: the number of each record's cluster, by which the index knows it.
@@ -112,7 +112,7 @@ def match_against(
 
 
 def _known(index: Index, members: pl.DataFrame, new: TermFrequencies) -> Known:
-    """What the index knows of these records, and how common the values are that they and the new ones have."""
+    """Known records of the index that share keys with new ones, and the term frequencies of both."""
     kept = index.tables(members["record"])
     tables = Records(**{name: conform(kept.get(name, pl.DataFrame()), schema) for name, schema in _SCHEMAS.items()})
     known = term_frequencies(tables, compared_values(tables))

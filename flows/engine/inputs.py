@@ -61,7 +61,7 @@ SUFFIXES = (".csv", ".tsv", ".txt", ".vcf", ".xlsx", ".xls", ".xlsb", ".ods", ".
 
 @dataclass(frozen=True)
 class Exports:
-    """What was read of all exports, and what could not be."""
+    """Rows, rejects and files of all exports."""
 
     rows: pl.DataFrame
     rejects: pl.DataFrame
@@ -148,7 +148,7 @@ def read_exports(settings: Settings) -> Exports:
 def readings(
     sources: Sequence[SourceSettings], limits: Limits
 ) -> Iterator[tuple[SourceSettings, Path, Reading | InputError]]:
-    """What became of each export file, or why it cannot be read; a packed file may hold several tables.
+    """The reading of each export file, or its problem; a packed file may hold several tables.
 
     Raises:
         UsageError: a file is missing.

@@ -97,7 +97,7 @@ class SiteKeys:
 
 
 def changed_fields(before: Info, after: Info, keyed: Info) -> Info:
-    """What an update sends to make one content the other: the fields that differ, but for labels.
+    """The fields that an update sends to turn one content into another, without labels.
 
     Args:
         before, after: contents.

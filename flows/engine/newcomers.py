@@ -14,15 +14,15 @@ from transforms.schema.contact import Info
 from transforms.schema.operations import Operation
 
 CLOCKS_APART = timedelta(minutes=5)
-"""So much the site's clock and ours may differ."""
+"""Tolerated difference between the site's clock and ours."""
 
 Reach = tuple[str, str, str]
-"""How a contact is found again: the kind of value, the value, and what must agree beside it."""
+"""A way to find a contact again: the kind of value, the value, and a second value that must agree."""
 _EMAIL, _PHONE, _NAME = "email", "phone", "name"
 
 
 def _reached(info: Info) -> list[Reach]:
-    """How a contact is found again: by its e-mails and phones; by its names where it has neither."""
+    """Ways to find a contact again: its e-mails and phones, or its names where it has neither."""
     reach = [(_EMAIL, email.email.lower(), "") for email in info.emails]
     reach += [(_PHONE, re.sub(r"[^0-9+]", "", phone.phone), "") for phone in info.phones]
     return reach or [(_NAME, (info.last or "").casefold(), (info.first or "").casefold())]

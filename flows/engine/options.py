@@ -1,4 +1,4 @@
-"""How a plan is applied."""
+"""Options of applying a plan."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LABELLED = 500
 
 @dataclass(frozen=True)
 class SiteAsRead:
-    """What the plan read of the site: when, and the ids of the contacts."""
+    """The site as the plan read it: the moment, and the ids of the contacts."""
 
     at: datetime
     contacts: frozenset[str]
@@ -24,7 +24,7 @@ class SiteAsRead:
 
 @dataclass(frozen=True)
 class Options:
-    """How a plan is applied.
+    """Options of applying a plan.
 
     Attributes:
         concurrency: clusters that are done side by side.

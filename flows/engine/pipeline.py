@@ -252,13 +252,13 @@ def stricter(planned: ApplySettings, now: ApplySettings) -> ApplySettings:
 
 
 def contradicting(decisions: pl.DataFrame, named: pl.DataFrame, verdicts: Verdicts) -> int:
-    """How many decisions are not honoured, because they contradict others or strong evidence."""
+    """Number of decisions not honoured, because they contradict others or strong evidence."""
     made = decisions.drop_nulls("verdict") if verdicts.contested else decisions.head(0)
     return sum(not verdicts.contested.keys().isdisjoint(meant(iter_slice, named)) for iter_slice in made.iter_slices(1))
 
 
 def apply_options(settings: Settings) -> Options:
-    """How the settings say that a plan is applied."""
+    """Options of applying a plan under these settings."""
     return Options(
         concurrency=settings.apply.concurrency,
         preview=settings.apply.preview,

@@ -1,4 +1,4 @@
-"""What earlier runs decided about records, and what this one leaves for the next."""
+"""Recall of earlier runs' decisions about records, and remembering this run's for the next."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def scope_of(settings: Settings) -> str:
 
 
 def _fingerprints(scope: str, tables: Records, exported: pl.DataFrame, contacts: Sequence[Contact]) -> dict[str, str]:
-    """What each record is known by from run to run: its content, under the settings that decide about it."""
+    """Fingerprints of records from run to run: their contents, under the settings that decide about them."""
     by_record = {
         f"{source}:{row}": short_id(scope, source, raw)
         for source, row, raw in exported.select("source", "row", "raw").iter_rows()

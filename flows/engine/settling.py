@@ -23,7 +23,7 @@ from transforms.schema.records import Records, chosen, together
 from transforms.schema.tables import NAMED_CELL, RECORDS, ROWS, SITE, conform
 
 TRIES = 5
-"""How often at most a plan is tried on its own outcome before it is taken as it is."""
+"""Most tries of a plan on its own outcome."""
 RECORDS_TRIED_ONCE = 200_000
 """Records beyond which it is tried once: a second look finds next to nothing, and takes as long as the first."""
 
@@ -94,7 +94,7 @@ def _settled(
 
 
 class Outlook:
-    """What a next run would merge of the contacts that a plan leaves.
+    """Outlook: merges that a next run would make of the contacts that a plan leaves.
 
     Only contacts into which several records were folded are compared anew, with each other and with all others: they
     know more than any of their parts.
@@ -199,7 +199,7 @@ class Outlook:
 
 
 def _between(matches: Matches, went: pl.DataFrame, names: pl.Series) -> Verdicts:
-    """What people decided about records, of the contacts they go to (`names` of their records, in order)."""
+    """Verdicts about records, carried over to the contacts they go to (`names` of their records, in order)."""
     if not matches.verdicts.apart and not matches.verdicts.together:
         return NO_VERDICTS
     place = {name: number for number, name in enumerate(names)}

@@ -1,4 +1,4 @@
-"""What commands and flows answer: the numbers of a run, of an undo, and of matching a file."""
+"""Summaries of a run, an undo, and a matching: the answers of commands and flows."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class _Summary(BaseModel):
 
 
 class PlannedSummary(_Summary):
-    """What a plan will do: contacts created, updated, merged away and labelled, and cases that wait or are blocked."""
+    """Counts of a plan: contacts to create, update, merge away and label, and cases that wait or are blocked."""
 
     create: int
     update: int
@@ -59,7 +59,7 @@ class RunSummary(_Summary):
 
 
 class UndoSummary(_Summary):
-    """What an undo did with contacts, and how many people it left as they are."""
+    """Counts of an undo, and of people it left as they are."""
 
     run: str
     deleted: int
@@ -71,7 +71,7 @@ class UndoSummary(_Summary):
 
 
 class MatchSummary(_Summary):
-    """What matching a file found.
+    """Counts of a matching.
 
     Attributes:
         file, out: what was read and written.

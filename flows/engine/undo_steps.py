@@ -27,7 +27,7 @@ NO_LONGER_THERE = "it is gone"
 
 
 class StepKind(StrEnum):
-    """What a step of an undo does: with a created contact, a changed one, a merged one, and labels that were put on."""
+    """Kinds of steps: for created, changed and merged contacts, and for labels that were put on."""
 
     DELETE = "delete"
     RESTORE = "restore"
@@ -60,7 +60,7 @@ class Step:
 
 @dataclass
 class Undo:
-    """What an undo would do, cluster by cluster, and what it would leave, with the reason.
+    """The steps of an undo, cluster by cluster, and the clusters it leaves, with the reason.
 
     `marker` is the name of the field that the run has marked contacts with; `whole`, whether all of the run is undone.
     """
@@ -71,7 +71,7 @@ class Undo:
     left: dict[str, str] = field(default_factory=dict)
 
     def count(self, kind: StepKind) -> int:
-        """How many steps of a kind there are to do."""
+        """Number of steps of a kind."""
         todo = (step for cluster, steps in self.steps.items() if cluster not in self.left for step in steps)
         return sum(step.kind == kind for step in todo)
 

@@ -204,7 +204,7 @@ def _is_restored(contact: Contact, step: Step) -> bool:
 
 
 def undone_table(undo: Undo, journal: Journal) -> pl.DataFrame:
-    """What came of an undo: `UNDO`."""
+    """Outcome of an undo: `UNDO`."""
     entries = {entry.operation: entry for entry in journal.each()}
     rows: list[tuple[str | None, ...]] = []
     for cluster, steps in undo.steps.items():
@@ -237,7 +237,7 @@ def remember_undone(run: Run, settings: Settings, undone: pl.DataFrame) -> None:
 
 
 def prepared(run: Run, settings: Settings, *, only: Sequence[str] = ()) -> Undo:
-    """What undoing a run would do to its site as it is now. Nothing is changed.
+    """The undo of a run, prepared for its site as it is now. Nothing is changed.
 
     Args:
         run: an applied run.

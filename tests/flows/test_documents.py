@@ -102,6 +102,14 @@ def test_each_name_of_the_architecture_exists() -> None:
             assert any((ROOT / house / one).exists() for house in ("transforms", "connectors", "flows")), one
 
 
+def test_no_file_is_longer_than_five_hundred_lines() -> None:
+    named = [one for house in ("transforms", "connectors", "flows", "tests", "benchmarks", "data") for one in
+             (ROOT / house).rglob("*.py")]  # fmt: skip
+    long = [path for path in [*named, ROOT / "onefold.py"] if len(path.read_text("utf-8").splitlines()) > 500]
+
+    assert [str(path.relative_to(ROOT)) for path in long] == ["connectors/local/site.py"]
+
+
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_the_files_a_document_names_exist(document: Path) -> None:
     text = document.read_text("utf-8")

@@ -1,4 +1,4 @@
-"""What exports look like, as data: one description a format, recognised by its headers and never by its name.
+"""Formats of exports, as data: one description a format, recognised by its headers and never by its name.
 
 A description maps a header to a *place* in a row: a single field (`first`), or a slot of a list with an
 optional part (`emails.main`, `phones.2.tag`, `addresses.home.city`). `{n}` stands for a number in both.
