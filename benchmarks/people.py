@@ -1,16 +1,18 @@
 """A seeded world of contacts as CRMs hold them: the same people several times, differently, and people who are alike.
 
-    python benchmarks/people.py ROWS FOLDER [SEED]
+    python benchmarks/people.py ROWS FOLDER [SEED] [--level 0…4]
 
-writes `people.csv` (an export with recognisable headers) and `truth.csv` (`id,entity`). Everybody is invented. Two in
-five people stand there more than once. What a copy gets wrong is drawn for each field; who is alike without being the
-same are families at one address with one mailbox, colleagues behind a switchboard or a shared mailbox, namesakes in
-one firm, and twins.
+writes `people.csv` (an export with recognisable headers) and `truth.csv` (`id,entity`). With a level the rows are as
+dirty as `dirt.py` says, from clean (0) over a well-kept CRM (1) to what people complain of (3).
+
+Without a level two in five people stand there more than once. What a copy gets wrong is drawn for each field; who is
+alike without being the same are families at one address with one mailbox, colleagues behind a switchboard or a shared
+mailbox, namesakes in one firm, and twins. Everybody is invented.
 """
 
 from __future__ import annotations
 
-import sys
+import argparse
 from functools import cache
 from pathlib import Path
 
@@ -110,8 +112,17 @@ def _typo(value: str, kind: int, place: float, letter: str) -> str:
     return value[:at] + value[at + 1] + value[at] + value[at + 2 :]
 
 
-def _people(world: World, count: int) -> pl.DataFrame:
-    """Who there is, each once, with the groups of people who are alike."""
+def all_people(
+    world: World, count: int, *, families: float = 0.06, fathers: float = 0.08, twins: float = 0.05
+) -> pl.DataFrame:
+    """Who there is, each once, with the groups of people who are alike.
+
+    Args:
+        world: what draws everything.
+        count: how many.
+        families: share of people of whom the next one is family.
+        fathers, twins: shares of these who have the same first name, or the same birth date.
+    """
     forms = nicknames()
     firsts = world.random.permutation(np.array(sorted(set(forms["low"]) | set(forms["high"])), dtype=object))
     lasts = np.array([one.capitalize() for one in world.words(min(40_000, max(500, count // 10)), 2)], dtype=object)
@@ -132,17 +143,17 @@ def _people(world: World, count: int) -> pl.DataFrame:
     mail = local + "@" + np.where(free, world.zipf(np.array(_FREE, dtype=object), count), domain[employer])
     mail = _each_their_own(mail)
     # Families: the next person is of the same house, and some of them share mailbox and phone.
-    family = np.flatnonzero(world.some(0.06, count - 1))
+    family = np.flatnonzero(world.some(families, count - 1))
     for column, share in ((last, 1.0), (street, 1.0), (town, 1.0), (mail, 0.35), (mobile, 0.35)):
         chosen = family[world.some(share, len(family))]
         column[chosen + 1] = column[chosen]
-    namesakes = family[world.some(0.08, len(family))]  # father and son
+    namesakes = family[world.some(fathers, len(family))]  # father and son
     first[namesakes + 1] = first[namesakes]
     suffix = np.full(count, "", dtype=object)
     suffix[namesakes] = "Sr"
     suffix[namesakes + 1] = "Jr"
-    twins = family[world.some(0.05, len(family))]
-    born[twins + 1] = born[twins]
+    of_one_birth = family[world.some(twins, len(family))]
+    born[of_one_birth + 1] = born[of_one_birth]
     # Colleagues: a switchboard, a mailbox for all.
     switchboard = world.phones(firms)
     phone = np.where(world.some(0.12, count), switchboard[employer], mobile)
@@ -260,7 +271,7 @@ def _as_entered(world: World, frame: pl.DataFrame) -> pl.DataFrame:
     ]
     styles = world.random.integers(0, 4, count)
     column["phone"] = np.array(
-        [_phone(one, style) for one, style in zip(column["phone"], styles, strict=True)], dtype=object
+        [plain_phone(one, style) for one, style in zip(column["phone"], styles, strict=True)], dtype=object
     )
     suffixed = np.flatnonzero((column["suffix"] != "") & world.some(0.8, count))
     column["last"][suffixed] = column["last"][suffixed] + " " + column["suffix"][suffixed]
@@ -292,7 +303,8 @@ def _as_entered(world: World, frame: pl.DataFrame) -> pl.DataFrame:
     )  # fmt: skip
 
 
-def _phone(digits: str, style: int) -> str:
+def plain_phone(digits: str, style: int) -> str:
+    """Ten digits as people write them."""
     area, middle, rest = digits[:3], digits[3:6], digits[6:]
     if style == 0:
         return f"({area}) {middle}-{rest}"
@@ -304,15 +316,31 @@ def _phone(digits: str, style: int) -> str:
 def make(rows: int, seed: int = 1) -> tuple[pl.DataFrame, pl.DataFrame]:
     """A table of so many contacts, and the truth about them (`id`, `entity`)."""
     world = World(seed)
-    people = _people(world, round(rows * 0.62))
+    people = all_people(world, round(rows * 0.62))
     entered = _copies(world, people, rows)
     table = _as_entered(world, entered)
     return table, pl.DataFrame({"id": table["Record ID"], "entity": entered["entity"]})
 
 
-if __name__ == "__main__":
-    size, folder = int(sys.argv[1]), Path(sys.argv[2])
+def main() -> None:
+    """Writes a world."""
+    reading = argparse.ArgumentParser()
+    reading.add_argument("rows", type=int)
+    reading.add_argument("folder", type=Path)
+    reading.add_argument("seed", type=int, nargs="?", default=1)
+    reading.add_argument("--level", type=int, choices=range(5))
+    wanted = reading.parse_args()
+    folder: Path = wanted.folder
     folder.mkdir(parents=True, exist_ok=True)
-    contacts, truth = make(size, int(sys.argv[3]) if len(sys.argv) > 3 else 1)
+    if wanted.level is None:
+        contacts, truth = make(wanted.rows, wanted.seed)
+    else:
+        from dirt import make_dirty
+
+        contacts, truth, _ = make_dirty(wanted.rows, wanted.level, wanted.seed)
     contacts.write_csv(folder / "people.csv")
     truth.write_csv(folder / "truth.csv")
+
+
+if __name__ == "__main__":
+    main()
