@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import polars as pl
+from dirt import AFFIXED, HEADERS, UNKNOWN
 
 HERE = Path(__file__).parent
 
@@ -61,9 +62,21 @@ def main() -> None:
     if subprocess.run([given.splink, "-c", "import splink"], capture_output=True, check=False).returncode:
         print(f"splink   is not installed for {given.splink}")
         return
+    people = _with_usual_headers(people)
     out = given.folder / "splink.csv"
     cost, told = measured([given.splink, str(HERE / "splink_peer.py"), str(people), str(out)])
     _say("splink", told.strip().rpartition("\n")[2], truth, pl.read_csv(out, infer_schema=False), cost)
+
+
+def _with_usual_headers(people: Path) -> Path:
+    """The table as Splink's settings name its columns: whoever sets it up names them, however they are called."""
+    table = pl.read_csv(people, infer_schema=False)
+    usual = {called: HEADERS[name] for headers in (AFFIXED, UNKNOWN) for name, called in headers.items()}
+    if not usual.keys() & set(table.columns):
+        return people
+    renamed = people.with_name("people-usual.csv")
+    table.rename(usual, strict=False).write_csv(renamed)
+    return renamed
 
 
 def measured(command: Sequence[str], *, ends: Sequence[int] = (0,)) -> tuple[Cost, str]:

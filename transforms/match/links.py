@@ -36,7 +36,7 @@ def links(matches: Matches, names: pl.DataFrame, *, least: float = 0.0) -> pl.Da
     fields = matches.model.fields
     levels = [
         pl.when(pl.col(f"level_{field}") > 0)
-        .then(pl.lit(pl.Series(level_labels(field), dtype=pl.String)).gather(pl.col(f"level_{field}")))
+        .then(pl.lit(pl.Series(level_labels(field), dtype=pl.Enum(level_labels(field)))).gather(f"level_{field}"))
         .alias(f"level_{field}")
         for field in fields
     ]
