@@ -21,6 +21,8 @@ from typing import NamedTuple
 import polars as pl
 from dirt import AFFIXED, HEADERS, UNKNOWN
 
+from transforms.match.evaluation import evaluated
+
 HERE = Path(__file__).parent
 
 
@@ -39,24 +41,13 @@ def main() -> None:
     reading.add_argument("--splink", default=sys.executable, metavar="PYTHON")
     given = reading.parse_args()
     people, truth = given.folder / "people.csv", pl.read_csv(given.folder / "truth.csv", infer_schema=False)
-    print(f"{len(truth):,} rows, {pairs_of(truth, 'entity'):,.0f} true pairs")
+    sizes = truth.group_by("entity").len()["len"].cast(pl.UInt64)
+    print(f"{len(truth):,} rows, {(sizes * (sizes - 1) // 2).sum():,} true pairs")
     print("who      pairs        pairwise P / R / F1       B-cubed P / R / F1        wall s  cpu s  GB")
     onefold = Path(sys.executable).with_name("onefold")
     out = given.folder / "onefold.csv"
-    command = [
-        str(onefold),
-        "match",
-        str(people),
-        "--force",
-        "--out",
-        str(out),
-        "--id",
-        "Record ID",
-        "--region",
-        "US",
-        "--json",
-    ]
-    cost, told = measured(command)
+    command = [str(onefold), "match", str(people), "--force", "--out", str(out), "--id", "Record ID", "--region", "US"]
+    cost, told = measured([*command, "--json"])
     clusters = pl.read_csv(out, infer_schema=False)
     _say("onefold", told.partition('"pairs": ')[2].partition(",")[0], truth, clusters, cost)
     if subprocess.run([given.splink, "-c", "import splink"], capture_output=True, check=False).returncode:
@@ -91,26 +82,15 @@ def measured(command: Sequence[str], *, ends: Sequence[int] = (0,)) -> tuple[Cos
     return Cost(time.perf_counter() - began, used.ru_utime + used.ru_stime, used.ru_maxrss / 1e6), told
 
 
-def pairs_of(frame: pl.DataFrame, *keys: str) -> float:
-    """How many pairs of rows agree on these columns."""
-    sizes = frame.group_by(*keys).len()["len"].cast(pl.Float64)
-    return float((sizes * (sizes - 1) / 2).sum())
-
-
 def _say(who: str, pairs: str, truth: pl.DataFrame, clusters: pl.DataFrame, cost: Cost) -> None:
     """One line: precision, recall and F1 over pairs, and B-cubed: the mean over records."""
-    both = truth.join(clusters, on="id", validate="1:1")
+    both = truth.join(clusters.rename({"cluster_id": "cluster"}), on="id", validate="1:1")
     assert len(both) == len(truth)
-    right, found, true = pairs_of(both, "entity", "cluster_id"), pairs_of(both, "cluster_id"), pairs_of(both, "entity")
-    sizes = both.with_columns(
-        same=pl.len().over("entity", "cluster_id"), cluster=pl.len().over("cluster_id"), person=pl.len().over("entity")
+    found = evaluated(both)
+    shares = "   ".join(
+        " / ".join(f"{estimate.value:.4f}" for estimate in measures) for measures in (found.pairwise, found.b_cubed)
     )
-    precision, recall = sizes.select(
-        p=(pl.col("same") / pl.col("cluster")).mean(), r=(pl.col("same") / pl.col("person")).mean()
-    ).row(0)
-    pairwise = f"{right / found:.4f} / {right / true:.4f} / {2 * right / (found + true):.4f}"
-    cubed = f"{precision:.4f} / {recall:.4f} / {2 * precision * recall / (precision + recall):.4f}"
-    print(f"{who:<8} {int(pairs):>10,}  {pairwise}   {cubed}   {cost.wall:6.1f} {cost.cpu:6.1f}  {cost.memory:.2f}")
+    print(f"{who:<8} {int(pairs):>10,}  {shares}   {cost.wall:6.1f} {cost.cpu:6.1f}  {cost.memory:.2f}")
 
 
 if __name__ == "__main__":
