@@ -160,7 +160,7 @@ def match(
     from flows.commands.match import Outputs, match_files
 
     several = [files] if isinstance(files, str | Path) else files
-    wanted = [Path(one) if one is not None else None for one in (links, golden, review, households)]
+    wanted = [Path(path) if path is not None else None for path in (links, golden, review, households)]
     return match_files(
         [Path(file) for file in several],
         Path(out),

@@ -48,7 +48,7 @@ class Outputs:
 
     def paths(self) -> list[Path]:
         """The files that are wanted."""
-        return [one for one in (self.links, self.golden, self.review, self.households) if one is not None]
+        return [path for path in (self.links, self.golden, self.review, self.households) if path is not None]
 
 
 @dataclass(frozen=True)
@@ -141,7 +141,7 @@ def match_files(
             )
         clusters, pairs, joined, last = placed.clusters, placed.pairs, placed.joined, placed.last
     result = _numbered(rows, clusters, last, by_file=index is None)
-    stage("write", _write, result.select(*rows.names, "cluster_id"), out)
+    stage("write", write_table, result.select(*rows.names, "cluster_id"), out)
     if matches is not None:
         numbers = result.drop_nulls("record").sort("record")["cluster_id"]
         stage("write further results", _write_further, outputs, rows, tables, matches, numbers, auto, review)
@@ -188,10 +188,10 @@ def _refuse_to_overwrite(read: Sequence[Path], written: Sequence[Path], force: b
     for number, path in enumerate(written):
         if path.suffix.lower() not in TABLES:
             raise UsageError(f"{path} cannot be written: its suffix must be one of {', '.join(TABLES)}.")
-        if path.absolute() in [other.absolute() for other in written[:number]]:
+        if path.absolute() in [earlier.absolute() for earlier in written[:number]]:
             raise UsageError(f"{path} is named for two results. Choose another file for one of them.")
         if path.exists():
-            if any(path.samefile(one) for one in read if one.exists()):
+            if any(path.samefile(source) for source in read if source.exists()):
                 raise UsageError(f"{path} is what is read. Choose another file for the result.")
             if not force:
                 raise UsageError(f"{path} is there already. Choose another file, or replace it with --force.")
@@ -261,10 +261,6 @@ def _numbered(rows: _Rows, clusters: pl.Series, last: int, *, by_file: bool) -> 
         return every
     order = every.select("cluster_id").unique(maintain_order=True).with_row_index("number", offset=1)
     return every.join(order, on="cluster_id", maintain_order="left").with_columns(cluster_id="number")
-
-
-def _write(table: pl.DataFrame, path: Path) -> None:
-    write_table(table, path)
 
 
 def _write_further(

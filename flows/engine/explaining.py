@@ -77,7 +77,7 @@ class PairExplained:
                 f"{evidence.values[0] or '–'} | {evidence.values[1] or '–'}"
             )
         lines.append(f"  {'bits in all':<{names}} {self.total:+7.1f}  {_bar(self.total, widest)}")
-        lines.append(f"  scored against the strongest other explanation: {self.other_explanation}")
+        lines.append(f"  weighed against the strongest other explanation: {self.other_explanation}")
         return "\n".join(lines)
 
 

@@ -56,7 +56,7 @@ def infos_of(contacts: Sequence[Contact]) -> pl.DataFrame:
     )
 
 
-SUFFIXES = (".csv", ".tsv", ".txt", ".vcf", ".xlsx", ".xls", ".xlsb", ".ods", ".gz", ".zip")
+SUFFIXES = (".csv", ".tsv", ".txt", ".vcf", ".xlsx", ".xls", ".xlsb", ".ods", ".gz", ".zip", ".parquet")
 
 
 @dataclass(frozen=True)

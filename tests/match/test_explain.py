@@ -57,7 +57,7 @@ def test_a_pair_that_is_not_one_person_says_what_else_it_is(onefold: Callable[..
 
     assert done.code == 0
     assert "in different clusters" in done.out
-    assert "scored against the strongest other explanation: household" in done.out
+    assert "weighed against the strongest other explanation: household" in done.out
     assert "other first name: Walter | Timothy" in done.out
 
 
