@@ -31,17 +31,7 @@ _WAL_PAGES = 10_000
 
 
 class Database:
-    """The SQLite file of an embedded site. Use it as a context manager, or call `close`.
-
-    Args:
-        path: the file; made when `create` is given, else it must be there. `:memory:` is a site that is forgotten.
-        create: whether a missing file is made.
-        events: whether every change leaves an event in the outbox, for `events` and `delivered`.
-        identity: what a site that is made now is known by; a random one when it is not given.
-
-    Raises:
-        UsageError: the file is missing or is not an embedded site.
-    """
+    """The SQLite file of an embedded site: what `LocalSite` says of its arguments and errors holds here."""
 
     def __init__(
         self, path: Path | str, *, create: bool = False, events: bool = False, identity: str | None = None
