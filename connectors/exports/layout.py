@@ -133,7 +133,9 @@ def layout(
     places: dict[str, str | None] = {}
     for column, name in zip(names, folded, strict=True):
         place = form.place(name)
-        places[column] = generic.place(name) if place is None and form is not generic and name else place
+        if place is None and form is not generic and name:
+            place = generic.place(name)
+        places[column] = generic.affixed_place(name) if place is None and name else place
     chosen_places = {normalised(wanted): place_called(word, file) for wanted, word in (columns or {}).items()}
     for column in names:
         if normalised(column) in chosen_places:
@@ -185,7 +187,11 @@ def how_many_known(cells: Sequence[str]) -> int:
     """Number of cells that are known headers."""
     names = [normalised(cell) for cell in cells]
     form, generic = recognise(names), known_formats()["generic"]
-    return sum(1 for name in names if name and (form.place(name) is not None or generic.place(name) is not None))
+    return sum(
+        any(place is not None for place in (form.place(name), generic.place(name), generic.affixed_place(name)))
+        for name in names
+        if name
+    )
 
 
 def _birthdate(year: pl.Expr, month: pl.Expr, day: pl.Expr) -> pl.Expr:

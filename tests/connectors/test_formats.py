@@ -252,3 +252,46 @@ def test_headers_in_other_languages_are_known(header: str, place: str) -> None:
 
 def test_the_page_about_formats_is_true() -> None:
     assert (ROOT / "docs" / "formats.md").read_text("utf-8") == described()
+
+
+@pytest.mark.parametrize(
+    ("header", "place"),
+    [
+        ("cust_first_name", "first"),
+        ("last_name_c", "last"),
+        ("Surname (CRM)", "last"),
+        ("postcode_fake", "addresses.main.postal_code"),
+        ("dob_export", "birthdate"),
+        ("company_name_v2", "company"),
+        ("contact email", "emails.main"),
+        ("city_billing", "addresses.billing.city"),
+        ("Delivery postal code", "addresses.shipping.postal_code"),
+        ("Office e-mail address", "emails.work"),
+        ("spouse_email", None),
+        ("birth_place", None),
+        ("first_and_surname", None),
+        ("Account manager phone", None),
+        ("Emergency contact name", None),
+        ("event city", None),
+        ("shop_id", None),
+        ("lead_id", None),
+        ("billing name", None),
+        ("mobile phone (crm)", "phones.mobile"),
+        ("state/region billing", "addresses.billing.region"),
+        ("new", None),
+    ],
+)
+def test_headers_are_known_with_affixes_that_leave_no_doubt(header: str, place: str | None) -> None:
+    assert known_formats()["generic"].affixed_place(normalised(header)) == place
+
+
+def test_the_parts_of_two_addresses_with_affixes_are_not_mixed(tmp_path: Path) -> None:
+    file = tmp_path / "crm.csv"
+    file.write_text(
+        "cust_last_name,street_billing,city_billing,street_shipping,city_shipping\n"
+        "Novak,1 Elm Street,,9 Oak Road,Keizer\n"
+    )
+
+    addresses = read_export(file, source="crm", rank=0, region=None).rows["addresses"][0].to_list()
+
+    assert [(one["street"], one["city"]) for one in addresses] == [("1 Elm Street", None), ("9 Oak Road", "Keizer")]

@@ -22,6 +22,21 @@ NEVER_READ = re.compile(
 _NUMBER = re.compile(r"(?<![a-z0-9])\d{1,2}(?![a-z0-9])")
 
 
+_AFFIX = re.compile(
+    r"(cust|customer|client|contact|person|people|lead|member|subscriber|crm|erp|import|export|imported|exported|"
+    r"new|raw|clean|cleaned|orig|original|fake|main|primary|default|current|c|v\d{1,2}|\d{1,2})"
+)
+"""Words around a known header that say nothing about whose value the column holds, nor what it is."""
+_SLOTS = {
+    "billing": "billing", "invoice": "billing", "shipping": "shipping", "delivery": "shipping", "mailing": "mailing",
+    "home": "home", "private": "home", "work": "work", "business": "work", "office": "work",
+}  # fmt: skip
+"""Words around a known header that name the slot of an e-mail, a phone or an address."""
+_WORD = re.compile(r"[^\s()\[\]{}:;,.|]+")
+_OF_A_PERSON = ("first", "middle", "last", "full_name", "nickname", "suffix", "company", "job_title", "birthdate")
+_LISTS = ("emails", "phones", "addresses")
+
+
 def normalised(header: str) -> str:
     """A header as descriptions name it: without BOM, folded, blanks and underscores as one blank."""
     return " ".join(header.replace("\ufeff", "").replace("_", " ").casefold().split())
@@ -57,6 +72,29 @@ class Format:
             return exact
         numbered = self.columns.get(pattern)
         return numbered.replace("{n}", numbers[0]) if numbered is not None and numbers else None
+
+    def affixed_place(self, header: str) -> str | None:
+        """The place of a normalised header with affixes (`cust first name`, `postcode billing`, `job title (crm)`).
+
+        Only affixes that leave no doubt whose value it is are taken off: a *spouse e-mail* stays unknown.
+        """
+        words = [word for word in _WORD.findall(header) if word not in ("-", "/")]
+        spans = [(start, end) for start in range(len(words)) for end in range(start + 1, len(words) + 1)]
+        for start, end in sorted(spans, key=lambda span: span[0] - span[1]):
+            around = [*words[:start], *words[end:]]
+            slots = [_SLOTS[word] for word in around if word in _SLOTS]
+            if len(slots) > 1 or not all(word in _SLOTS or _AFFIX.fullmatch(word) for word in around):
+                continue
+            place = self.place(" ".join(words[start:end]))
+            if place in _OF_A_PERSON and not slots:
+                return place
+            head, _, rest = (place or "").partition(".")
+            if head in _LISTS:
+                slot, _, part = rest.partition(".")
+                named = slots[0] if slots and slot == "main" else slot
+                if not slots or slot == "main":
+                    return ".".join(filter(None, [head, named, part]))
+        return None
 
 
 def _load(text: str) -> Format:
