@@ -10,7 +10,8 @@ from pathlib import Path
 import people
 import polars as pl
 import pytest
-from match import pairs_of
+
+from transforms.match.evaluation import evaluated
 
 ROWS = 4000
 
@@ -33,12 +34,12 @@ def clusters(file: Path, out: Path, *, cores: int) -> pl.DataFrame:
 def test_a_world_of_contacts_is_matched_well(world: tuple[Path, pl.DataFrame], tmp_path: Path) -> None:
     file, truth = world
 
-    both = truth.join(clusters(file, tmp_path / "c.csv", cores=2), on="id")
+    both = truth.join(clusters(file, tmp_path / "c.csv", cores=2).rename({"cluster_id": "cluster"}), on="id")
 
-    right = pairs_of(both, "entity", "cluster_id")
-    assert len(both) == ROWS
-    assert right / pairs_of(both, "cluster_id") >= 0.97
-    assert right / pairs_of(both, "entity") >= 0.93
+    found = evaluated(both)
+    assert found.records == ROWS
+    assert found.pairwise.precision.value >= 0.97
+    assert found.pairwise.recall.value >= 0.93
 
 
 def test_the_number_of_cores_makes_no_difference(world: tuple[Path, pl.DataFrame], tmp_path: Path) -> None:
