@@ -83,7 +83,7 @@ class Format:
         for start, end in sorted(spans, key=lambda span: span[0] - span[1]):
             around = [*words[:start], *words[end:]]
             slots = [_SLOTS[word] for word in around if word in _SLOTS]
-            if len(slots) > 1 or not all(word in _SLOTS or _AFFIX.fullmatch(word) for word in around):
+            if not around or len(slots) > 1 or not all(word in _SLOTS or _AFFIX.fullmatch(word) for word in around):
                 continue
             place = self.place(" ".join(words[start:end]))
             if place in _OF_A_PERSON and not slots:
