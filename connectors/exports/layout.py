@@ -125,17 +125,11 @@ def layout(
     """
     names = _unique(header)
     folded = [normalised(cell) for cell in header]
-    generic = known_formats()["generic"]
     if format_name is not None and format_name not in known_formats():
         known = ", ".join(known_formats())
         raise InputError(f"{file}: there is no format {format_name!r}. Known formats: {known}.")
     form = known_formats()[format_name] if format_name is not None else recognise(folded)
-    places: dict[str, str | None] = {}
-    for column, name in zip(names, folded, strict=True):
-        place = form.place(name)
-        if place is None and form is not generic and name:
-            place = generic.place(name)
-        places[column] = generic.affixed_place(name) if place is None and name else place
+    places = {column: _place(name, form) if name else None for column, name in zip(names, folded, strict=True)}
     chosen_places = {normalised(wanted): place_called(word, file) for wanted, word in (columns or {}).items()}
     for column in names:
         if normalised(column) in chosen_places:
@@ -186,12 +180,14 @@ def place_called(word: str, file: str) -> str | None:
 def how_many_known(cells: Sequence[str]) -> int:
     """Number of cells that are known headers."""
     names = [normalised(cell) for cell in cells]
-    form, generic = recognise(names), known_formats()["generic"]
-    return sum(
-        any(place is not None for place in (form.place(name), generic.place(name), generic.affixed_place(name)))
-        for name in names
-        if name
-    )
+    form = recognise(names)
+    return sum(_place(name, form) is not None for name in names if name)
+
+
+def _place(header: str, form: Format) -> str | None:
+    """The place of a normalised header: as its format says, else as any export does, else without its affixes."""
+    generic = known_formats()["generic"]
+    return form.place(header) or generic.place(header) or generic.affixed_place(header)
 
 
 def _birthdate(year: pl.Expr, month: pl.Expr, day: pl.Expr) -> pl.Expr:

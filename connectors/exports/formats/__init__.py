@@ -35,6 +35,8 @@ _SLOTS = {
 _WORD = re.compile(r"[^\s()\[\]{}:;,.|]+")
 _OF_A_PERSON = ("first", "middle", "last", "full_name", "nickname", "suffix", "company", "job_title", "birthdate")
 _LISTS = ("emails", "phones", "addresses")
+_MOST_WORDS = 8
+"""Words up to which a text may be a known header with affixes; a longer one is a sentence."""
 
 
 def normalised(header: str) -> str:
@@ -79,6 +81,8 @@ class Format:
         Only affixes that leave no doubt whose value it is are taken off: a *spouse e-mail* stays unknown.
         """
         words = [word for word in _WORD.findall(header) if word not in ("-", "/")]
+        if len(words) > _MOST_WORDS:
+            return None
         spans = [(start, end) for start in range(len(words)) for end in range(start + 1, len(words) + 1)]
         for start, end in sorted(spans, key=lambda span: span[0] - span[1]):
             around = [*words[:start], *words[end:]]
