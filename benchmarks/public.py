@@ -25,12 +25,11 @@ from pathlib import Path
 import polars as pl
 from match import Cost, measured
 
-from connectors.exports.reading import read_export
+from flows.commands.match import read_rows
 from transforms.match.blocking import candidate_pairs, shared_keys
-from transforms.match.evaluation import evaluated
+from transforms.match.evaluation import evaluated, pairs_within
 from transforms.match.parameters import AUTO
 from transforms.match.term_frequency import compared_values
-from transforms.normalise.records import to_records
 
 HERE = Path(__file__).parent
 TRUTHS = ("cluster", "entity", "ent_id")
@@ -139,38 +138,21 @@ def _onefold(data: Data, folder: Path) -> None:
     cost, _ = measured([*command, *data.more, "--out", str(plain), "--json"])
     measured([*command, *data.more, "--out", str(out), "--links", str(links), "--json"])
     candidates, blocked = _candidates(data, files)
-    true = _true_pairs(data.truth)
+    true = pairs_within(data.truth, "entity")
     scored = pl.read_parquet(links).filter(pl.col("probability") >= AUTO)
     reached = scored.join(true, left_on=["left", "right"], right_on=["first", "second"], how="semi").height
     reached += scored.join(true, left_on=["right", "left"], right_on=["first", "second"], how="semi").height
     _say(data, "onefold", candidates, blocked, reached / max(len(true), 1), pl.read_csv(out, infer_schema=False), cost)
 
 
-def _true_pairs(truth: pl.DataFrame) -> pl.DataFrame:
-    several = truth.filter(pl.len().over("entity") > 1)
-    both = several.join(several, on="entity", suffix="_other").filter(pl.col("id") < pl.col("id_other"))
-    return both.select(first="id", second="id_other")
-
-
 def _candidates(data: Data, files: list[Path]) -> tuple[float, float]:
     """Candidate pairs a record, and the share of the true pairs among them."""
     identifiers = [data.more[1]] if "--match-on" in data.more else []
-    readings = [
-        read_export(
-            file, source=f"file {number}", rank=number, region=None, identifiers=identifiers,
-            key_column=data.id_column, by_content=True,
-        )
-        for number, file in enumerate(files)
-    ]  # fmt: skip
-    rows = pl.concat(reading.rows for reading in readings)
-    ids = rows["source_key"]
-    nothing = pl.lit(None, dtype=pl.String)
-    unsaid = dict.fromkeys(("source_key", "merged_into", "deleted"), nothing)
-    tables = to_records(rows.with_columns(**unsaid), everyone=True)
-    pairs = candidate_pairs(shared_keys(tables, compared_values(tables)), records=len(ids))
-    owner = pl.DataFrame({"id": ids}).join(data.truth, on="id", how="left", maintain_order="left")["entity"]
+    rows = read_rows(files, data.id_column, identifiers, None)
+    pairs = candidate_pairs(shared_keys(rows.tables, compared_values(rows.tables)), records=len(rows.named))
+    owner = rows.named.select("id").join(data.truth, on="id", how="left", maintain_order="left")["entity"]
     right = (owner.gather(pairs["left"]) == owner.gather(pairs["right"])).sum()
-    return len(pairs) / len(ids), right / max(len(_true_pairs(data.truth)), 1)
+    return len(pairs) / len(rows.named), right / max(len(pairs_within(data.truth, "entity")), 1)
 
 
 def _splink(data: Data, folder: Path, python: str) -> None:

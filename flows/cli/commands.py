@@ -320,16 +320,15 @@ def _plan(settings: Settings, wanted: _Wanted) -> tuple[Run, RunSummary]:
 
 def _finish_broken_off(settings: Settings, how: _Apply) -> None:
     """Applies the rest of the runs that were broken off on the site of the settings."""
-    from connectors.store.memory import RUNNING
     from flows.engine.pipeline import apply_run
     from flows.engine.right_site import unfinished_runs
 
-    for unfinished_run in unfinished_runs(settings):
-        if unfinished_run.run is not None and unfinished_run.begun.state == RUNNING:
-            say(f"Run {unfinished_run.run.name} in {unfinished_run.begun.folder} was broken off: it is finished first.")
+    for unfinished in unfinished_runs(settings):
+        if (broken_off := unfinished.broken_off()) is not None:
+            say(f"Run {broken_off.name} in {broken_off.folder} was broken off: it is finished first.")
             with stopping() as stopped:
-                options = replace(_options(unfinished_run.run, settings, how), stopped=stopped)
-                apply_run(unfinished_run.run, settings, StageProgress(), options=options, site=how.site, wait=how.wait)
+                options = replace(_options(broken_off, settings, how), stopped=stopped)
+                apply_run(broken_off, settings, StageProgress(), options=options, site=how.site, wait=how.wait)
 
 
 @dataclass(frozen=True)

@@ -52,7 +52,7 @@ class Outputs:
 
 
 @dataclass(frozen=True)
-class _Rows:
+class Rows:
     """The rows of all files: the records in their order, and how each row is called.
 
     Attributes:
@@ -117,7 +117,7 @@ def match_files(
     settings = load_settings().match
     auto = settings.auto if threshold is None else threshold
     review = min(settings.review, auto)
-    rows = stage("read and normalise", _rows, files, id_column, list(match_on), region)
+    rows = stage("read and normalise", read_rows, files, id_column, list(match_on), region)
     tables = rows.tables
     joined: Sequence[tuple[int, int]] = []
     matches: Matches | None = None
@@ -199,8 +199,18 @@ def _refuse_to_overwrite(read: Sequence[Path], written: Sequence[Path], force: b
             raise UsageError(f"There is no folder {path.parent} to write {path.name} to.")
 
 
-def _rows(files: Sequence[Path], id_column: str | None, match_on: Sequence[str], region: str | None) -> _Rows:
-    """The rows of all files, so that their order in a file makes no difference to who is found to be one person."""
+def read_rows(files: Sequence[Path], id_column: str | None, match_on: Sequence[str], region: str | None) -> Rows:
+    """The rows of all files, so that their order in a file makes no difference to who is found to be one person.
+
+    Args:
+        files: the tables, the most trusted first.
+        id_column: the column whose value is the row's id; the row's number from 1 when not given.
+        match_on: further columns that identify a person.
+        region: the country of phones without a country code.
+
+    Raises:
+        InputError: a file cannot be read.
+    """
     readings = [
         read_export(
             file, source=f"file {number}" if number else "file", rank=number, region=region, identifiers=match_on,
@@ -224,7 +234,7 @@ def _rows(files: Sequence[Path], id_column: str | None, match_on: Sequence[str],
 
     usable = named([reading.rows.select("row", id="source_key") for reading in readings])
     rejected = named([reading.rejects.select("row", id=pl.lit(None, dtype=pl.String)) for reading in readings])
-    return _Rows(_normalised([reading.rows for reading in readings]), usable, rejected, names)
+    return Rows(_normalised([reading.rows for reading in readings]), usable, rejected, names)
 
 
 def _normalised(rows: Sequence[pl.DataFrame]) -> Records:
@@ -240,7 +250,7 @@ def _verdicts(decisions: Path, called: pl.Series) -> Verdicts:
     return resolved(read_decisions(decisions), known)
 
 
-def _numbered(rows: _Rows, clusters: pl.Series, last: int, *, by_file: bool) -> pl.DataFrame:
+def _numbered(rows: Rows, clusters: pl.Series, last: int, *, by_file: bool) -> pl.DataFrame:
     """All rows in the order of the files, with `cluster_id`, and `record` where a row is one.
 
     Args:
@@ -265,7 +275,7 @@ def _numbered(rows: _Rows, clusters: pl.Series, last: int, *, by_file: bool) -> 
 
 def _write_further(
     outputs: Outputs,
-    rows: _Rows,
+    rows: Rows,
     tables: Records,
     matches: Matches,
     numbers: pl.Series,
@@ -285,7 +295,8 @@ def _write_further(
     """
     names = rows.named.select(*rows.names)
     if outputs.links is not None:
-        write_table(links(matches, names), outputs.links)
+        likeliest_first = matches.pairs.sort("probability", "left", "right", descending=[True, False, False])
+        write_table(links(replace(matches, pairs=likeliest_first), names), outputs.links)
     if outputs.review is not None:
         write_table(_doubtful(rows, tables, matches, numbers, auto, review), outputs.review)
     if outputs.golden is not None:
@@ -300,7 +311,7 @@ def _write_further(
 
 
 def _doubtful(
-    rows: _Rows, tables: Records, matches: Matches, numbers: pl.Series, auto: float, review: float
+    rows: Rows, tables: Records, matches: Matches, numbers: pl.Series, auto: float, review: float
 ) -> pl.DataFrame:
     """Pairs that a person should look at, the most uncertain first: a file of decisions whose verdicts are blank.
 
@@ -310,8 +321,6 @@ def _doubtful(
     apart = pl.Series(numbers.gather(matches.pairs["left"]) != numbers.gather(matches.pairs["right"]))
     unsure = matches.pairs.filter((pl.col("probability") >= review) & (apart | (pl.col("probability") < auto)))
     unsure = unsure.sort((pl.col("probability") - auto).abs(), "left", "right")
-    called = rows.called()
-    left, right = (called.gather(unsure[side]) for side in ("left", "right"))
     mails = tables.emails.group_by("record", maintain_order=True).agg(pl.col("email").drop_nulls().str.join("; "))
     phones = tables.phones.group_by("record", maintain_order=True).agg(pl.col("phone").drop_nulls().str.join("; "))
     said = tables.records.select("record", *SHOWN).join(mails, on="record", how="left", maintain_order="left")
@@ -321,14 +330,12 @@ def _doubtful(
         for column in said.columns
         for side in ("left", "right")
     ]
-    evidence = links(replace(matches, pairs=unsure), pl.DataFrame({"id": called}))
-    order = pl.DataFrame({"left": left, "right": right})
-    evidence = order.join(evidence, on=["left", "right"], maintain_order="left")
+    evidence = links(replace(matches, pairs=unsure), rows.called().to_frame("id"))
     together = numbers.gather(unsure["left"]) == numbers.gather(unsure["right"])
     return pl.concat(
         [
             pl.DataFrame({"verdict": pl.Series([None], dtype=pl.String).new_from_index(0, len(unsure))}),
-            order.select(records=pl.concat_str("left", "right", separator=BETWEEN)),
+            evidence.select(records=pl.concat_str("left", "right", separator=BETWEEN)),
             pl.DataFrame({"together_now": together}),
             evidence.select("probability", "rival_hypothesis"),
             pl.DataFrame(beside),

@@ -14,7 +14,7 @@ import polars as pl
 
 from connectors.contacts import ContactsSite
 from connectors.store.decisions import read_decisions
-from connectors.store.memory import ENDED, PARTIAL, RUNNING
+from connectors.store.memory import ENDED, PARTIAL
 from connectors.store.run_facts import DecisionFacts, OptOutFacts, RunFacts, RunState, UnfinishedFacts
 from connectors.store.run_folder import Run
 from flows.engine.applying import apply_plan
@@ -78,9 +78,9 @@ def _planned(settings: Settings, run: Run, stage: Stage, despite_unfinished: boo
     stage = _timed(stage, seconds)
     unfinished = unfinished_runs(settings)
     for earlier in unfinished:
-        if earlier.run is not None and earlier.begun.state == RUNNING and not despite_unfinished:
+        if (broken_off := earlier.broken_off()) is not None and not despite_unfinished:
             raise RunError(
-                f"Run {earlier.run.name} on this site was broken off, and is in {earlier.begun.folder}. Finish it with "
+                f"Run {broken_off.name} on this site was broken off, and is in {earlier.begun.folder}. Finish it with "
                 f"onefold apply, or take it back with onefold undo, then plan again; or plan with --despite-unfinished."
             )
     planned_at = datetime.now(UTC)
@@ -235,9 +235,9 @@ def migrate_run(
         OnefoldError: as `plan_run` and `apply_run`.
     """
     with site_held(settings, by=by, wait=wait):
-        for unfinished_run in unfinished_runs(settings):
-            if unfinished_run.run is not None and unfinished_run.begun.state == RUNNING:
-                apply_run(unfinished_run.run, settings, stage, site=site)
+        for unfinished in unfinished_runs(settings):
+            if (broken_off := unfinished.broken_off()) is not None:
+                apply_run(broken_off, settings, stage, site=site)
         run = Run.new(folder)
         plan_run(settings, run, stage)
         return apply_run(run, settings, stage, site=site)

@@ -16,7 +16,7 @@ from connectors.contacts import ContactsSite
 from connectors.local import LocalSite
 from connectors.store.journal import Journal
 from connectors.store.locking import held
-from connectors.store.memory import BegunRun
+from connectors.store.memory import RUNNING, BegunRun
 from connectors.store.run_facts import RunState
 from connectors.store.run_folder import Run
 from connectors.wix.transport import is_loopback
@@ -204,6 +204,10 @@ class Unfinished(NamedTuple):
 
     begun: BegunRun
     run: Run | None
+
+    def broken_off(self) -> Run | None:
+        """The run, where it was broken off rather than left on purpose."""
+        return self.run if self.begun.state == RUNNING else None
 
 
 def unfinished_runs(settings: Settings) -> list[Unfinished]:

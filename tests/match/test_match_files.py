@@ -117,6 +117,22 @@ def test_doubtful_pairs_come_most_uncertain_first_and_are_decisions_once_filled_
     assert groups(tables / "2.csv") == [["c1", "c2"]]
 
 
+def test_doubtful_pairs_stand_beside_their_own_evidence_where_ids_repeat(onefold: Onefold, tmp_path: Path) -> None:
+    (tmp_path / "crm.csv").write_text(
+        "id,First Name,Last Name,Birthday\n"
+        "1,Katharina,Lindqvist,1980-02-03\n1,Katharina,Lindquist,\n1,Bartholomew,Featherstone,\n1,Bartholomew,Featherstane,1971-05-06\n"
+    )
+    done = onefold("match", "crm.csv", "--id", "id", "--out", "out.csv", "--review", "review.csv", "--threshold", "1")
+
+    assert done.code == 0, done.err
+    review = pl.read_csv(tmp_path / "review.csv", infer_schema=False)
+    assert set(review.select("first_left", "first_right", "level_first", "level_last").rows()) == {
+        ("Bartholomew", "Bartholomew", "same first name", "similar surname"),
+        ("Katharina", "Katharina", "same first name", "similar surname"),
+    }
+    assert len(review) == 2
+
+
 def test_households_are_people_who_live_together(onefold: Onefold, tables: Path) -> None:
     onefold("match", "crm.csv", "--id", "id", "--out", "out.csv", "--households", "homes.csv")
 

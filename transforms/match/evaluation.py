@@ -155,7 +155,7 @@ def mistakes(assigned: pl.DataFrame, links: pl.DataFrame, *, threshold: float) -
         probability="probability",
         levels=_levels_together(links),
     )
-    true, joined = _pairs_within(assigned, "entity"), _pairs_within(assigned, "cluster")
+    true, joined = pairs_within(assigned, "entity"), pairs_within(assigned, "cluster")
     missed = true.join(joined, on=["first", "second"], how="anti").join(scored, on=["first", "second"], how="left")
     wrong = joined.join(true, on=["first", "second"], how="anti").join(scored, on=["first", "second"], how="left")
     why_missed = (
@@ -171,7 +171,7 @@ def mistakes(assigned: pl.DataFrame, links: pl.DataFrame, *, threshold: float) -
     return _commonest(missed, why_missed), _commonest(wrong, why_wrong)
 
 
-def _pairs_within(assigned: pl.DataFrame, column: str) -> pl.DataFrame:
+def pairs_within(assigned: pl.DataFrame, column: str) -> pl.DataFrame:
     """All pairs of records with the same value of a column: `first`, `second`, in the order of their ids."""
     several = assigned.select("id", column).filter(pl.len().over(column) > 1)
     return (

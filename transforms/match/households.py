@@ -23,8 +23,8 @@ def households(tables: Records, clusters: pl.Series) -> pl.DataFrame:
         clusters: the cluster of each record.
 
     Returns:
-        `household` (from 1), `record`, `cluster`: the records of all people who live with somebody, household by
-        household.
+        `household`, `record`, `cluster`: the records of all people who live with somebody, in their order; a household
+        goes by its first record.
     """
     homes = tables.addresses.filter(
         pl.col("street_key").str.contains(r"\d").fill_null(value=False),
@@ -40,15 +40,9 @@ def households(tables: Records, clusters: pl.Series) -> pl.DataFrame:
     few = pl.col("cluster").n_unique().over(home) <= MOST_STRANGERS
     by_home = living.with_columns(surname=pl.when(~few).then("surname").otherwise(pl.lit(NAMELESS)))
     by_home = by_home.filter(few | (pl.col("surname") != NAMELESS))
-    groups = by_home.group_by(*home, "surname").agg(pl.col("cluster").unique().sort())
-    groups = groups.filter(pl.col("cluster").list.len() > 1).select("cluster")
-    edges = groups.select(left=pl.col("cluster").list.first(), right="cluster").explode("right")
-    names = pl.concat([edges["left"], edges["right"]]).unique().sort()
-    number = pl.DataFrame({"cluster": names, "at": pl.int_range(len(names), dtype=pl.UInt32, eager=True)})
-    numbered = edges.join(number, left_on="left", right_on="cluster").join(
-        number, left_on="right", right_on="cluster", suffix="_right"
-    )
-    group = components(numbered.select(left="at", right="at_right"), len(names))
-    members = records.join(number.with_columns(group=group), on="cluster").sort("record")
-    order = members.select("group").unique(maintain_order=True).with_row_index("household", offset=1)
-    return members.join(order, on="group").sort("household", "record").select("household", "record", "cluster")
+    lives_with = pl.col("record").first()
+    at_home = by_home.select(pl.col("record"), left=lives_with.over(*home, "surname"))
+    one_person = records.select(pl.col("record"), left=lives_with.over("cluster"))
+    edges = pl.concat([at_home, one_person]).select("left", right="record")
+    members = records.select("record", "cluster", household=components(edges, len(records)))
+    return members.filter(pl.col("cluster").n_unique().over("household") > 1).select("household", "record", "cluster")

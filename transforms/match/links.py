@@ -13,21 +13,19 @@ from transforms.match.verdicts import Verdicts
 from transforms.schema.records import Records
 
 
-def links(matches: Matches, names: pl.DataFrame, *, least: float = 0.0) -> pl.DataFrame:
-    """The scored pairs with their evidence, the likeliest first.
+def links(matches: Matches, names: pl.DataFrame) -> pl.DataFrame:
+    """The scored pairs with their evidence, in their order.
 
     Args:
         matches: pairs with the bits of each field.
         names: one row a record, in order: what it is called. A column `id` becomes `left` and `right`, another one
             `<column>_left` and `<column>_right`.
-        least: the probability from which pairs are wanted.
 
     Returns:
         The names, `probability`, `bits` (the match weight against all rivals together), `rival_hypothesis`; for each
         field `level_<field>` in words, null where a value is missing, and `bits_<field>`.
     """
-    pairs = matches.pairs.filter(pl.col("probability") >= least)
-    pairs = pairs.sort("probability", "left", "right", descending=[True, False, False])
+    pairs = matches.pairs
     called = [
         names[column].gather(pairs[side]).alias(side if column == "id" else f"{column}_{side}")
         for side in ("left", "right")

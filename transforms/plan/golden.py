@@ -34,8 +34,8 @@ def golden_records(tables: Records, clusters: pl.Series) -> pl.DataFrame:
     company = pl.col("company").is_not_null()
     first_company = pl.col("place").filter(company).min().over("cluster")
     key = pl.col("company_key").filter(company).first().over("cluster")
-    foreign = (pl.col("place") > first_company) & pl.col("company_key").ne(key).fill_null(value=False)
-    foreign = foreign | ((pl.col("place") > first_company) & pl.col("company_key").is_not_null() & key.is_null())
+    another = pl.col("company_key").is_not_null() & pl.col("company_key").ne_missing(key)
+    foreign = (pl.col("place") > first_company) & another
     rows = rows.with_columns(job_title=pl.when(~foreign.fill_null(value=False)).then("job_title"))
     people = rows.group_by("cluster", maintain_order=True).agg(
         pl.len().alias("records"), *(pl.col(name).drop_nulls().first() for name in SINGLE)
@@ -47,11 +47,11 @@ def golden_records(tables: Records, clusters: pl.Series) -> pl.DataFrame:
         ("addresses", _addresses(tables, where)),
         ("labels", _in_order(tables.labels, where).select("cluster", "place", "position", item="label", key="label")),
     ):
-        most = None if name == "labels" else MAX_ITEMS
         lists = items.unique(["cluster", "key"], keep="first", maintain_order=True)
-        lists = lists.group_by("cluster", maintain_order=True).agg(_up_to(pl.col("item"), most).alias(name))
+        lists = lists.group_by("cluster", maintain_order=True).agg(pl.col("item").alias(name))
         people = people.join(lists, on="cluster", how="left", maintain_order="left")
-    return people.with_columns(pl.col("emails", "phones", "addresses", "labels").fill_null([]))
+    people = people.with_columns(pl.col("emails", "phones", "addresses", "labels").fill_null([]))
+    return people.with_columns(pl.col("emails", "phones", "addresses").list.head(MAX_ITEMS))
 
 
 def in_cells(golden: pl.DataFrame) -> pl.DataFrame:
@@ -59,10 +59,6 @@ def in_cells(golden: pl.DataFrame) -> pl.DataFrame:
     return golden.with_columns(
         pl.col(name).list.join(BETWEEN).replace("", None) for name in ("emails", "phones", "addresses", "labels")
     )
-
-
-def _up_to(items: pl.Expr, most: int | None) -> pl.Expr:
-    return items if most is None else items.head(most)
 
 
 def _in_order(items: pl.DataFrame, where: pl.DataFrame) -> pl.DataFrame:
