@@ -20,17 +20,18 @@ from transforms.schema.errors import InputError, UsageError
 from transforms.schema.tables import COMMON, KEYS, VALUES
 
 FACTS = "index.json"
-VERSION = f"2, polars {pl.__version__}"
+VERSION = f"3, polars {pl.__version__}"
 """Keys are hashes by polars, which may be others in another version of it."""
 KEPT_COLUMNS = {
     "records": [
         "record_id", "source", "source_key", "merged_ids", "contact_id", "is_member", "first_key", "middle_key",
-        "last_key", "suffix_key", "company_key", "title_key", "birthdate", "birthday",
+        "last_key", "suffix_key", "company_key", "title_key", "birthdate", "birthday", "first", "last",
     ],
     "emails": ["match_key", "role"],
-    "phones": ["phone", "e164"],
+    "phones": ["phone", "e164", "extension"],
     "addresses": ["street_key", "city_key", "postal_key"],
     "identifiers": ["name", "value"],
+    "extras": ["name", "value"],
 }  # fmt: skip
 """Columns kept of each table, beside `record`."""
 

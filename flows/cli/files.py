@@ -31,6 +31,10 @@ def match(
         list[str] | None,
         typer.Option("--match-on", metavar="COLUMN", help="A further column that identifies a person; repeatable."),
     ] = None,
+    ignored: Annotated[
+        list[str] | None,
+        typer.Option("--ignore", metavar="COLUMN", help="A column that is left out; repeatable."),
+    ] = None,
     region: Annotated[
         str | None,
         typer.Option("--region", metavar="XX", help="The country of phones without a country code."),
@@ -81,6 +85,7 @@ def match(
         out,
         id_column=id_column,
         match_on=match_on or [],
+        ignored=ignored or [],
         region=region,
         decisions=decisions,
         index=index,
@@ -94,6 +99,8 @@ def match(
         f"{summary.records} rows are {summary.clusters} people; {summary.duplicates} are duplicates. Written to {out}."
     ]
     lines += [f"Written to {path}." for path in outputs.paths()]
+    if summary.columns:
+        lines.append(f"Compared as well: {', '.join(summary.columns)} (--ignore leaves one out).")
     lines += [
         f"The known clusters {stays} and {gone} are one person: {gone} is {stays} from now on."
         for stays, gone in summary.joined or []

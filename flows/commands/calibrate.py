@@ -71,7 +71,7 @@ def calibrate(run: Run, *, precision: float, recall: float) -> Calibration:
     decisions = of_site(read_decisions(Path(facts.decisions.file)), facts.site_names)
     verdicts = resolved(decisions, run.table("identities"))
     decided = verdicts.labelled_pairs()
-    expected = calibrated(run.table("pairs"), decided)
+    expected = calibrated(run.table("pairs"), decided, families=bool(facts.model["families"]))
     proposal = proposed(expected, precision=precision, recall=recall)
     return Calibration(expected, len(decided), facts.auto, facts.review, proposal, precision, recall)
 

@@ -14,6 +14,7 @@ from connectors.exports.layout import IGNORED
 from connectors.exports.reading import Reading
 from flows.engine.inputs import readings
 from flows.settings import Settings
+from transforms.match.further import further_columns, uses
 from transforms.normalise.records import to_records
 from transforms.quality import email_counts, phone_counts, problems
 from transforms.schema.errors import InputError
@@ -62,6 +63,7 @@ class Table:
     columns: tuple[Column, ...]
     unmapped: tuple[str, ...]
     ignored: tuple[str, ...]
+    compared: Mapping[str, str]
     emails: Mapping[str, int]
     phones: Mapping[str, int]
     dates: tuple[str, ...]
@@ -85,6 +87,8 @@ class Table:
             if names:
                 more = f" and {len(names) - MOST_COLUMNS} more" if len(names) > MOST_COLUMNS else ""
                 lines.append(f"  {title}: {', '.join(names[:MOST_COLUMNS])}{more}")
+        if self.compared:
+            lines.append(f"  compared as well: {', '.join(f'{name} ({use})' for name, use in self.compared.items())}")
         for title, counts in (("e-mails", self.emails), ("phones", self.phones)):
             if any(counts.values()):
                 lines.append(f"  {title}: {', '.join(f'{count:,} {name}' for name, count in counts.items() if count)}")
@@ -182,6 +186,7 @@ def _table(source: str, reading: Reading, *, dns: bool) -> Table:
         ),
         unmapped=reading.unmapped,
         ignored=reading.ignored,
+        compared=uses(further_columns(records)),
         emails=email_counts(records.emails),
         phones=phone_counts(records.phones),
         dates=tuple(

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import polars as pl
 
+from connectors.exports.formats import normalised
 from connectors.exports.guards import TABLES, write_table
+from connectors.exports.layout import IGNORED
 from connectors.exports.reading import read_export
 from connectors.store.decisions import BETWEEN, read_decisions
 from connectors.store.index import Index
@@ -17,6 +19,7 @@ from flows.engine.indexing import match_against
 from flows.engine.summaries import MatchSummary
 from flows.settings import load_settings
 from flows.stages import Stage, directly
+from transforms.match.further import further_fields
 from transforms.match.households import households
 from transforms.match.links import across, links
 from transforms.match.matching import Matches, match
@@ -80,6 +83,7 @@ def match_files(
     *,
     id_column: str | None = None,
     match_on: Sequence[str] = (),
+    ignored: Sequence[str] = (),
     region: str | None = None,
     decisions: Path | None = None,
     index: Path | None = None,
@@ -96,6 +100,7 @@ def match_files(
         out: where the clusters go: `id,cluster_id`, behind `file` where there are several files.
         id_column: the column whose value is the row's id; the row's number from 1 when not given.
         match_on: further columns that identify a person.
+        ignored: columns that are left out.
         region: the country of phones without a country code.
         decisions: a file of what people decided, in which a record goes by its id here (`file:id` with several files).
         index: the folder of an index of known records: the rows are matched against it and added to it. The clusters'
@@ -117,7 +122,7 @@ def match_files(
     settings = load_settings().match
     auto = settings.auto if threshold is None else threshold
     review = min(settings.review, auto)
-    rows = stage("read and normalise", read_rows, files, id_column, list(match_on), region)
+    rows = stage("read and normalise", read_rows, files, id_column, list(match_on), region, list(ignored))
     tables = rows.tables
     joined: Sequence[tuple[int, int]] = []
     matches: Matches | None = None
@@ -137,8 +142,9 @@ def match_files(
         spare = len(rows.rejected)
         with known.alone():
             placed = stage(
-                "match", match_against, known, tables, auto=auto, match_on=match_on, region=region, spare=spare
-            )
+                "match", match_against, known, tables, auto=auto, match_on=match_on, ignored=ignored, region=region,
+                spare=spare,
+            )  # fmt: skip
         clusters, pairs, joined, last = placed.clusters, placed.pairs, placed.joined, placed.last
     result = _numbered(rows, clusters, last, by_file=index is None)
     stage("write", write_table, result.select(*rows.names, "cluster_id"), out)
@@ -156,6 +162,7 @@ def match_files(
         pairs=pairs,
         not_honoured=sorted(set(matches.verdicts.contested.values())) if matches is not None else [],
         joined=list(joined) if known is not None else None,
+        columns=list(further_fields(matches.model.fields)) if matches is not None else [],
         known=known.facts["records"] - len(rows.named) if known is not None else None,
         seconds=round(time.monotonic() - began, 3),
     )
@@ -199,7 +206,13 @@ def _refuse_to_overwrite(read: Sequence[Path], written: Sequence[Path], force: b
             raise UsageError(f"There is no folder {path.parent} to write {path.name} to.")
 
 
-def read_rows(files: Sequence[Path], id_column: str | None, match_on: Sequence[str], region: str | None) -> Rows:
+def read_rows(
+    files: Sequence[Path],
+    id_column: str | None,
+    match_on: Sequence[str],
+    region: str | None,
+    ignored: Sequence[str] = (),
+) -> Rows:
     """The rows of all files, so that their order in a file makes no difference to who is found to be one person.
 
     Args:
@@ -207,17 +220,23 @@ def read_rows(files: Sequence[Path], id_column: str | None, match_on: Sequence[s
         id_column: the column whose value is the row's id; the row's number from 1 when not given.
         match_on: further columns that identify a person.
         region: the country of phones without a country code.
+        ignored: columns that are left out.
 
     Raises:
+        UsageError: no file has a column that is to be left out.
         InputError: a file cannot be read.
     """
     readings = [
         read_export(
             file, source=f"file {number}" if number else "file", rank=number, region=region, identifiers=match_on,
-            key_column=id_column, by_content=True,
+            key_column=id_column, by_content=True, columns=dict.fromkeys(ignored, IGNORED),
         )
         for number, file in enumerate(files)
     ]  # fmt: skip
+    left_out = {normalised(name) for reading in readings for name in reading.ignored}
+    for name in ignored:
+        if normalised(name) not in left_out:
+            raise UsageError(f"No file has a column {name!r} that could be left out.")
     own_id = pl.coalesce("id", pl.col("row").cast(pl.String)) if id_column else pl.col("row").cast(pl.String)
     names = ("file", "id") if len(files) > 1 else ("id",)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from itertools import accumulate
 from typing import Any
 
@@ -13,7 +13,9 @@ from pydantic import TypeAdapter, ValidationError
 from connectors.store.run_folder import Run
 from transforms.match.comparison import compare
 from transforms.match.features import prepare
+from transforms.match.further import columns_of
 from transforms.match.graph import components, pairs_frame
+from transforms.match.learning import records_a_person
 from transforms.match.levels import level_labels
 from transforms.match.parameters import Model
 from transforms.match.scoring import score
@@ -158,7 +160,8 @@ def _scored(run: Run, left: int, right: int) -> pl.DataFrame:
         raise RunError(f"{run.folder} does not hold the model of its plan. Plan again.") from error
     values = compared_values(tables)
     pair = pairs_frame([(left, right)])
-    return score(compare(pair, prepare(tables, values, term_frequencies(tables, values))), model)
+    common = replace(term_frequencies(tables, values), records_a_person=records_a_person(model))
+    return score(compare(pair, prepare(tables, values, common, columns_of(tables, model.fields))), model)
 
 
 def _weakest(pairs: pl.DataFrame, records: int) -> tuple[list[list[int]], dict[str, Any] | None]:

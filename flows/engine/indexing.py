@@ -9,11 +9,13 @@ from typing import Any
 import polars as pl
 
 from connectors.store.index import Index
-from transforms.match.blocking import blocking_keys
+from transforms.match.blocking import FOUND, blocking_keys
+from transforms.match.further import columns_of
 from transforms.match.incremental import Known, alike, keys_table, place
 from transforms.match.matching import match
 from transforms.match.parameters import AUTO, Model
-from transforms.match.term_frequency import TermFrequencies, compared_values, term_frequencies
+from transforms.match.predicates import predicates, rule_keys
+from transforms.match.term_frequency import FieldValues, TermFrequencies, compared_values, term_frequencies
 from transforms.schema.errors import UsageError
 from transforms.schema.records import Records
 from transforms.schema.tables import (
@@ -59,6 +61,7 @@ def match_against(
     *,
     auto: float = AUTO,
     match_on: Sequence[str],
+    ignored: Sequence[str] = (),
     region: str | None,
     spare: int = 0,
 ) -> Indexed:
@@ -71,6 +74,7 @@ def match_against(
         tables: the records.
         auto: the probability from which two records are joined.
         match_on: further columns that identify a person; the same ones each time.
+        ignored: columns that were left out; the same ones each time.
         region: the country of phones without a country code; the same one each time.
         spare: so many numbers behind the last cluster are kept free, for rows that are no records.
 
@@ -78,17 +82,19 @@ def match_against(
         UsageError: the index was made with other columns or another region.
         InputError: the index is damaged.
     """
-    made_with = {"match_on": list(match_on), "region": region}
+    made_with = {"match_on": list(match_on), "ignored": list(ignored), "region": region}
     if not index.is_new and index.facts["made_with"] != made_with:
         raise UsageError(f"The index {index.folder} was made with other settings: {_said(index.facts['made_with'])}.")
     field_values = compared_values(tables)
-    keys, common = keys_table(blocking_keys(tables, field_values)), term_frequencies(tables, field_values)
+    common = term_frequencies(tables, field_values)
     if index.is_new:
         matches = match(tables, auto=auto, explain=False)
         clusters = matches.clusters["cluster"].rank("dense").cast(pl.UInt32)
         indexed = Indexed(clusters, clusters.n_unique(), [], len(matches.pairs))
         shared, totals, model = common.shared, common.totals, matches.model
+        keys = _keys(tables, field_values, model)
     else:
+        keys = _keys(tables, field_values, _model(index.facts["model"]))
         pairs = alike(keys, index.keys(keys["key"]), records=index.facts["records"] + len(tables.records))
         known = _known(index, index.with_their_clusters(pairs.filter("is_known")["left"]), common)
         before = int(index.facts["clusters_to"])
@@ -109,6 +115,13 @@ def match_against(
         model=asdict(model),
     )
     return indexed
+
+
+def _keys(tables: Records, field_values: Mapping[str, FieldValues], model: Model) -> pl.DataFrame:
+    """`KEYS` of records, by the fixed rules and those that were found when the model was learned."""
+    known = predicates(tables, field_values, columns_of(tables, model.fields)) if model.rules else {}
+    found = ((FOUND, rule_keys(rule, known)) for rule in model.rules)
+    return keys_table([*blocking_keys(tables, field_values), *found])
 
 
 def _known(index: Index, members: pl.DataFrame, new: TermFrequencies) -> Known:
@@ -135,10 +148,12 @@ def _table(by_field: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
 
 def _model(facts: Mapping[str, Any]) -> Model:
     tables = {kind: {name: tuple(shares) for name, shares in table.items()} for kind, table in facts["tables"].items()}
-    return Model(tuple(facts["fields"]), tables, facts["expected"], facts["records"])
+    rules = tuple(tuple(rule) for rule in facts["rules"])
+    return Model(tuple(facts["fields"]), tables, facts["expected"], facts["records"], rules, facts["families"])
 
 
 def _said(made_with: Mapping[str, Any]) -> str:
     options = [f"--match-on {column!r}" for column in made_with["match_on"]]
+    options += [f"--ignore {column!r}" for column in made_with["ignored"]]
     options += [f"--region {made_with['region']}"] if made_with["region"] else []
-    return " ".join(options) or "without --match-on and --region"
+    return " ".join(options) or "without --match-on, --ignore and --region"

@@ -79,6 +79,7 @@ class MatchSummary(_Summary):
         clusters, duplicates: people, and rows beyond one a person.
         pairs: pairs that were scored.
         not_honoured: why decisions were not honoured.
+        columns: columns that were compared though they are no field of a contact.
         joined: with an index: known clusters that are one, the number that stays and the other.
         known: with an index: records that were known before.
     """
@@ -91,6 +92,7 @@ class MatchSummary(_Summary):
     duplicates: int
     pairs: int
     not_honoured: list[str]
+    columns: list[str]
     joined: list[tuple[int, int]] | None = None
     known: int | None = None
     seconds: float

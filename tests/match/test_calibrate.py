@@ -10,17 +10,19 @@ import pytest
 from conftest import SAMPLES, Ended, table
 
 from transforms.match.calibration import TRUST, calibrated, proposed
+from transforms.match.doubts import DOUBT
 
 
 def pairs(*probabilities: float) -> pl.DataFrame:
     """Pairs of these probabilities, all of them supported and not contradicted."""
     count = len(probabilities)
     levels = dict.fromkeys(
-        [f"level_{field}" for field in ("first", "middle", "suffix", "birth", "phone", "address", "company")],
+        [f"level_{field}" for field in ("first", "middle", "suffix", "birth", "phone", "address", "company", "title")],
         [0] * count,
     )
     return pl.DataFrame(
         {"left": range(count), "right": range(1, count + 1), "probability": probabilities, "level_email": [6] * count}
+        | {"doubt": pl.Series([None] * count, dtype=DOUBT)}
         | levels,
         schema_overrides={"left": pl.UInt32, "right": pl.UInt32},
     )

@@ -117,7 +117,7 @@ def test_an_index_that_cannot_be_used_is_one_sentence(onefold: Callable[..., End
 
     code, told = sentence("--region", "GB")
     assert (code, "was made with other settings: --region US" in told) == (2, True)
-    index.write_text(sound.replace('"version": "2', '"version": "1'))
+    index.write_text(sound.replace('"version": "3', '"version": "1'))
     assert "was made by another version" in sentence("--region", "US")[1]
     index.write_text(sound[: len(sound) // 2])
     assert "is damaged" in sentence("--region", "US")[1]

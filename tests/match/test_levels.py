@@ -11,7 +11,8 @@ import pytest
 from transforms.match.blocking import candidate_pairs, shared_keys
 from transforms.match.comparison import compare
 from transforms.match.features import prepare
-from transforms.match.learning import Learned, learn
+from transforms.match.further import further_columns
+from transforms.match.learning import Learned, learn, starting_model
 from transforms.match.levels import (
     FIELDS,
     Address,
@@ -40,7 +41,8 @@ def level(tables: Records, field: str) -> int:
     """The level of the first two records in a field."""
     values = compared_values(tables)
     pair = pl.DataFrame({"left": [0], "right": [1]}, schema={"left": pl.UInt32, "right": pl.UInt32})
-    return int(compare(pair, prepare(tables, values, term_frequencies(tables, values)))[f"level_{field}"].item())
+    features = prepare(tables, values, term_frequencies(tables, values), further_columns(tables))
+    return int(compare(pair, features)[f"level_{field}"].item())
 
 
 @pytest.mark.parametrize(
@@ -169,9 +171,8 @@ def _learned(records: ReadRecords, *, people: int, other_phone: float) -> tuple[
     tables = records("First Name,Last Name,Email,Phone\n" + "\n".join(rows))
     values = compared_values(tables)
     candidates = candidate_pairs(shared_keys(tables, values), records=len(rows))
-    return learn(
-        candidates, prepare(tables, values, term_frequencies(tables, values)), NO_VERDICTS.labelled_pairs()
-    ), people
+    features = prepare(tables, values, term_frequencies(tables, values), further_columns(tables))
+    return learn(starting_model(features), candidates, features, NO_VERDICTS.labelled_pairs()), people
 
 
 @pytest.mark.parametrize("other_phone", [0.05, 0.45])

@@ -23,18 +23,20 @@ T = TypeVar("T")
 MAX_BLOCK = 60
 """Largest block kept: a key of more records says nothing about identity. Clusters stay well below it."""
 
+FOUND = "found"
+"""The rule of all keys by rules that were found in the data."""
 RULES = (
     "email", "email name", "phone", "name", "joined name", "initial, surname and company", "first name and company",
     "surname, initial and title", "first name and birth", "surname and birth", "birth and postcode",
     "surname and postcode", "first name and postcode", "first name and street", "surname and street",
-    "surname, initial and city", "house", "identifier",
+    "surname, initial and city", "house", "identifier", FOUND,
 )  # fmt: skip
 """The blocking rules: the values two records may share to become a candidate pair."""
 BLOCK_SIZE_FACTORS = {"surname, initial and title": 0.4, "joined name": 0.3, "email name": 0.4, "phone": 0.5}
 """Share of `MAX_BLOCK` for rules whose keys strangers share more often."""
 MOST_RECORDS_ALONE = 8
 """Largest block whose pairs become candidates by this key alone; pairs of bigger blocks need a second shared key."""
-RULES_ENOUGH_ALONE = {"email", "identifier"}
+RULES_ENOUGH_ALONE = {"email", "identifier", FOUND}
 """Keys that say enough alone, however many hold them."""
 PAIRS_AT_ONCE = 30_000_000
 """Pairs built in one step; bounds the memory of a run."""
@@ -72,7 +74,7 @@ def blocking_keys(tables: Records, field_values: Mapping[str, FieldValues]) -> I
     Returns:
         For each rule its name, and `record` (u32), `key` (u64), each key once a record.
     """
-    yield from zip(RULES, _for_each_rule(tables, field_values, lambda _, keys: keys), strict=True)
+    yield from _for_each_rule(tables, field_values, lambda rule, keys: (rule, keys))
 
 
 def shared_keys(tables: Records, field_values: Mapping[str, FieldValues]) -> list[Blocks]:
@@ -161,7 +163,7 @@ def _for_each_rule(
         return work(rule, keys.unique() if several else keys)
 
     with ThreadPoolExecutor(pl.thread_pool_size()) as threads:
-        yield from threads.map(done, RULES)
+        yield from threads.map(done, rules)
 
 
 def _hashed(kind: str, texts: pl.Series) -> pl.Series:
@@ -184,10 +186,10 @@ def blocks(keys: Iterable[tuple[str, pl.DataFrame]]) -> list[Blocks]:
     Args:
         keys: as `blocking_keys` returns them.
     """
-    return [Blocks(rule, members) for rule, frame in keys for members in _held(frame, largest(rule))]
+    return [Blocks(rule, members) for rule, frame in keys for members in blocks_up_to(frame, largest(rule))]
 
 
-def _held(keys: pl.DataFrame, most: int) -> Iterator[Numbers]:
+def blocks_up_to(keys: pl.DataFrame, most: int) -> Iterator[Numbers]:
     """The records of each block (`record`, `key`), in order, by the size of the block.
 
     A record stands in place of the last bits of its key, so that both are sorted at once.
@@ -218,6 +220,14 @@ def candidate_pairs(shared: Sequence[Blocks], *, records: int, at_once: int = PA
     parts = max(1, math.ceil(sum(block.pairs for block in shared) / at_once))
     bounds = [records * part // parts for part in range(parts + 1)]
     return pl.concat(_pairs(shared, low, high, records) for low, high in pairwise(bounds))
+
+
+def with_every_pair(pairs: pl.DataFrame, *, records: int) -> pl.DataFrame:
+    """Candidate pairs, and all other pairs of so many records, which share no key."""
+    left, right = np.triu_indices(records, k=1)
+    every = pl.DataFrame({"left": left, "right": right}, schema={"left": pl.UInt32, "right": pl.UInt32})
+    both = every.join(pairs, on=["left", "right"], how="left", maintain_order="left")
+    return both.with_columns(pl.col("rules").fill_null(0))
 
 
 def _pairs(shared: Sequence[Blocks], low: int, high: int, records: int) -> pl.DataFrame:

@@ -25,7 +25,7 @@ class Proposal(NamedTuple):
     review: float | None
 
 
-def calibrated(pairs: pl.DataFrame, decided: pl.DataFrame) -> pl.DataFrame:
+def calibrated(pairs: pl.DataFrame, decided: pl.DataFrame, *, families: bool = True) -> pl.DataFrame:
     """Expected pairs, precision and recall at each threshold.
 
     The pairs are taken in bands of probability. In each band the share of pairs that are one person is what the model
@@ -34,6 +34,7 @@ def calibrated(pairs: pl.DataFrame, decided: pl.DataFrame) -> pl.DataFrame:
     Args:
         pairs: scored pairs, as `match` returns them. Pairs that were never compared are in no count.
         decided: pairs that people decided about (`left`, `right`, `is_same`).
+        families: whether people of one household or firm are among the records.
 
     Returns:
         For each threshold: `threshold`; `pairs` that would be joined; `precision` expected of them, and
@@ -41,7 +42,9 @@ def calibrated(pairs: pl.DataFrame, decided: pl.DataFrame) -> pl.DataFrame:
         the model alone; and how many decided pairs at or above it are `same` and `apart`.
     """
     edges = np.array([0.0, *THRESHOLDS])
-    joinable = pairs.select(joins=supported(pairs) & ~contradicted(pairs)).to_series()
+    joinable = pairs.select(
+        joins=supported(pairs, families=families) & ~contradicted(pairs, families=families)
+    ).to_series()
     banded = pairs.select("left", "right", "probability").with_columns(
         joins=joinable, band=pl.Series(np.searchsorted(edges, pairs["probability"].to_numpy(), side="right") - 1)
     )

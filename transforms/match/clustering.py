@@ -8,8 +8,24 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 import polars as pl
 
+from transforms.match.doubts import EXCLUDING, Doubt
 from transforms.match.graph import Groups, both_ways, components, pairs_frame
-from transforms.match.levels import FIELDS, Address, Birth, Company, Email, Identifier, Level, Middle, Phone, levels_of
+from transforms.match.levels import (
+    COLUMN,
+    Address,
+    Birth,
+    Company,
+    Email,
+    Further,
+    Identifier,
+    Level,
+    Middle,
+    Phone,
+    Title,
+    is_identifier,
+    levels_of,
+)
+from transforms.match.parameters import REVIEW
 from transforms.schema.ids import short_id
 from transforms.schema.records import Records
 from transforms.schema.tables import CLUSTERS, conform
@@ -21,8 +37,8 @@ MOST_NAMES_OF_AN_ID = 2
 SUPPORTING: Mapping[str, Level] = {
     "email": Email.SIMILAR,
     "phone": Phone.SIMILAR,
-    "birth": Birth.SIMILAR,
-    "address": Address.POSTCODE,
+    "birth": Birth.NEAR,
+    "address": Address.CITY,
     "company": Company.SIMILAR,
 }
 """Least level at which a field other than the name supports a match; names alone never join."""
@@ -37,31 +53,61 @@ SUPPORTING_EXACTLY: Mapping[str, Level] = {
 """Least supporting levels where middle names differ: a similar number or date may then be a sister's."""
 
 
-def supported(pairs: pl.DataFrame) -> pl.Expr:
-    """Marks of pairs in which a field beside the names agrees: an address, a company, a birth date, an identifier …"""
+def supported(pairs: pl.DataFrame, *, families: bool = True) -> pl.Expr:
+    """Marks of pairs without a doubt in which a field beside the names agrees: an address, a company, an identifier …
+
+    Args:
+        pairs: scored pairs.
+        families: whether people of one household or firm are among the records, see `Model.families`. Without them
+            a name that is rare enough needs no support, and nobody who can be reached is in doubt.
+    """
+    undoubted = pl.col("doubt").is_null()
+    if not families:
+        of_families = (pl.col("doubt") == Doubt.BIRTH_DATES).fill_null(value=False)
+        return undoubted | of_families | ~_reachable()
+    further = [pl.col(name) == Further.SAME for name in pairs.columns if name.startswith(f"level_{COLUMN}")]
     identifiers = _identifiers(pairs)
 
     def agree(levels: Mapping[str, Level], of_identifier: Level) -> pl.Expr:
         own = [pl.col(f"level_{field}") >= level for field, level in levels.items()]
         return pl.any_horizontal(*own, *[pl.col(name) >= of_identifier for name in identifiers])
 
+    same_title = (pl.col("level_title") == Title.SAME) & (pl.col("level_address") != Address.OTHER)
     is_other_middle = pl.col("level_middle") == Middle.OTHER
-    return agree(SUPPORTING, Identifier.SIMILAR) & (~is_other_middle | agree(SUPPORTING_EXACTLY, Identifier.SAME))
+    own = pl.any_horizontal(agree(SUPPORTING, Identifier.SIMILAR), same_title, *further)
+    return undoubted & own & (~is_other_middle | agree(SUPPORTING_EXACTLY, Identifier.SAME))
 
 
-def contradicted(pairs: pl.DataFrame) -> pl.Expr:
-    """Marks of contradictions: unlikely pairs with another name, generation or birth date.
+def contradicted(pairs: pl.DataFrame, *, families: bool = True) -> pl.Expr:
+    """Marks of contradictions: doubts, and unlikely pairs with another name, generation or birth date.
 
-    Another e-mail, phone or address is no contradiction: a person can have several.
+    Another e-mail, phone or address is no contradiction: a person can have several. Where no families are among the
+    records, a third record that joins two makes up for what differs between them.
     """
+    excluded = pl.col("doubt").is_in([doubt.value for doubt in EXCLUDING]).fill_null(value=False)
+    if not families:
+        return excluded & _reachable()
     differing = [pl.col(f"level_{field}") == levels_of(field)["OTHER"] for field in ("first", "suffix", "birth")]
     differing += [pl.col(name) == Identifier.OTHER for name in _identifiers(pairs)]
-    return pl.any_horizontal(differing) & (pl.col("probability") < CONTRADICTED_PROBABILITY)
+    return (pl.any_horizontal(differing) & (pl.col("probability") < CONTRADICTED_PROBABILITY)) | excluded
+
+
+def _reachable() -> pl.Expr:
+    """Marks of pairs of which e-mails or phones are compared."""
+    return (pl.col("level_email") > Email.MISSING) | (pl.col("level_phone") > Phone.MISSING)
+
+
+def _rivalling(pairs: pl.DataFrame, *, families: bool) -> pl.Expr:
+    """Marks of pairs that are two people when a third record could be either: contradictions, and other first names."""
+    against = contradicted(pairs, families=families)
+    if not families:
+        return against
+    return against | ((pl.col("doubt") == Doubt.OTHER_NAME).fill_null(value=False) & (pl.col("probability") < REVIEW))
 
 
 def _identifiers(pairs: pl.DataFrame) -> list[str]:
-    known = {f"level_{field}" for field in FIELDS}
-    return [name for name in pairs.columns if name.startswith("level_") and name not in known]
+    fields = [name.removeprefix("level_") for name in pairs.columns if name.startswith("level_")]
+    return [f"level_{field}" for field in fields if is_identifier(field)]
 
 
 def missing_pairs(pairs: pl.DataFrame, group: pl.Series, *, most: int = 40) -> pl.DataFrame:
@@ -93,6 +139,7 @@ def cluster(
     cap: int = 200,
     named: bool = True,
     before: pl.DataFrame | None = None,
+    families: bool = True,
 ) -> pl.DataFrame:
     """Every record with its cluster.
 
@@ -112,6 +159,7 @@ def cluster(
         named: whether clusters get names that stay the same from run to run, made from their records' ids; else they go
             by number.
         before: the clusters as they were, with names; those that are the same keep them.
+        families: whether people of one household or firm are among the records.
 
     Returns:
         `CLUSTERS`, in order of `record`.
@@ -119,14 +167,18 @@ def cluster(
     people = tables.records
     decided_pairs, linked_pairs, never = pairs_frame(decided), pairs_frame(known_links), pairs_frame(apart)
     known = pl.concat([decided_pairs, _rows_again(people), linked_pairs])
-    edges = pairs.filter(pl.col("probability") >= auto, supported(pairs), ~contradicted(pairs))
-    component = components(pl.concat([known, edges.select("left", "right")]), len(people))
-    against = pairs.filter(contradicted(pairs)).select("left", "right")
-    against, never = (
-        pairs_apart.filter(component.gather(pairs_apart["left"]) == component.gather(pairs_apart["right"]))
-        for pairs_apart in (against, never)
+    edges = pairs.filter(
+        pl.col("probability") >= auto, supported(pairs, families=families), ~contradicted(pairs, families=families)
     )
-    edges = _unrivalled(edges, pairs, against, auto)
+    component = components(pl.concat([known, edges.select("left", "right")]), len(people))
+
+    def within(pairs_apart: pl.DataFrame) -> pl.DataFrame:
+        return pairs_apart.filter(component.gather(pairs_apart["left"]) == component.gather(pairs_apart["right"]))
+
+    rivals = within(pairs.filter(_rivalling(pairs, families=families)).select("left", "right"))
+    edges = _unrivalled(edges, pairs, rivals, auto)
+    component = components(pl.concat([known, edges.select("left", "right")]), len(people))
+    against, never = within(pairs.filter(contradicted(pairs, families=families)).select("left", "right")), within(never)
     members = people.filter("is_member")["record"]
     doubtful = _doubtful(component, pl.concat([against, never]), members, cap)
     among = doubtful.gather(component)

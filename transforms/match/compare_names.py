@@ -14,6 +14,7 @@ from rapidfuzz.distance import OSA, JaroWinkler
 from transforms.columns.coding import Numbers
 from transforms.match.features import FURTHER, HAS_MIDDLE, HAS_SURNAMES, MONTH_AND_DAY, NAMED, SingleValued, Texts
 from transforms.match.levels import Birth, First, Last, levels_of
+from transforms.normalise.given_names import are_two_names, sounds
 from transforms.normalise.names import nicknames
 
 Scorer = Callable[..., float]
@@ -27,10 +28,14 @@ TYPO_SIMILARITIES = (0.6, 0.92)
 
 
 def compare_names(pairs: pl.DataFrame, people: SingleValued) -> pl.DataFrame:
-    """The levels that tell most for least: `level_first`, `level_last` and `level_birth`."""
+    """The levels that tell most for least: `level_first`, `level_last` and `level_birth`.
+
+    `reordered` marks pairs with the same words in other places.
+    """
     left, right = (dict(zip(NAMED, people.named[pairs[side].to_numpy()].T, strict=True)) for side in ("left", "right"))
-    first, last = _names(pairs, left, right, people)
-    return pl.DataFrame({"level_first": first, "level_last": last, "level_birth": _birth(left, right)})
+    first, last, reordered = _names(pairs, left, right, people)
+    birth = _birth(left, right)
+    return pl.DataFrame({"level_first": first, "level_last": last, "level_birth": birth, "reordered": reordered})
 
 
 def similarity(where: pl.Series, texts: Callable[[pl.Series], Sequence[list[str]]], scorer: Scorer) -> pl.Series:
@@ -72,14 +77,17 @@ class DistinctPairs(NamedTuple):
 
 def _names(
     pairs: pl.DataFrame, left_numbers: Mapping[str, Numbers], right_numbers: Mapping[str, Numbers], people: SingleValued
-) -> tuple[Levels, Levels]:
-    """Levels of first and last names: each field by itself, then both together.
+) -> tuple[Levels, Levels, NDArray[np.bool_]]:
+    """Levels of first and last names, each field by itself, then both together; and which are the same words reordered.
 
     That is names in each other's place (`Ada Novak`, `Novak Ada`), parted elsewhere (`Maryann Lee`,
     `Mary Annlee`), a first name that is the other's middle name, and one of several surnames. The numbers say where to
     look; only there the letters are read.
     """
     first_alone = alone("first", left_numbers["first"], right_numbers["first"], people, _alike_firsts)
+    letters = first_alone == First.SAME
+    letters[letters] = people.values["first"].is_letter[left_numbers["first"][letters] - 1]
+    first_alone[letters] = First.INITIAL
     last_alone = alone("last", left_numbers["last"], right_numbers["last"], people, _alike_lasts)
     first, last = first_alone.copy(), last_alone.copy()
     named = np.minimum.reduce([side[name] for side in (left_numbers, right_numbers) for name in ("first", "last")]) > 0
@@ -97,7 +105,7 @@ def _names(
     last[at[_share_a_surname(people.surnames.gather(left[at]), people.surnames.gather(right[at]))]] = Last.PART
     has_middle = (left_numbers["more"] | right_numbers["more"]) & HAS_MIDDLE > 0
     at = np.flatnonzero((first_alone > First.MISSING) & (first_alone < First.NICKNAME) & has_middle)
-    first[at[is_a_middle_name(at, left, right, left_numbers, right_numbers, people)]] = First.NICKNAME
+    first[at[is_a_middle_name(at, left, right, left_numbers, right_numbers, people)]] = First.SECOND
     mirrored = left_numbers["initials"] == (right_numbers["initials"] << 16 | right_numbers["initials"] >> 16)
     at = np.flatnonzero(named & mirrored & ((first_alone < First.SAME) | (last_alone < Last.SAME)))
     a, b, c, d = spelled(at)
@@ -112,13 +120,11 @@ def _names(
     crossed = [crosswise(a, d), crosswise(b, c)]
     like = ((crossed[0] >= TYPO_SIMILARITIES[1]) & (crossed[1] >= TYPO_SIMILARITIES[1])).to_numpy()
     first[at[like]], last[at[like]] = First.SIMILAR, Last.SIMILAR
-    swapped = ((a == d) & (b == c)).to_numpy()
-    first[at[swapped]], last[at[swapped]] = First.SAME, Last.SAME
-    at = np.flatnonzero(named & (left_numbers["whole"] == right_numbers["whole"]) & (first_alone < First.SAME))
-    a, b, c, d = spelled(at)
-    glued = (a + b == c + d).to_numpy()
-    first[at[glued]], last[at[glued]] = First.SAME, Last.SAME
-    return first, last
+    elsewhere = named & ((first_alone < First.INITIAL) | (last_alone != Last.SAME))
+    glued = elsewhere & (left_numbers["whole"] == right_numbers["whole"])
+    same_words = elsewhere & (left_numbers["words"] == right_numbers["words"])
+    first[glued | same_words], last[glued | same_words] = First.SAME, Last.SAME
+    return first, last, same_words
 
 
 def alone(
@@ -176,20 +182,25 @@ def _by_letters(both: DistinctPairs) -> pl.DataFrame:
 
     Returns:
         `one`, `two`: the names; `close`: their Jaro–Winkler similarity; `typo`: whether at most one letter in four
-        differs, looked at only where that may be; `shorter`: how many letters the shorter one has; `initial`: whether
-        it is the first letter of the other.
+        differs, or a short name has one slip; `typos`: whether two letters of a longer one differ; `shorter`: how many
+        letters the shorter one has; `initial`: whether it is the first letter or two of the other.
     """
     low, high = TYPO_SIMILARITIES
     close = both.similarity(JaroWinkler.normalized_similarity)
     steps = both.similarity(OSA.normalized_similarity, where=close.is_between(low, high))
     a, b = both.spelled()
     left, right = pl.col("one"), pl.col("two")
+    lengths = [side.str.len_chars() for side in (left, right)]
+    letters = [side.str.split("").list.sort().list.join("") for side in (left, right)]
+    slip = (pl.col("steps") > 0.65) & (pl.col("shorter") >= 2) & pl.max_horizontal(*lengths).is_between(3, 5)
+    slip &= (lengths[0] != lengths[1]) | (letters[0] == letters[1])
     return (
         pl.DataFrame({"one": a, "two": b, "close": close, "steps": steps})
         .with_columns(shorter=pl.min_horizontal(left.str.len_chars(), right.str.len_chars()))
         .with_columns(
-            typo=(pl.col("steps") >= 0.75) & (pl.col("shorter") >= 4),
-            initial=(pl.col("shorter") == 1) & (left.str.head(1) == right.str.head(1)),
+            typo=((pl.col("steps") >= 0.75) & (pl.col("shorter") >= 4)) | slip,
+            typos=(pl.col("steps") >= 0.7) & (pl.col("shorter") >= 5),
+            initial=(pl.col("shorter") <= 2) & (left.str.starts_with(right) | right.str.starts_with(left)),
         )
     )
 
@@ -198,17 +209,27 @@ def _alike_firsts(names: DistinctPairs) -> pl.Series:
     """The levels of different first names by themselves."""
     both = _by_letters(names)
     left, right = pl.col("one"), pl.col("two")
+    contained = (pl.col("shorter") >= 3) & (left.str.starts_with(right) | right.str.starts_with(left))
     nick = both.select(low=pl.min_horizontal(left, right), high=pl.max_horizontal(left, right)).join(
         nicknames().with_columns(nick=pl.lit(value=True)), on=["low", "high"], how="left", maintain_order="left"
     )["nick"]
-    contained = (pl.col("shorter") >= 3) & (left.str.starts_with(right) | right.str.starts_with(left))
+    both = both.with_columns(
+        nick.fill_null(value=False),
+        similar=(pl.col("close") >= TYPO_SIMILARITIES[1]) | pl.col("typo") | pl.col("typos"),
+        contained=contained,
+        same_sound=pl.Series(sounds(both["one"]) == sounds(both["two"])),
+    )
+    alike = both.select(pl.col("similar") | pl.col("contained")).to_series().arg_true()
+    two_names = are_two_names(*(both[name].gather(alike) for name in ("one", "two", "nick")))
+    both = both.with_columns(two_names=pl.Series([False]).new_from_index(0, len(both)).scatter(alike, two_names))
     level = (
-        pl.when((pl.col("close") >= TYPO_SIMILARITIES[1]) | pl.col("typo")).then(First.SIMILAR)
-        .when(pl.col("nick") | contained).then(First.NICKNAME)
+        pl.when("two_names").then(First.LOOKALIKE)
+        .when((pl.col("similar") & ~pl.col("nick")) | pl.col("same_sound")).then(First.SIMILAR)
+        .when(pl.col("nick") | pl.col("contained")).then(First.NICKNAME)
         .when("initial").then(First.INITIAL)
         .otherwise(First.OTHER)
     )  # fmt: skip
-    return both.with_columns(nick.fill_null(value=False)).select(level=level.cast(pl.UInt8)).to_series()
+    return both.select(level=level.cast(pl.UInt8)).to_series()
 
 
 def _alike_lasts(names: DistinctPairs) -> pl.Series:
@@ -234,7 +255,8 @@ def _birth(left: Mapping[str, Numbers], right: Mapping[str, Numbers]) -> Levels:
     """Level of each pair of birth dates, or of birthdays where a year is missing.
 
     Similar are two dates with one other digit, with two neighbouring digits in each other's place (both one step of
-    optimal string alignment), or with day and month in each other's place.
+    optimal string alignment), or with day and month in each other's place. Near are two with two other digits, or of
+    whose year, month and day two are the same.
     """
     a, b = left["born"], right["born"]
     levels = np.where(a == b, np.uint8(Birth.SAME), np.uint8(Birth.OTHER))
@@ -245,6 +267,8 @@ def _birth(left: Mapping[str, Numbers], right: Mapping[str, Numbers]) -> Levels:
     levels[dateless & (day > 0) & (day == day_two)] = Birth.BIRTHDAY
     unlike = np.flatnonzero((levels == Birth.OTHER) & ~dateless)
     a, b = a[unlike], b[unlike]
+    parts = [(a & mask) == (b & mask) for mask in (np.uint32(0xFFFF0000), np.uint32(0xFF00), np.uint32(0xFF))]
+    near = np.sum(parts, axis=0) >= 2
     digits = a ^ b
     digits = (digits | digits >> np.uint32(1) | digits >> np.uint32(2) | digits >> np.uint32(3)) & np.uint32(0x11111111)
     similar = np.bitwise_count(digits) == 1
@@ -256,5 +280,7 @@ def _birth(left: Mapping[str, Numbers], right: Mapping[str, Numbers]) -> Levels:
         similar[two_digits] |= a[two_digits] == (
             candidates & ~(low | high) | (candidates & low) << 4 | (candidates & high) >> 4
         )
+    near[two_digits] = True
+    levels[unlike[near]] = Birth.NEAR
     levels[unlike[similar]] = Birth.SIMILAR
     return levels

@@ -13,15 +13,28 @@ import polars as pl
 from rapidfuzz.distance import OSA, JaroWinkler
 from rapidfuzz.fuzz import token_set_ratio
 
-from transforms.match.compare_names import DistinctPairs, Scorer, alone, compare_names, similarity
+from transforms.match.compare_names import TYPO_SIMILARITIES, DistinctPairs, Scorer, alone, compare_names, similarity
+from transforms.match.doubts import doubts, numbered_otherwise
 from transforms.match.features import (
     FURTHER,
     Features,
     MultiValued,
     SingleValued,
 )
-from transforms.match.levels import Address, Company, Email, Identifier, Middle, Phone, Suffix, levels_of
+from transforms.match.levels import (
+    Address,
+    Company,
+    Email,
+    First,
+    Further,
+    Identifier,
+    Middle,
+    Phone,
+    Suffix,
+    levels_of,
+)
 from transforms.match.term_frequency import USUAL
+from transforms.normalise.given_names import are_two_names, sounds
 
 
 def compare(pairs: pl.DataFrame, prepared: Features, names: pl.DataFrame | None = None) -> pl.DataFrame:
@@ -33,14 +46,14 @@ def compare(pairs: pl.DataFrame, prepared: Features, names: pl.DataFrame | None 
         names: what `compare_names` has found of them, where that was looked at before.
 
     Returns:
-        The pairs with `level_<field>` (u8) for each field of `FIELDS` and each identifier, and `rarity_<field>` (f32)
-        for those whose agreement is worth more the rarer the value is: log2 of how likely another person has the value
-        the pair agrees on, null where it agrees on none.
+        The pairs with `level_<field>` (u8) for each field of `FIELDS` and each identifier, their `doubt`, and
+        `rarity_<field>` (f32) for fields whose agreement is worth more the rarer the value is: log2 of how likely
+        another person has the value the pair agrees on, null where it agrees on none.
     """
     people = prepared.people
-    singles = pl.concat(
-        [compare_names(pairs, people) if names is None else names, _further(pairs, people)], how="horizontal"
-    )
+    names = compare_names(pairs, people) if names is None else names
+    names = names.with_columns(level_first=names["level_first"].set(numbered_otherwise(pairs, people), First.OTHER))
+    singles = pl.concat([names.drop("reordered"), _further(pairs, people, names["reordered"])], how="horizontal")
     frames = [
         pairs.select("left", "right"),
         singles,
@@ -50,7 +63,9 @@ def compare(pairs: pl.DataFrame, prepared: Features, names: pl.DataFrame | None 
         _addresses(pairs, prepared.home),
     ]
     frames += [_identifier(pairs, name, values) for name, values in prepared.identifiers.items()]
-    return pl.concat(frames, how="horizontal")
+    frames += [_column(pairs, name, values) for name, values in prepared.columns.items()]
+    compared = pl.concat(frames, how="horizontal")
+    return compared.with_columns(doubts(compared, names["reordered"].to_numpy(), people))
 
 
 def _rarity(pairs: pl.DataFrame, levels: pl.DataFrame, field: str, people: SingleValued) -> pl.DataFrame:
@@ -61,8 +76,8 @@ def _rarity(pairs: pl.DataFrame, levels: pl.DataFrame, field: str, people: Singl
     return pl.DataFrame({f"rarity_{field}": pl.Series(rarity).fill_nan(None)})
 
 
-def _further(pairs: pl.DataFrame, people: SingleValued) -> pl.DataFrame:
-    """The levels of middle names, generations, companies and job titles."""
+def _further(pairs: pl.DataFrame, people: SingleValued, reordered: pl.Series) -> pl.DataFrame:
+    """The levels of middle names, generations, companies and job titles; reordered names have no middle one."""
     left, right = (
         dict(zip(FURTHER, people.further[pairs[side].to_numpy()].T, strict=True)) for side in ("left", "right")
     )
@@ -70,9 +85,11 @@ def _further(pairs: pl.DataFrame, people: SingleValued) -> pl.DataFrame:
     suffix = np.where(generation == generation_two, np.uint8(Suffix.SAME), np.uint8(Suffix.OTHER))
     suffix[(generation == 0) | (generation_two == 0)] = Suffix.ONE_SIDED
     suffix[(generation == 0) & (generation_two == 0)] = Suffix.MISSING
+    middle = alone("middle", left["middle"], right["middle"], people, _alike_middles)
+    middle[reordered.to_numpy()] = Middle.MISSING
     return pl.DataFrame(
         {
-            "level_middle": alone("middle", left["middle"], right["middle"], people, _alike_middles),
+            "level_middle": middle,
             "level_suffix": suffix,
             "level_company": alone("company", left["company"], right["company"], people, _alike_companies),
             "level_title": alone("title", left["title"], right["title"], people),
@@ -81,16 +98,26 @@ def _further(pairs: pl.DataFrame, people: SingleValued) -> pl.DataFrame:
 
 
 def _alike_middles(names: DistinctPairs) -> pl.Series:
-    """Levels of distinct middle names: an initial agrees with a name that begins with it."""
+    """Levels of distinct middle names: an initial agrees with a name that begins with it, fewer names with more."""
     a, b = names.spelled()
     left, right = pl.col("one"), pl.col("two")
-    initial = pl.min_horizontal(left.str.len_chars(), right.str.len_chars()) == 1
-    agree = initial & (left.str.head(1) == right.str.head(1))
-    return (
-        pl.select(one=a, two=b)
-        .select(pl.when(agree).then(Middle.SAME).otherwise(Middle.OTHER).cast(pl.UInt8))
-        .to_series()
-    )
+    letters = [side.str.split(" ").list.eval(pl.element().str.head(1)).list.join("") for side in (left, right)]
+    initials = [side.str.replace_all(" ", "", literal=True) for side in (left, right)]
+    same_letter = letters[0].str.head(1) == letters[1].str.head(1)
+    abbreviated = pl.any_horizontal(
+        letters[0].str.starts_with(initials[1]), letters[1].str.starts_with(initials[0]),
+        *(side.str.contains(r"^\w(?: |$)") & same_letter for side in (left, right)),
+    )  # fmt: skip
+    fewer = pl.format("{} ", left).str.starts_with(pl.format("{} ", right))
+    fewer |= pl.format("{} ", right).str.starts_with(pl.format("{} ", left))
+    close = names.similarity(JaroWinkler.normalized_similarity)
+    similar = (close >= TYPO_SIMILARITIES[1]) & ~are_two_names(a, b) | (sounds(a) == sounds(b))
+    level = (
+        pl.when(abbreviated | fewer).then(Middle.SAME)
+        .when(pl.lit(similar)).then(Middle.SIMILAR)
+        .otherwise(Middle.OTHER)
+    )  # fmt: skip
+    return pl.select(one=a, two=b).select(level.cast(pl.UInt8)).to_series()
 
 
 @dataclass(frozen=True)
@@ -214,8 +241,10 @@ def _phones(pairs: pl.DataFrame, phone: MultiValued) -> pl.DataFrame:
     near = crossed.frame.select((left != right) & long).to_series()
     close = crossed.similarity("digits", OSA.distance, near)
     same = (left == right) | (pl.col("tail") == pl.col("tail_other")).fill_null(value=False)
+    desk, desk_two = pl.col("extension"), pl.col("extension_other")
     level = (
-        pl.when(same & pl.col("is_shared")).then(Phone.SHARED)
+        pl.when(same & (desk != desk_two) & (desk > 0) & (desk_two > 0)).then(Phone.DESK)
+        .when(same & (pl.col("is_shared") | (desk != desk_two))).then(Phone.SHARED)
         .when(same).then(Phone.SAME)
         .when(pl.col("near") & (pl.col("close") <= 1)).then(Phone.SIMILAR)
         .otherwise(Phone.OTHER)
@@ -260,6 +289,20 @@ def _alike_companies(names: DistinctPairs) -> pl.Series:
     typo = names.similarity(JaroWinkler.normalized_similarity, where=close < 90)
     alike = (close >= 90) | (typo >= 0.92)
     return pl.select(pl.when(alike).then(Company.SIMILAR).otherwise(Company.OTHER).cast(pl.UInt8)).to_series()
+
+
+def _column(pairs: pl.DataFrame, name: str, values: MultiValued) -> pl.DataFrame:
+    crossed = _crossed(pairs, values)
+    same = pl.col("value") == pl.col("value_other")
+    long = pl.min_horizontal("length", "length_other") >= 4
+    unlike = crossed.frame.select(~same & long).to_series()
+    close = crossed.similarity("value", JaroWinkler.normalized_similarity, unlike)
+    level = (
+        pl.when(same).then(Further.SAME)
+        .when(long & (pl.col("close") >= 0.9)).then(Further.SIMILAR)
+        .otherwise(Further.OTHER)
+    )  # fmt: skip
+    return _best(pairs, crossed, level, name, rarity=True, close=close)
 
 
 def _identifier(pairs: pl.DataFrame, name: str, values: MultiValued) -> pl.DataFrame:

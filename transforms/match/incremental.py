@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
@@ -11,7 +11,9 @@ from transforms.match.blocking import RULES, blocks, candidate_pairs
 from transforms.match.clustering import cluster
 from transforms.match.comparison import compare
 from transforms.match.features import prepare
+from transforms.match.further import columns_of
 from transforms.match.graph import components
+from transforms.match.learning import records_a_person
 from transforms.match.matching import inner_pairs, scored
 from transforms.match.parameters import AUTO, Model
 from transforms.match.scoring import score
@@ -90,7 +92,8 @@ def place(new: Records, known: Known, pairs: pl.DataFrame, *, first: int, auto: 
         left=pl.when("is_known").then(among).otherwise(pl.col("left") + offset).cast(pl.UInt32),
         right=(pl.col("right") + offset).cast(pl.UInt32),
     ).sort("left", "right")
-    prepared = prepare(tables, compared_values(tables), known.common)
+    common = replace(known.common, records_a_person=records_a_person(known.model))
+    prepared = prepare(tables, compared_values(tables), common, columns_of(tables, known.model.fields))
     pairs_scored, hopeless = scored(candidates, prepared, known.model, fully=False)
     members = pl.DataFrame({"record": pl.int_range(offset, dtype=pl.UInt32, eager=True), "cluster": known.clusters})
     chains = members.with_columns(left=pl.col("record").min().over("cluster"))
@@ -103,7 +106,10 @@ def place(new: Records, known: Known, pairs: pl.DataFrame, *, first: int, auto: 
         pairs_scored = pl.concat([pairs_scored, score(compare(inner, prepared), known.model, fully=False)]).sort(
             "left", "right"
         )
-    grouped = cluster(pairs_scored, tables, auto=auto, known_links=known_links.iter_rows(), named=False)["cluster"]
+    links = known_links.iter_rows()
+    grouped = cluster(pairs_scored, tables, auto=auto, known_links=links, named=False, families=known.model.families)[
+        "cluster"
+    ]
     return _numbered(grouped, known.clusters, first)
 
 

@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 import polars as pl
 
+from transforms.columns.parallel import in_pieces
 from transforms.match.comparison import compare
 from transforms.match.features import Features
 from transforms.match.levels import FIELDS, Hypothesis, level_shares
-from transforms.match.parameters import EXPECTED, NOT_LEARNED, RANGE, Model
+from transforms.match.parameters import EXPECTED, FEWEST_FAMILIES, FEWEST_PAIRS, NOT_LEARNED, RANGE, Model
 from transforms.match.scoring import Floats, posteriors, rarities_of
-from transforms.match.term_frequency import FEWEST_RECORDS
+from transforms.match.term_frequency import FEWEST_RECORDS, PAIR
 
 PRIOR_PAIRS = 400.0
 """Pairs that the shipped shares count for."""
+PRIOR_SHARE = 0.2
+"""Share of the expected matches that the shipped shares count for, at least."""
 ROUNDS = 8
 """Of expectation-maximisation."""
 SAMPLE = 60_000
 """Random pairs that chance is learned from."""
 SEED = 20_240_229
+COMPARED_AT_ONCE = 20_000
+"""Pairs from which their comparison is shared among cores."""
 CHANCE_COLUMN = list(Hypothesis).index(Hypothesis.CHANCE)
 """Where `posteriors` has chance."""
 LEARNED_FROM = 100_000
@@ -40,37 +45,52 @@ class Learned(NamedTuple):
     probability: pl.Series
 
 
-def learn(candidates: pl.DataFrame, features: Features, labelled_pairs: pl.DataFrame) -> Learned:
-    """The model of these records: chance from random pairs, persons by expectation-maximisation over the candidates.
+def starting_model(features: Features) -> Model:
+    """The model before any candidate is seen: the shipped shares, and chance from random pairs of these records."""
+    fields = (*FIELDS, *features.identifiers, *features.columns)
+    tables = {
+        hypothesis: {field: shares for field in fields if (shares := level_shares(field, hypothesis)) is not None}
+        for hypothesis in Hypothesis
+    }
+    chance = tables[Hypothesis.CHANCE]
+    records = max(len(features.people), FEWEST_RECORDS)
+    expected = {kind: share * records for kind, share in EXPECTED.items()}
+    model = Model(fields, tables, expected, records)
+    drawn = _random_pairs(len(features.people))
+    if drawn.is_empty():
+        return model
+    random = _compared(drawn, features)
+    by_chance = posteriors(random, rarities_of(random), model)[:, CHANCE_COLUMN]
+    chance = {field: _share(random, field, by_chance, chance[field], PRIOR_PAIRS * 5) for field in fields}
+    return Model(fields, {**tables, Hypothesis.CHANCE: chance}, expected, records)
+
+
+def records_a_person(model: Model) -> float:
+    """Mean number of records of a record's person, under a model; no less than those of a pair."""
+    return max(PAIR, 1.0 + 2.0 * model.expected[Hypothesis.PERSON] / model.records)
+
+
+def likelihood(pairs: pl.DataFrame, features: Features, model: Model) -> Floats:
+    """The probability of each pair (`left`, `right`) to be one person."""
+    levels = _compared(pairs, features)
+    return posteriors(levels, rarities_of(levels), model)[:, 0]
+
+
+def learn(start: Model, candidates: pl.DataFrame, features: Features, labelled_pairs: pl.DataFrame) -> Learned:
+    """The model of these records: persons by expectation-maximisation over the candidates.
 
     Args:
+        start: the model before, see `starting_model`.
         candidates: `left`, `right`, `rules`.
         features: the records' values.
         labelled_pairs: pairs of which people said whether they are one person (`is_same`): each counts as
             `PAIRS_A_DECISION` pairs of which it is certain.
     """
-    identifiers = tuple(features.identifiers)
-    fields = (*FIELDS, *identifiers)
-    tables = {
-        hypothesis: {field: shares for field in fields if (shares := level_shares(field, hypothesis)) is not None}
-        for hypothesis in Hypothesis
-    }
-    person, chance = tables[Hypothesis.PERSON], tables[Hypothesis.CHANCE]
-    records = max(len(features.people), FEWEST_RECORDS)
-    start = {kind: share * records for kind, share in EXPECTED.items()}
-    model = Model(fields, tables, start, records)
+    person = start.tables[Hypothesis.PERSON]
+    fields, records, model = start.fields, start.records, start
     few = candidates if len(candidates) <= LEARNED_FROM else candidates.sample(LEARNED_FROM, seed=SEED)
-    with ThreadPoolExecutor(pl.thread_pool_size()) as threads:
-        drawn = _random_pairs(len(features.people))
-        halves = [
-            half for pairs in (drawn, few) for half in (pairs.head(len(pairs) // 2), pairs.slice(len(pairs) // 2))
-        ]
-        *parts, taught = threads.map(lambda part: compare(part, features), [*halves, labelled_pairs])
-    random, levels = pl.concat(parts[:2]), pl.concat(parts[2:])
-    if len(random):
-        by_chance = posteriors(random, rarities_of(random), model)[:, CHANCE_COLUMN]
-        chance = {field: _share(random, field, by_chance, chance[field], PRIOR_PAIRS * 5) for field in fields}
-        model = Model(fields, {**model.tables, Hypothesis.CHANCE: chance}, start, records)
+    levels = _compared(few, features)
+    taught = levels.clear() if labelled_pairs.is_empty() else compare(labelled_pairs, features)
     scale = max(len(candidates), 1) / max(len(few), 1)
     weighted = pl.concat([levels, taught])
     counted = np.concatenate([np.ones(len(few)), np.full(len(labelled_pairs), PAIRS_A_DECISION / scale)])
@@ -80,7 +100,7 @@ def learn(candidates: pl.DataFrame, features: Features, labelled_pairs: pl.DataF
         posterior[len(few) :] = _certain(posterior[len(few) :], labelled_pairs["is_same"])
         posterior *= counted[:, None]
         persons = posterior[:, 0]
-        strength = max(PRIOR_PAIRS / scale, 0.5 * float(persons.sum()))
+        strength = max(PRIOR_PAIRS / scale, PRIOR_SHARE * float(persons.sum()))
         learned = {
             field: person[field] if field in NOT_LEARNED else _share(weighted, field, persons, person[field], strength)
             for field in fields
@@ -91,8 +111,21 @@ def learn(candidates: pl.DataFrame, features: Features, labelled_pairs: pl.DataF
             total = scale * float(posterior[:, column].sum()) + EXPECTED[kind] * min(records, PRIOR_PAIRS)
             expected[kind] = float(np.clip(total, low * records, high * records))
         model = Model(fields, {**model.tables, Hypothesis.PERSON: learned}, expected, records)
+    if len(candidates):
+        found = dict(zip(EXPECTED, scale * posteriors(levels, rarities_of(levels), model).sum(axis=0), strict=False))
+        persons = found[Hypothesis.PERSON]
+        if persons >= FEWEST_PAIRS and sum(found.values()) - persons < FEWEST_FAMILIES * persons:
+            few_rivals = {kind: min(found[kind] + 1.0, model.expected[kind]) for kind in EXPECTED}
+            model = replace(
+                model, families=False, expected={**few_rivals, Hypothesis.PERSON: model.expected[Hypothesis.PERSON]}
+            )
     probability = pl.Series("probability", posteriors(levels, rarities_of(levels), model)[:, 0])
     return Learned(model, levels.with_columns(few["rules"]), probability)
+
+
+def _compared(pairs: pl.DataFrame, features: Features) -> pl.DataFrame:
+    """The levels of pairs (`left`, `right`), many of them on all cores."""
+    return pl.concat(in_pieces(lambda part: compare(part, features), pairs, most=COMPARED_AT_ONCE))
 
 
 def _certain(shares: Floats, is_same: pl.Series) -> Floats:

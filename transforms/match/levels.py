@@ -16,6 +16,9 @@ from typing import Self
 
 import polars as pl
 
+COLUMN = "column "
+"""What the name of a further column begins with where it stands among fields."""
+
 
 class Hypothesis(StrEnum):
     """Why two records resemble each other: one person, people of a household, or of a firm, or chance."""
@@ -60,19 +63,22 @@ class First(Level):
     """Of first names."""
 
     MISSING = "missing"
-    OTHER = "other first name", 0.01, 0.955
-    INITIAL = "same initial", 0.03, 0.02
-    NICKNAME = "nickname", 0.08, 0.01
-    SIMILAR = "similar first name", 0.10, 0.01
-    SAME = "same first name", 0.78, 0.005
+    OTHER = "other first name", 0.01, 0.952, 0.93
+    LOOKALIKE = "another first name, spelled alike", 0.01, 0.005, 0.01
+    INITIAL = "same initial", 0.03, 0.02, 0.02
+    SECOND = "the other's second name", 0.01, 0.003, 0.005
+    NICKNAME = "nickname", 0.07, 0.006, 0.006
+    SIMILAR = "similar first name", 0.10, 0.009, 0.009
+    SAME = "same first name", 0.77, 0.005, 0.02
 
 
 class Middle(Level):
     """Of middle names."""
 
     MISSING = "missing"
-    OTHER = "other middle name", 0.10, 0.90
-    SAME = "same middle name", 0.90, 0.10
+    OTHER = "other middle name", 0.08, 0.90
+    SIMILAR = "similar middle name", 0.04, 0.02
+    SAME = "same middle name", 0.88, 0.08
 
 
 class Last(Level):
@@ -98,8 +104,9 @@ class Birth(Level):
     """Of birth dates."""
 
     MISSING = "missing"
-    OTHER = "other birth date", 0.02, 0.99, 0.95
-    SIMILAR = "similar birth date", 0.05, 0.007, 0.01
+    OTHER = "other birth date", 0.01, 0.9552, 0.90
+    NEAR = "birth date with something in common", 0.02, 0.035, 0.05
+    SIMILAR = "similar birth date", 0.04, 0.007, 0.01
     BIRTHDAY = "same birthday", 0.13, 0.0027, 0.01
     SAME = "same birth date", 0.80, 0.0001, 0.03
 
@@ -108,11 +115,11 @@ class Email(Level):
     """Of e-mail addresses."""
 
     MISSING = "missing"
-    OTHER = "other e-mail", 0.265, 0.993, 0.85, 0.16
+    OTHER = "other e-mail", 0.265, 0.993, 0.80, 0.16
     COMPANY = "other e-mail at the same company", 0.015, 0.005, 0.01, 0.72
     SIMILAR = "similar e-mail", 0.06, 0.0005, 0.01, 0.005
     NAME = "same e-mail name", 0.10, 0.0005, 0.01, 0.005
-    SHARED = "same shared mailbox", 0.06, 0.001, 0.01, 0.10
+    SHARED = "same shared mailbox", 0.06, 0.001, 0.06, 0.10
     SAME = "same e-mail", 0.50, 0.00001, 0.11, 0.01
 
 
@@ -120,9 +127,10 @@ class Phone(Level):
     """Of phone numbers."""
 
     MISSING = "missing"
-    OTHER = "other phone", 0.25, 0.9962, 0.50, 0.53
+    OTHER = "other phone", 0.2499, 0.9959, 0.43, 0.28
+    DESK = "another extension of the same phone", 0.0001, 0.0003, 0.00001, 0.35
     SIMILAR = "similar phone", 0.06, 0.0005, 0.02, 0.05
-    SHARED = "same shared phone", 0.09, 0.003, 0.03, 0.35
+    SHARED = "same shared phone", 0.09, 0.003, 0.10, 0.25
     SAME = "same phone", 0.60, 0.0003, 0.45, 0.07
 
 
@@ -163,6 +171,15 @@ class Identifier(Level):
     SAME = "same value", 0.92, 0.0001
 
 
+class Further(Level):
+    """Of the values of a column that is no field of a contact."""
+
+    MISSING = "missing"
+    OTHER = "other value", 0.45, 0.95
+    SIMILAR = "similar value", 0.05, 0.01
+    SAME = "same value", 0.50, 0.04
+
+
 FIELDS: Mapping[str, type[Level]] = {
     "first": First,
     "middle": Middle,
@@ -178,9 +195,14 @@ FIELDS: Mapping[str, type[Level]] = {
 """The fields that are compared, beside identifiers."""
 
 
+def is_identifier(field: str) -> bool:
+    """Whether a field is a column that was declared to identify people."""
+    return field not in FIELDS and not field.startswith(COLUMN)
+
+
 def levels_of(field: str) -> type[Level]:
-    """The levels of a field, those of an identifier's too."""
-    return FIELDS.get(field, Identifier)
+    """The levels of a field, of a further column, or of an identifier."""
+    return FIELDS.get(field, Further if field.startswith(COLUMN) else Identifier)
 
 
 def level_labels(field: str) -> tuple[str, ...]:
@@ -213,7 +235,7 @@ def reasons(pairs: pl.DataFrame, model_fields: tuple[str, ...]) -> pl.Series:
 
 def _words_of(pairs: pl.DataFrame, field: str) -> pl.DataFrame:
     """Evidence of one field, one row a pair of half a bit or more: `pair`, `bits`, `word`."""
-    words = [word if field in FIELDS else f"{word} of {field}" for word in level_labels(field)]
+    words = [word if field in FIELDS else f"{word} of {field.removeprefix(COLUMN)}" for word in level_labels(field)]
     level, bits = pl.col(f"level_{field}"), pl.col(f"bits_{field}")
     return (
         pairs.select(level, bits)

@@ -10,24 +10,28 @@ import numpy as np
 import polars as pl
 
 from transforms.columns.parallel import in_pieces
-from transforms.match.blocking import candidate_pairs, shared_keys
+from transforms.match.blocking import candidate_pairs, shared_keys, with_every_pair
 from transforms.match.clustering import cluster, identifies, missing_pairs
 from transforms.match.compare_names import compare_names
 from transforms.match.comparison import compare
-from transforms.match.features import Features, prepare
+from transforms.match.features import Features, prepare, with_rarities
 from transforms.match.first_pass import LEAST_PROBABILITY, first_pass_pattern, hopeless_patterns
+from transforms.match.further import columns_of, further_columns
 from transforms.match.graph import components, pairs_frame
-from transforms.match.learning import learn
+from transforms.match.learning import learn, likelihood, records_a_person, starting_model
 from transforms.match.levels import reasons
 from transforms.match.parameters import AUTO, REVIEW, Model
+from transforms.match.predicates import BUDGET, Rule, found_blocks, found_rules, predicates
 from transforms.match.scoring import score
-from transforms.match.term_frequency import compared_values, term_frequencies
+from transforms.match.term_frequency import PAIR, compared_values, term_frequencies
 from transforms.match.verdicts import NO_VERDICTS, Verdicts
 from transforms.schema.records import Records
 from transforms.schema.tables import CLUSTERS, empty
 
 PAIRS_AT_ONCE = 300_000
 """Pairs that are compared and scored at once."""
+FEW_RECORDS = 2 * round(BUDGET) + 1
+"""Records up to which each is compared with each: those are as many candidates as found rules may bring."""
 NO_DECISIONS = NO_VERDICTS.labelled_pairs()
 
 
@@ -66,16 +70,32 @@ def match(
     count = len(tables.records)
     field_values = compared_values(tables)
     with ThreadPoolExecutor(1) as thread:
-        preparing = thread.submit(lambda: prepare(tables, field_values, term_frequencies(tables, field_values)))
-        candidates = candidate_pairs(shared_keys(tables, field_values), records=count)
+        columns = further_columns(tables)
+        common = term_frequencies(tables, field_values)
+        preparing = thread.submit(lambda: prepare(tables, field_values, common, columns))
+        shared = shared_keys(tables, field_values)
+        candidates = candidate_pairs(shared, records=count)
         prepared = preparing.result()
+    start = starting_model(prepared)
+    rules: list[Rule] = []
+    if count > FEW_RECORDS:
+        known = predicates(tables, field_values, columns)
+        rules = found_rules(known, candidates, lambda pairs: likelihood(pairs, prepared, start), records=count)
+        candidates = candidate_pairs([*shared, *found_blocks(rules, known)], records=count)
+    else:
+        candidates = with_every_pair(candidates, records=count)
     labelled_pairs = verdicts.labelled_pairs()
     if len(labelled_pairs):
         beside = labelled_pairs.join(candidates, on=["left", "right"], how="anti").select(
             "left", "right", rules=pl.lit(0, dtype=pl.UInt32)
         )
         candidates = pl.concat([candidates, beside]).sort("left", "right")
-    model, seen, chances = learn(candidates, prepared, labelled_pairs)
+    model, seen, chances = learn(start, candidates, prepared, labelled_pairs)
+    if records_a_person(model) > PAIR:
+        common = replace(common, records_a_person=records_a_person(model))
+        prepared = with_rarities(prepared, field_values, common)
+        model, seen, chances = learn(start, candidates, prepared, labelled_pairs)
+    model = replace(model, rules=tuple(rules))
     gists = hopeless_patterns(seen, chances) if len(candidates) > len(seen) else None
     pairs, hopeless = scored(candidates, prepared, model, labelled_pairs, gists, fully=fully)
     likely = pairs.filter(pl.col("probability") >= auto).select("left", "right")
@@ -122,6 +142,7 @@ def regrouped(
             apart=apart,
             named=named,
             before=before,
+            families=matches.model.families,
         )
 
     clusters = clustered(verdicts)
@@ -149,8 +170,11 @@ def match_changed(
         The matches; pairs neither of whose records has changed are not among them.
     """
     values = compared_values(tables)
-    prepared = prepare(tables, values, term_frequencies(tables, values))
-    candidates = candidate_pairs(shared_keys(tables, values), records=len(tables.records))
+    columns = columns_of(tables, model.fields)
+    common = replace(term_frequencies(tables, values), records_a_person=records_a_person(model))
+    prepared = prepare(tables, values, common, columns)
+    found = found_blocks(model.rules, predicates(tables, values, columns)) if model.rules else []
+    candidates = candidate_pairs([*shared_keys(tables, values), *found], records=len(tables.records))
     candidates = candidates.filter(changed.gather(candidates["left"]) | changed.gather(candidates["right"]))
     pairs, _ = scored(candidates, prepared, model, fully=False)
     pairs = pairs.with_columns(why=pl.lit(None, dtype=pl.String))
@@ -258,9 +282,10 @@ def links_by_sources(records: pl.DataFrame) -> list[tuple[int, int]]:
 
 
 def explained(pairs: pl.DataFrame, model: Model, *, least: float) -> pl.DataFrame:
-    """The pairs with `why`, their evidence in words, from a probability on; below it is left null."""
+    """The pairs with `why`, their evidence and doubt in words, from a probability on; below it is left null."""
     likely = (pairs["probability"] >= least).arg_true()
     why = pl.Series("why", [None], dtype=pl.String).new_from_index(0, len(pairs))
     if len(likely):
         why = why.scatter(likely, reasons(pairs[likely], model.fields))
-    return pairs.with_columns(why)
+    doubt = pl.col("doubt").cast(pl.String)
+    return pairs.with_columns(why).with_columns(why=pl.concat_str("why", pl.format("; {}", doubt).fill_null("")))

@@ -28,7 +28,7 @@ Levels = NDArray[np.uint8]
 HYPOTHESES = tuple(Hypothesis)
 RIVALS = HYPOTHESES[1:]
 """The rival hypotheses: all but *person*."""
-LEVELS_AT_MOST = 7
+LEVELS_AT_MOST = 8
 """Levels a field has, *missing* among them."""
 FIELDS_TOGETHER = 4
 """Fields whose log-likelihoods are tabulated together."""
@@ -62,6 +62,7 @@ def score(levels: pl.DataFrame, model: Model, *, fully: bool = True) -> pl.DataF
         bits=pl.Series(bits, dtype=pl.Float32),
         probability=pl.Series(1.0 / (1.0 + np.exp2(-np.clip(bits, -60, 60)))),
         rival_hypothesis=pl.Series([hypothesis.value for hypothesis in RIVALS]).gather(rivals.astype(np.uint32)),
+        doubt="doubt",
         **{f"level_{field}": pl.col(f"level_{field}") for field in model.fields},
         **weights,
     )

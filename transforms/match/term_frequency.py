@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import date
 from typing import NamedTuple
 
 import polars as pl
@@ -20,10 +21,17 @@ SMOOTHING = 200
 """Pseudo-count that smooths term frequencies."""
 FEWEST_RECORDS = 100
 """Least number of records that priors are scaled to."""
+PAIR = 2.0
+"""Records of one person, at least, that a value is not counted against: those of the pair itself."""
 EXPECTED = 8
 """Rows of one person that a value of its own is not counted against."""
 
 
+NOBODYS_BIRTH_DATES = [
+    date(1, 1, 1), date(1753, 1, 1), date(1800, 1, 1), date(1899, 12, 30), date(1899, 12, 31), date(1900, 1, 1),
+    date(1904, 1, 1), date(1970, 1, 1), date(9999, 12, 31),
+]  # fmt: skip
+"""Dates from which computers count, or that forms fill in."""
 FREE_MAIL_FANOUT = 40
 """A domain with more different mailboxes than this part of all is a provider's, not a company's (per mille)."""
 PEOPLE_BEHIND = 3
@@ -46,12 +54,14 @@ class TermFrequencies:
         totals: how many values of each field there are.
         counts: of each field `value` and `count`: how often each is there; of `domain`, how many mailboxes each has.
         shared: of e-mails and phones the values that belong to several people.
+        records_a_person: records of somebody with several, whose values are not counted against them.
     """
 
     records: int
     totals: Mapping[str, int]
     counts: Mapping[str, pl.DataFrame]
     shared: Mapping[str, pl.Series]
+    records_a_person: float = PAIR
 
     def plus(self, added: TermFrequencies) -> TermFrequencies:
         """Of the records of both."""
@@ -76,9 +86,9 @@ def compared_values(tables: Records) -> dict[str, FieldValues]:
 
     def reached() -> FieldValues:
         odd = phones["e164"].is_null().arg_true()
-        digits = phones["phone"].gather(odd).str.replace_all(r"\D", "").replace({"": None})
+        digits = phones["phone"].gather(odd).str.replace_all(r"\D", "")
         numbers = phones["e164"].scatter(odd, digits) if len(odd) else phones["e164"]
-        there = numbers.is_not_null()
+        there = is_reached(phones)
         return FieldValues(phones["record"].filter(there), coded(numbers.filter(there)))
 
     work: dict[str, Callable[[], FieldValues]] = {
@@ -87,7 +97,7 @@ def compared_values(tables: Records) -> dict[str, FieldValues]:
             people["record"], coded(people["last_key"]).by(lambda texts: texts.str.replace_all(" ", "", literal=True))
         ),
         "birth": lambda: FieldValues(
-            people["record"], coded(people["birthdate"]).by(lambda texts: texts.dt.strftime("%Y%m%d"))
+            people["record"], coded(birth_dates(people)).by(lambda texts: texts.dt.strftime("%Y%m%d"))
         ),
         "company": lambda: FieldValues(people["record"], coded(people["company_key"])),
         "email": lambda: FieldValues(mails["record"], coded(mails["match_key"])),
@@ -95,6 +105,16 @@ def compared_values(tables: Records) -> dict[str, FieldValues]:
     }
     with ThreadPoolExecutor(pl.thread_pool_size()) as threads:
         return dict(zip(work, threads.map(lambda texts: texts(), work.values()), strict=True))
+
+
+def is_reached(phones: pl.DataFrame) -> pl.Series:
+    """Marks of phones that are compared: those with a digit at least."""
+    return phones.select(pl.coalesce("e164", "phone").str.contains(r"\d").fill_null(value=False)).to_series()
+
+
+def birth_dates(people: pl.DataFrame) -> pl.Series:
+    """Birth dates, null for those that programs fill in where none is known."""
+    return people["birthdate"].set(people["birthdate"].is_in(NOBODYS_BIRTH_DATES), None)
 
 
 def term_frequencies(tables: Records, field_values: Mapping[str, FieldValues]) -> TermFrequencies:
@@ -154,5 +174,7 @@ def rarities(field: str, values: pl.Series, common: TermFrequencies) -> pl.Serie
     if field in UNIQUE:
         share = (count - EXPECTED).clip(UNIQUE[field]) / max(common.records, FEWEST_RECORDS)
     else:
-        share = (count + USUAL[field] * SMOOTHING) / (max(common.totals[field], 1) + SMOOTHING)
+        share = ((count - common.records_a_person).clip(0) + USUAL[field] * SMOOTHING) / (
+            max(common.totals[field], 1) + SMOOTHING
+        )
     return counts.select(share.log(2).cast(pl.Float32)).to_series()

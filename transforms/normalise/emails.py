@@ -41,7 +41,11 @@ _OF_A_ROLE = (
 )
 """A role however it is parted and numbered, or one of a branch (`info-de@`)."""
 NOT_AN_ADDRESS = "a placeholder, not an address"
-PLACEHOLDER = r"(?i)^(none|no|na|test|noemail|no-?email|nomail|x+|asdf|unknown)@"
+PLACEHOLDER = (
+    r"(?i)^(?:none|no|test|x{2,}|asdf|qwerty|unknown|unbekannt|declined|refused|missing|blank|dummy|fake|placeholder|"
+    r"(?:no|not|non|kein|keine|ohne|sin|sans|pas[._-]?d|senza|sem|geen)[._-]?(?:e[._-]?)?"
+    r"(?:mail|mails|email|correo|courriel|address|adresse|available|given|provided|supplied|known|applicable|entered|set|thanks))@"
+)
 _SEPARATORS = r"\s*(?: ::: |[;,|\n]|\s/\s)\s*"
 _SIMPLE = r"^[A-Za-z0-9][A-Za-z0-9._+\-]*@[A-Za-z0-9.\-]*[A-Za-z0-9]$"
 """A cell that is one bare address, or nearly."""

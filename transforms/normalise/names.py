@@ -13,39 +13,101 @@ from nameparser.config import CONSTANTS
 
 from transforms.columns.coding import by_value, coded
 from transforms.columns.folding import folded
+from transforms.normalise.name_words import (
+    AND,
+    FAMILY,
+    GENERATION,
+    NO_GIVEN_NAME,
+    NO_SURNAME,
+    NOBODY,
+    generation_marks,
+    generations,
+    without_titles,
+)
 
-_TITLES = "dr|mr|mrs|ms|miss|prof|professor|sir|herr|frau|mme|mlle|sr|sra|rev|ing|dipl"
-_GENERATIONS = {
-    "jr": "jr",
-    "junior": "jr",
-    "jnr": "jr",
-    "sr": "sr",
-    "senior": "sr",
-    "snr": "sr",
-    "ii": "ii",
-    "iii": "iii",
-    "iv": "iv",
-}
-_GENERATION = r"(?i)[ ,]+(jr|junior|jnr|sr|senior|snr|ii|iii|iv)\.?$"
 _SHORT_FORMS = ("sa rl", *"co ag kg ug sa bv nv oy ab as lp sl ks".split())
 """Legal forms of two letters that stand behind a company's name more often than a word of it does."""
 _WORDS_TOO = {"ent", "private", "sal", "sem", "vat"}
 """Legal forms that are words of names as well."""
+_NO_COMPANY = (
+    "private|privat|privatperson|prive|privato|privada|privado|particular|particulier|individual|personal|home|household|"
+    "self|self employed|selfemployed|freelance|freelancer|autonomo|selbstandig|selbststandig|independent|retired|"
+    "rentner|unemployed|student|none|no company|keine|keine firma|sin empresa|no|nothing|unknown|unbekannt|"
+    "not applicable|not available|na|n a|tbd|test|x|xx|xxx"
+).split("|")
+"""Folded words that stand where somebody has no company."""
 _SURE_FORMS = (
     "gmbh|mbh|kgaa|ohg|inc|incorporated|llc|llp|ltd|limited|corp|corporation|plc|pty|sarl|srl|sprl|bvba|ltda|sro|doo|kft|"
     "spzoo|oyj|ooo|& co|and company"
 )
 """Legal forms that no person's name ends with."""
+_BEHIND_GIVEN = r" (jr|jnr|jun|junior|sr|snr|sen|senior|ii|iii|iv)$"
+_LAST_WORD = r"[ ,]([^ ,]+)$"
+_CHARACTERS = r"^[\p{Han}\p{Hangul}\s]{2,6}$"
+_TWO_CHARACTERS = (
+    r"^(?:欧阳|歐陽|司马|司馬|上官|诸葛|諸葛|东方|東方|皇甫|尉迟|公孙|公孫|慕容|令狐|司徒|夏侯|宇文|长孙|長孫|"
+    r"남궁|제갈|선우|황보)"
+)
+"""Family names of two characters among those of one."""
 _PLAIN_NAME = r"^[\p{L}]+(?:['’-][\p{L}]+)*(?: [\p{L}]+(?:['’-][\p{L}]+)*){1,2}$"
 _PARTS = ("first", "middle", "last", "suffix")
 
 
 def split_full_names(names: pl.Series) -> pl.DataFrame:
-    """`full_name`, `first`, `middle`, `last`, `suffix` for distinct one-column names, as nameparser takes them apart.
+    """`full_name`, `first`, `middle`, `last`, `suffix` for distinct one-column names.
 
-    Two or three plain words of which none means more than itself are taken apart at once; the library is asked about
-    the others: titles, particles, suffixes, initials, `Last, First`.
+    Names in Chinese characters or Hangul begin with the family's. Two or three plain words of which none means more
+    than itself are taken apart at once. nameparser is asked about the others: titles, particles, suffixes, initials,
+    `Last, First`. A generation that it does not know (`filho`, `père`) stays behind the surname, where `name_keys`
+    looks for it.
     """
+    characters = names.str.contains(_CHARACTERS)
+    family_first = _family_first(names.filter(characters))
+    rest = names.filter(~characters)
+    generation = rest.str.extract(_LAST_WORD).to_frame("word").select(_is_generation("word")).to_series()
+    generation &= rest.str.count_matches(" ") >= 2
+    bare = rest.zip_with(~generation, rest.str.replace(_LAST_WORD, "").str.strip_chars(" ,"))
+    parts = _split_by_words(bare.unique())
+    joined = pl.DataFrame({"full_name": bare, "given": rest}).join(parts, on="full_name", maintain_order="left")
+    behind = joined["given"].str.extract(_LAST_WORD).zip_with(generation, pl.Series([None], dtype=pl.String))
+    western = joined.select(
+        pl.col("given").alias("full_name"),
+        "first",
+        "middle",
+        pl.concat_str("last", behind.alias("behind"), separator=" ", ignore_nulls=True).replace({"": None}),
+        "suffix",
+    )
+    return pl.concat([family_first, western])
+
+
+def _family_first(names: pl.Series) -> pl.DataFrame:
+    """Names in characters: with a blank `family given`; without, a family name of one or, of four, two characters."""
+    size = pl.col("full_name").str.len_chars()
+    family = pl.when((size >= 4) | pl.col("full_name").str.contains(_TWO_CHARACTERS)).then(2).otherwise(1)
+    spaced = pl.col("full_name").str.contains(r"\s")
+    nothing = pl.lit(None, dtype=pl.String)
+    return names.alias("full_name").to_frame().select(
+        "full_name",
+        first=pl.when(spaced).then(pl.col("full_name").str.extract(r"\s(.*)$"))
+        .otherwise(pl.col("full_name").str.slice(family)).str.strip_chars(),
+        middle=nothing,
+        last=pl.when(spaced).then(pl.col("full_name").str.extract(r"^(\S+)"))
+        .otherwise(pl.col("full_name").str.slice(0, family)),
+        suffix=nothing,
+    )  # fmt: skip
+
+
+def _split_by_words(names: pl.Series) -> pl.DataFrame:
+    """Distinct names in Latin or other letters, as `split_full_names` says; a family's is all before the last word."""
+    of_families = names.str.contains(FAMILY) & names.str.contains(" ", literal=True)
+    families = names.filter(of_families).alias("full_name").to_frame().select(
+        "full_name",
+        first=pl.col("full_name").str.extract(r"^(.*) [^ ]+$"),
+        middle=pl.lit(None, dtype=pl.String),
+        last=pl.col("full_name").str.extract(r" ([^ ]+)$"),
+        suffix=pl.lit(None, dtype=pl.String),
+    )  # fmt: skip
+    names = names.filter(~of_families)
     words = pl.DataFrame({"full_name": names, "word": names.str.split(" ")})
     telling = words.explode("word").group_by("full_name").agg(
         plain=~(pl.col("word").str.to_lowercase().is_in(_telling_words()) | (pl.col("word").str.len_chars() < 2)).any()
@@ -65,7 +127,15 @@ def split_full_names(names: pl.Series) -> pl.DataFrame:
         schema=simple.schema,
         orient="row",
     ).with_columns(pl.col(_PARTS).replace({"": None}))
-    return pl.concat([simple, western])
+    return pl.concat([families, simple, western])
+
+
+def _is_generation(word: str) -> pl.Expr:
+    """Whether a word behind a name is a generation that nameparser does not know."""
+    plain = pl.col(word).map_batches(folded, return_dtype=pl.String).str.strip_chars(".()")
+    return plain.is_in(["pere", "fils", "filho", "neto", "nieto", "hijo", "padre", "sobrinho", "sen", "jun"]).fill_null(
+        value=False
+    )
 
 
 @cache
@@ -92,33 +162,49 @@ def name_keys(names: pl.DataFrame) -> pl.DataFrame:
 
     Returns:
         `first_key` (the first given name), `middle_key` (the rest), `last_key` (words, without particles' blanks or
-        punctuation), `suffix_key` (jr, sr, ii, iii, iv), and `suffix` where it stood in the last name.
+        punctuation), `suffix_key` (jr, sr, ii, iii, iv, neto …). Null where no name is meant (`No Name`, `Guest`).
     """
-    first = coded(names["first"].fill_null(names["nickname"])).by(_given)
+    spelled = names["first"].fill_null(names["nickname"])
+    first = coded(spelled).by(_given)
     last = coded(names["last"]).by(folded)
-    given = coded(names["suffix"]).each(lambda texts: folded(texts).str.replace_all(r"[^a-z]", ""))
-    generation = given.fill_null(last.each(lambda texts: texts.str.extract(_GENERATION)))
-    more = coded(names["middle"]).each(lambda texts: folded(texts).str.replace_all(r"[^a-z ]", ""))
-    middle = pl.DataFrame({"a": first.each(lambda texts: texts.str.extract(r" (.*)$")), "b": more}).select(
+    generation = coded(names["suffix"]).each(lambda texts: generation_marks(folded(texts)))
+    generation = generation.fill_null(last.each(generations)).fill_null(first.each(_generation_of_given))
+    more = coded(names["middle"]).each(lambda texts: folded(texts).str.replace_all(r"[^a-z]+", " ").str.strip_chars())
+    given = first.by(lambda texts: texts.str.replace(_BEHIND_GIVEN, ""))
+    middle = pl.DataFrame({"a": given.each(lambda texts: texts.str.extract(r" (.*)$")), "b": more}).select(
         pl.concat_str("a", "b", separator=" ", ignore_nulls=True).str.strip_chars().replace({"": None})
     )
-    return pl.DataFrame(
+    keys = pl.DataFrame(
         {
-            "first_key": first.each(lambda texts: texts.str.extract(r"^([^ ]*)").replace({"": None})),
+            "first_key": given.each(lambda texts: texts.str.extract(r"^([^ ]*)").replace({"": None})),
             "middle_key": middle.to_series(),
             "last_key": last.each(_family),
-            "suffix_key": generation.replace_strict(_GENERATIONS, default=None, return_dtype=pl.String),
+            "suffix_key": generation,
         }
+    )
+    whole = pl.concat_str("first_key", "middle_key", "last_key", separator=" ", ignore_nulls=True)
+    is_nobody = keys.select(whole.is_in(NOBODY).fill_null(value=False)).to_series()
+    if is_nobody.any():
+        keys = keys.with_columns(pl.when(~is_nobody).then(pl.col(keys.columns)))
+    return keys.with_columns(
+        keys["first_key"].set(keys["first_key"].is_in(NO_GIVEN_NAME), None),
+        keys["last_key"].set(keys["last_key"].is_in(NO_SURNAME), None),
     )
 
 
 def _given(names: pl.Series) -> pl.Series:
-    plain = folded(names).str.replace(rf"^(?:(?:{_TITLES})\.? +)+", "")
-    return plain.str.replace_all(r"[^a-z0-9 ]", "").str.strip_chars()
+    """Given names in words, without titles; initials written together (`J.R.`, `JR`) are words of their own."""
+    apart = names.str.replace(r"^([B-DF-HJ-NP-TV-XZ])([B-DF-HJ-NP-TV-XZ])$", "$1 $2")
+    plain = without_titles(folded(apart)).str.replace_all(AND, " ")
+    return plain.str.replace_all(r"['’`]", "").str.replace_all(r"[^a-z0-9]+", " ").str.strip_chars()
+
+
+def _generation_of_given(names: pl.Series) -> pl.Series:
+    return generation_marks(names.str.extract(_BEHIND_GIVEN))
 
 
 def _family(names: pl.Series) -> pl.Series:
-    plain = names.str.replace(_GENERATION, "").str.replace_all(r"['’`.]", "").str.replace_all(r"[^a-z0-9]+", " ")
+    plain = names.str.replace(GENERATION, "").str.replace_all(r"['’`.]", "").str.replace_all(r"[^a-z0-9]+", " ")
     return plain.str.strip_chars().replace({"": None})
 
 
@@ -130,11 +216,8 @@ def company_keys(companies: pl.Series) -> pl.Series:
 def _company_keys(companies: pl.Series) -> pl.Series:
     plain = folded(companies).str.replace_all(r"['’`.]", "").str.replace_all(r"[^a-z0-9]+", " ").str.strip_chars()
     bare = plain.str.replace(r"^the ", "").str.replace(rf"(?: (?:{_legal_forms()}))+$", "")
-    return (
-        pl.DataFrame({"bare": bare, "plain": plain})
-        .select(pl.when(pl.col("bare") != "").then("bare").otherwise("plain").replace({"": None}))
-        .to_series()
-    )
+    key = pl.when(pl.col("bare") != "").then("bare").otherwise("plain").replace({"": None})
+    return pl.DataFrame({"bare": bare, "plain": plain}).select(pl.when(~key.is_in(_NO_COMPANY)).then(key)).to_series()
 
 
 @cache

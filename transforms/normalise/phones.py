@@ -17,6 +17,8 @@ _SEPARATORS = r"\s*(?: ::: |;|\n|\s+or\s+|\s+/\s+|,)\s*"
 _EXTENSION = r"(?i)\s*;\s*ext=\s*"
 _NAMED = r"(?i)^(tel|phone|p|t|m):\s*"
 _RUINED = re.compile(r"\d([.,]\d+)?e\+?\d+", re.IGNORECASE)
+_COUNTING = r"0?1234567(?:8(?:9(?:0(?:\d{1,2})?)?)?)?|(?:9?8)?7654321(?:0)?"
+NOT_A_NUMBER = "a placeholder, not a number"
 _PARSED = dict.fromkeys(("e164", "country", "kind", "extension", "problem"), pl.String)
 _Parsed = tuple[str | None, str | None, str | None, str | None, str | None]
 
@@ -42,11 +44,14 @@ def phones(cells: pl.DataFrame) -> pl.DataFrame:
         split = split.sort("record", "position", maintain_order=True)
     else:
         split = split.with_columns(phone="given", cell="given")
-    frame = pl.concat([split, _parsed(split.select("phone", "region"))], how="horizontal")
+    frame = pl.concat([split, _parsed(split.select("phone", "region"))], how="horizontal").with_columns(
+        problem=pl.when(_is_placeholder()).then(pl.lit(NOT_A_NUMBER)).otherwise("problem")
+    )
     odd = frame["e164"].is_null().arg_true()
     digits = frame["phone"].gather(odd).str.replace_all(r"\D", "")
+    identity = frame["e164"].scatter(odd, digits) if len(odd) else frame["e164"]
     frame = frame.with_columns(
-        identity=frame["e164"].scatter(odd, digits) if len(odd) else frame["e164"],
+        identity=frame.select(pl.concat_str(identity, "extension", separator=";", ignore_nulls=True)).to_series(),
         repaired=repaired(frame["value"], frame["cell"]) | (frame["given"] != frame["phone"]),
     )
     return conform(
@@ -55,6 +60,13 @@ def phones(cells: pl.DataFrame) -> pl.DataFrame:
         ),
         PHONES,
     )
+
+
+def _is_placeholder() -> pl.Expr:
+    """Whether a number that is none is one digit again and again, or counts: `0000000000`, `+1 555 555 5555`."""
+    digits = pl.col("phone").str.replace_all(r"[^\d+]", "")
+    again = "|".join(rf"{digit}{{6,}}" for digit in range(10))
+    return pl.col("e164").is_null() & digits.str.contains(rf"^(?:\+?\d{{1,3}})??(?:{again}|{_COUNTING})$")
 
 
 def _taken_apart(cells: pl.DataFrame) -> pl.DataFrame:

@@ -78,7 +78,12 @@ def _phones(tables: Records, where: pl.DataFrame) -> pl.DataFrame:
         "cluster",
         "e164",
         item="phone",
-        key=pl.coalesce("e164", pl.when(digits != "").then(digits), "phone"),
+        key=pl.concat_str(
+            pl.coalesce("e164", pl.when(digits != "").then(digits), "phone"),
+            pl.when(pl.col("e164").is_not_null()).then("extension"),
+            separator=";",
+            ignore_nulls=True,
+        ),
         tail=pl.coalesce("e164", "phone").str.replace_all(r"\D", "").str.strip_chars_start("0"),
     )
     usable = usable.unique(["cluster", "key"], keep="first", maintain_order=True).with_row_index("number")

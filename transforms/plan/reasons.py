@@ -118,7 +118,7 @@ def clusters_with_differing_birth_dates(matches: Matches, people: pl.DataFrame) 
     """Clusters in which birth dates differ, unless people said that just these records are one person."""
     together = pairs_frame(sorted(matches.verdicts.together))
     group = components(together, len(people))
-    differing = matches.pairs.filter(pl.col("level_birth") == Birth.OTHER)
+    differing = matches.pairs.filter(pl.col("level_birth").is_in([Birth.OTHER, Birth.NEAR]))
     differing = differing.filter(group.gather(differing["left"]) != group.gather(differing["right"]))
     inner = _beside(differing.select("left", "right"), people.select("record", "cluster"))
     return set(inner.filter(pl.col("cluster") == pl.col("cluster_other"))["cluster"])

@@ -188,10 +188,15 @@ def preferred(
 
 
 def merge_losses(record_id: str, source: Info, result: Info) -> list[Loss]:
-    """The single values of a source contact that its merge leaves visible nowhere."""
+    """The values of a source contact that its merge leaves visible nowhere.
+
+    Of lists the site leaves out what it takes for the same: an extension of a number that is there.
+    """
     pairs: list[tuple[str, object, object]] = [(name, getattr(source, name), getattr(result, name)) for name in SINGLE]
     pairs += [(name, value, result.extended.get(name)) for name, value in source.extended.items()]
-    return [
+    if source.picture != result.picture:
+        pairs.append(("picture", _picture(source), _picture(result)))
+    losses = [
         Loss(
             record_id,
             name,
@@ -202,6 +207,26 @@ def merge_losses(record_id: str, source: Info, result: Info) -> list[Loss]:
         for name, value, kept in pairs
         if value is not None and not _same(str(value), None if kept is None else str(kept))
     ]
+    kept_phones = {(_phone_identity(phone), phone.extension): phone for phone in result.phones}
+    numbers = {_phone_identity(phone): phone.phone for phone in reversed(result.phones)}
+    losses += [
+        Loss(
+            record_id,
+            "phones",
+            phone.phone,
+            numbers.get(_phone_identity(phone)),
+            "the merge keeps the number that is there",
+        )
+        for phone in source.phones
+        if phone.extension and (_phone_identity(phone), phone.extension) not in kept_phones
+    ]
+    return losses
+
+
+def _picture(info: Info) -> str | None:
+    """Where a contact's picture is, as the site describes it."""
+    picture = info.picture or {}
+    return next((str(picture[name]) for name in ("url", "id", "filename") if picture.get(name)), None)
 
 
 def fingerprint(info: Info) -> str:
@@ -265,7 +290,8 @@ def _said(item: object) -> object:
 def _holds(present: object, item: object) -> bool:
     """Whether a present list item covers an item to be added."""
     if isinstance(present, Phone) and isinstance(item, Phone):
-        return _phone_identity(present) == _phone_identity(item) or _same_number(present, item)
+        same = _phone_identity(present) == _phone_identity(item) or _same_number(present, item)
+        return same and item.extension in (None, present.extension)
     if isinstance(present, tuple) and isinstance(item, tuple):
         return all(part in ("", there) for part, there in zip(item, present, strict=True))
     return present == item

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -19,6 +20,12 @@ class Email(_Part):
     primary: bool = False
 
 
+EXTENSION = (
+    r"(?i)(?:;\s*ext=|\bext(?:ension)?\b\.?|#|\bx|\b(?:dw|durchwahl|poste|int|anexo|interno)\b\.?)\s*:?\s*(\d{1,7})\s*$"
+)
+"""Pattern of an extension behind a phone, as people write it."""
+
+
 class Phone(_Part):
     """One phone of a contact; `e164` is what the site makes of phone and country, null when it cannot."""
 
@@ -27,6 +34,12 @@ class Phone(_Part):
     country_code: str | None = None
     e164: str | None = None
     primary: bool = False
+
+    @property
+    def extension(self) -> str | None:
+        """The extension behind the number, in digits."""
+        found = re.search(EXTENSION, self.phone)
+        return found[1] if found else None
 
     def with_e164(self, e164: str | None) -> Phone:
         """The phone with that."""
