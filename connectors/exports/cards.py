@@ -1,26 +1,95 @@
-"""vCards (2.1, 3.0, 4.0), one row each."""
+"""vCards (2.1, 3.0, 4.0), one row each, read property by property: an odd line costs itself and never the card."""
 
 from __future__ import annotations
 
+import quopri
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
-import vobject
-
 from connectors.exports.limits import Limits
-from transforms.schema.tables import ADDRESS_PARTS
 
 _TYPES = {"CELL": "MOBILE", "WORK": "WORK", "HOME": "HOME", "FAX": "FAX", "IPHONE": "MOBILE", "MAIN": "MAIN"}
 _PICTURES = re.compile(
     r"^(?:[\w-]+\.)?(?:PHOTO|LOGO|SOUND|KEY)[;:].*(?:\r?\n[ \t].*)*\r?\n?", re.IGNORECASE | re.MULTILINE
 )
+_BULKY = ("PHOTO", "LOGO", "SOUND", "KEY")
 _TOO_LONG = (
     "a card of more than {limits.card_characters:,} characters or {limits.card_lines:,} lines; "
     "[limits] card_characters and card_lines allow that"
 )
 _NO_YEAR = re.compile(r"^--(\d\d)-?(\d\d)")
+_PROPERTY = re.compile(r'^(?:([\w-]+)\.)?([A-Za-z][A-Za-z0-9-]*)((?:;(?:"[^"]*"|[^":])*)?):(.*)$', re.DOTALL)
+"""Pattern of a line: its group, its name, its parameters, its value."""
+_PARAMETERS = re.compile(r';((?:"[^"]*"|[^;"])*)')
+_OF_PROGRAMS = frozenset(
+    "VERSION PRODID UID REV KIND SOURCE CLIENTPIDMAP XML MAILER CLASS SORT-STRING LANG BEGIN END PHOTO LOGO SOUND KEY "
+    "X-ABUID X-ABSHOWAS X-ADDRESSBOOKSERVER-KIND X-ABADR X-PRODID X-IMAGETYPE X-IMAGEHASH".split()
+)
+"""Properties that say nothing of the person."""
+_READ = frozenset("N FN NICKNAME ORG TITLE BDAY EMAIL TEL ADR CATEGORIES".split())
+"""Properties that have a place in a row."""
 Card = dict[str, Any]
+
+
+@dataclass
+class _Property:
+    """A line of a card.
+
+    Attributes:
+        name: in capitals.
+        group: what it belongs together with (`item1`), if anything.
+        parameters: by name in capitals; those without one (`HOME`) are under `TYPE`.
+        value: with its escapes.
+    """
+
+    name: str
+    group: str | None
+    parameters: dict[str, list[str]]
+    value: str
+
+    def parts(self, mark: str) -> list[str]:
+        """The value apart at each mark (`;` or `,`) that is not escaped, as plain text."""
+        if "\\" not in self.value:
+            return self.value.split(mark)
+        pieces = [""]
+        for letter in re.findall(r"\\.|.", self.value, re.DOTALL):
+            if letter == mark:
+                pieces.append("")
+            else:
+                pieces[-1] += letter
+        return [_plain(piece) for piece in pieces]
+
+    def text(self) -> str | None:
+        """The whole value as plain text."""
+        return _plain(self.value).strip() or None
+
+    def tag(self) -> str | None:
+        """The kind of an e-mail, phone or address, as rows have it."""
+        kinds = [kind.strip().upper() for kind in self.parameters.get("TYPE", ())]
+        known = [_TYPES[kind] for kind in kinds if kind in _TYPES]
+        return "FAX" if "FAX" in known else next(iter(known), None)
+
+
+@dataclass
+class _Card:
+    """The properties of a card, and its lines that are none."""
+
+    properties: list[_Property] = field(default_factory=list)
+    odd: list[str] = field(default_factory=list)
+
+    def every(self, name: str) -> list[_Property]:
+        """The properties of a name."""
+        return [one for one in self.properties if one.name == name]
+
+    def first(self, name: str) -> _Property | None:
+        """The first property of a name."""
+        return next(iter(self.every(name)), None)
+
+    def text(self, name: str) -> str | None:
+        """The first text of a name."""
+        return next((text for one in self.every(name) if (text := one.text())), None)
 
 
 def is_cards(text: str) -> bool:
@@ -34,17 +103,10 @@ def cards(lines: Iterable[str], limits: Limits) -> Iterator[tuple[int, str, Card
         plain = _PICTURES.sub("", raw)
         if not plain.rstrip().upper().endswith("END:VCARD"):
             yield line, plain, "a card that is not whole"
-            continue
-        if len(plain) > limits.card_characters or plain.count("\n") > limits.card_lines:
+        elif len(plain) > limits.card_characters or plain.count("\n") > limits.card_lines:
             yield line, plain, _TOO_LONG.format(limits=limits)
-            continue
-        try:
-            parsed = vobject.readOne(plain, allowQP=True)
-            row = _row(parsed)
-        except Exception as error:  # the library raises whatever a broken card makes it raise
-            yield line, plain, f"a card that cannot be read ({type(error).__name__})"
         else:
-            yield line, plain, row
+            yield line, plain, _row(_parsed(raw))
 
 
 def _apart(text: Iterable[str]) -> Iterator[tuple[int, str]]:
@@ -65,72 +127,109 @@ def _apart(text: Iterable[str]) -> Iterator[tuple[int, str]]:
         yield begun, "".join(lines)
 
 
-def _row(card: vobject.base.Component) -> Card | str:
-    kind = _text(card, "kind") or _text(card, "x-addressbookserver-kind")
+def _parsed(raw: str) -> _Card:
+    """The properties of a card: folded lines together, quoted-printable as text.
+
+    A line that is no property goes with the note or the picture before it; else it is an odd one.
+    """
+    card = _Card()
+    lines: list[str] = []
+    for line in re.split(r"\r\n|\n|\r", raw):
+        soft = bool(lines) and lines[-1].endswith("=") and "QUOTED-PRINTABLE" in lines[-1].partition(":")[0].upper()
+        if soft:
+            lines[-1] = lines[-1][:-1] + line
+        elif line[:1] in (" ", "\t") and lines:
+            lines[-1] += line[1:]
+        elif line.strip():
+            lines.append(line)
+    for line in lines:
+        found = _PROPERTY.match(line)
+        before = card.properties[-1] if card.properties else None
+        if found is not None:
+            card.properties.append(_property(found))
+        elif before is not None and before.name == "NOTE":
+            before.value += rf"\n{line}"
+        elif before is None or before.name not in _BULKY:
+            card.odd.append(line.strip())
+    return card
+
+
+def _property(found: re.Match[str]) -> _Property:
+    group, name, given, value = found.groups()
+    parameters: dict[str, list[str]] = {}
+    for parameter in _PARAMETERS.findall(given or ""):
+        key, _, values = parameter.rpartition("=") if "=" in parameter else ("TYPE", "", parameter)
+        several = [one for one in values.strip().strip('"').split(",") if one]
+        parameters.setdefault(key.strip().upper(), []).extend(several)
+    encodings = [one.upper() for key in ("ENCODING", "TYPE") for one in parameters.get(key, ())]
+    if "QUOTED-PRINTABLE" in encodings:
+        value = _from_quoted(value, next(iter(parameters.get("CHARSET", ())), "utf-8"))
+    return _Property(name.upper(), group, parameters, value)
+
+
+def _from_quoted(value: str, charset: str) -> str:
+    """Quoted-printable as text, in its charset; in UTF-8 or cp1252 where that is unknown or wrong."""
+    given = quopri.decodestring(value.encode("utf-8", errors="surrogateescape"))
+    for codec in (charset, "utf-8"):
+        try:
+            return given.decode(codec)
+        except (UnicodeDecodeError, LookupError):
+            continue
+    return given.decode("cp1252", errors="replace")
+
+
+def _plain(text: str) -> str:
+    """A value without escapes."""
+    return re.sub(r"\\(.)", lambda found: "\n" if found[1] in "nN" else found[1], text, flags=re.DOTALL)
+
+
+def _row(card: _Card) -> Card | str:
+    kind = card.text("KIND") or card.text("X-ADDRESSBOOKSERVER-KIND")
     if kind and kind.casefold() == "group":
         return "a group, not a person"
-    name = card.contents["n"][0].value if "n" in card.contents else None
-    given = _joined(getattr(name, "given", None))
-    family = _joined(getattr(name, "family", None))
-    units = card.contents["org"][0].value if "org" in card.contents else []
-    places: Card = {
-        "first": given,
-        "middle": _joined(getattr(name, "additional", None)),
-        "last": family,
-        "suffix": _joined(getattr(name, "suffix", None)),
-        "full_name": None if given or family or _is_company(card) else _text(card, "fn"),
-        "nickname": _joined(card.contents["nickname"][0].value) if "nickname" in card.contents else None,
-        "company": (_joined(units[0]) if isinstance(units, list) and units else _joined(units)) or None,
-        "job_title": _text(card, "title"),
+    named = card.first("N")
+    family, given, additional, prefix, suffix = ((named.parts(";") if named else []) + [""] * 5)[:5]
+    nicknames = [name for one in card.every("NICKNAME") for name in one.parts(",") if name.strip()]
+    units = [unit.strip() for one in card.every("ORG") for unit in one.parts(";") if unit.strip()]
+    is_company = (card.text("X-ABSHOWAS") or "").casefold() == "company" or (kind or "").casefold() == "org"
+    shown = card.text("FN")
+    beside = [("N", prefix), *(("NICKNAME", name) for name in nicknames[1:]), *(("ORG", unit) for unit in units[1:])]
+    beside += [(one.name, one.text() or "") for name in ("N", "FN", "TITLE", "BDAY") for one in card.every(name)[1:]]
+    beside += [
+        (one.name, (one.text() or "").strip()) for one in card.properties
+        if one.name not in _READ | _OF_PROGRAMS and not one.value.startswith("_$!<")
+    ]  # fmt: skip
+    beside += [("line of the card", line) for line in card.odd]
+    return {
+        "first": given.strip() or None,
+        "middle": additional.strip() or None,
+        "last": family.strip() or None,
+        "suffix": suffix.strip() or None,
+        "full_name": None if is_company else shown,
+        "nickname": nicknames[0].strip() if nicknames else None,
+        "company": next(iter(units), None) or (shown if is_company else None),
+        "job_title": card.text("TITLE"),
         "birthdate": _birthday(card),
-        "locale": _text(card, "lang"),
-        "source_key": _text(card, "uid"),
-        "updated": _moment(_text(card, "rev")),
-        "emails": [{"value": str(entry.value), "tag": _tag(entry)} for entry in card.contents.get("email", ())],
+        "locale": card.text("LANG"),
+        "source_key": card.text("UID"),
+        "updated": _moment(card.text("REV")),
+        "emails": [{"value": text, "tag": one.tag()} for one in card.every("EMAIL") if (text := one.text())],
         "phones": [
-            {"value": str(entry.value).removeprefix("tel:"), "tag": _tag(entry), "country": None}
-            for entry in card.contents.get("tel", ())
+            {"value": text.removeprefix("tel:"), "tag": one.tag(), "country": None}
+            for one in card.every("TEL")
+            if (text := one.text())
         ],
-        "addresses": [_address(card, entry) for entry in card.contents.get("adr", ())],
-        "labels": [
-            label for entry in card.contents.get("categories", ()) for label in _several(entry.value) if label.strip()
-        ],
+        "addresses": [_address(card, one) for one in card.every("ADR")],
+        "labels": [label for one in card.every("CATEGORIES") for label in one.parts(",") if label.strip()],
+        "extras": [{"name": name, "value": value} for name, value in beside if value.strip()],
     }
-    if places["company"] is None and _is_company(card):
-        places["company"] = _text(card, "fn")
-    return places
 
 
-def _is_company(card: vobject.base.Component) -> bool:
-    return (_text(card, "x-abshowas") or "").casefold() == "company" or (_text(card, "kind") or "").casefold() == "org"
-
-
-def _text(card: vobject.base.Component, name: str) -> str | None:
-    if name not in card.contents:
+def _birthday(card: _Card) -> str | None:
+    born, text = card.first("BDAY"), card.text("BDAY")
+    if born is None or text is None:
         return None
-    return _joined(card.contents[name][0].value)
-
-
-def _several(value: object) -> list[str]:
-    return [str(item) for item in value] if isinstance(value, list | tuple) else str(value).split(",")
-
-
-def _joined(value: object) -> str | None:
-    text = " ".join(filter(None, map(str, value))) if isinstance(value, list | tuple) else str(value or "")
-    return text.strip() or None
-
-
-def _tag(line: vobject.base.ContentLine) -> str | None:
-    kinds = [kind.upper() for kind in line.params.get("TYPE", ())] + [kind.upper() for kind in line.singletonparams]
-    known = [_TYPES[kind] for kind in kinds if kind in _TYPES]
-    return "FAX" if "FAX" in known else next(iter(known), None)
-
-
-def _birthday(card: vobject.base.Component) -> str | None:
-    text = _text(card, "bday")
-    if text is None:
-        return None
-    without = card.contents["bday"][0].params.get("X-APPLE-OMIT-YEAR", ())
+    without = born.parameters.get("X-APPLE-OMIT-YEAR", ())
     if without and text.startswith(tuple(without)):
         return f"--{text[-5:]}"
     date = _NO_YEAR.match(text)
@@ -143,17 +242,21 @@ def _moment(text: str | None) -> str | None:
     return f"{parts[1]}-{parts[2]}-{parts[3]} {parts[4]}:{parts[5]}:{parts[6]}" if parts else text
 
 
-def _address(card: vobject.base.Component, line: vobject.base.ContentLine) -> Card:
-    value = line.value
-    group = [
-        country.value for country in card.contents.get("x-abadr", ()) if line.group and country.group == line.group
-    ]  # the country of an address, as address books of Apple note it
-    parts = {
-        "street": _joined(value.street),
-        "street2": _joined(value.extended),
-        "city": _joined(value.city),
-        "region": _joined(value.region),
-        "postal_code": _joined(value.code),
-        "country": _joined(value.country) or (str(group[0]).upper() if group else None),
+def _address(card: _Card, one: _Property) -> Card:
+    """An address; a box stands in the street's place where there is none, else beside it.
+
+    The country in `X-ABADR` of the same group is as address books of Apple note it.
+    """
+    box, extended, street, city, region, code, country = (
+        [re.sub(r"\s*\n\s*", ", ", part).strip() for part in one.parts(";")] + [""] * 7
+    )[:7]
+    noted = [other.text() for other in card.every("X-ABADR") if one.group and other.group == one.group]
+    return {
+        "tag": one.tag(),
+        "street": street or box or None,
+        "street2": ", ".join(filter(None, (extended, box if street else ""))) or None,
+        "city": city or None,
+        "region": region or None,
+        "postal_code": code or None,
+        "country": country or (str(noted[0]).upper() if noted else None),
     }
-    return {"tag": _tag(line), **{part: parts.get(part) for part in ADDRESS_PARTS}}

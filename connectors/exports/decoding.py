@@ -8,8 +8,7 @@ from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
 from typing import BinaryIO, NamedTuple
 
-from charset_normalizer import from_bytes
-
+from connectors.exports.code_pages import likeliest
 from transforms.schema.errors import InputError
 
 SAMPLE_BYTES = 1 << 18
@@ -21,7 +20,8 @@ _MARKS = [
     (b"\xff\xfe", "utf-16"),
     (b"\xfe\xff", "utf-16"),
 ]
-_ENCODINGS = ["utf_8", "cp1252", "cp1250", "cp1251", "cp1255", "mac_roman"]
+STRAY_BYTES = "onefold-cp1252"
+"""How bytes that are no UTF-8 are read in a file that is UTF-8 else: as letters of cp1252."""
 
 
 class Text(NamedTuple):
@@ -31,6 +31,8 @@ class Text(NamedTuple):
     encoding: str
     codec: str
     """The encoding by Python's name: one that takes the byte-order mark away, where there is one."""
+    errors: str = "replace"
+    """What is done with bytes that are none of its letters."""
 
     def lines(self) -> Generator[str]:
         """Its lines with the ends they have: a line feed, a carriage return, or both."""
@@ -47,7 +49,7 @@ class Text(NamedTuple):
     def _opened(self) -> Iterator[io.TextIOWrapper]:
         """The text from its beginning; the file stays open behind it."""
         self.file.seek(0)
-        text = io.TextIOWrapper(self.file, self.codec, errors="replace", newline="")
+        text = io.TextIOWrapper(self.file, self.codec, errors=self.errors, newline="")
         try:
             yield text
         finally:
@@ -76,11 +78,13 @@ def decoded(name: str, file: BinaryIO) -> Text:
         raise InputError(f"{name} is not a text table: export it again as CSV.")
     if _is_utf8(file):
         return Text(file, "utf-8", "utf-8")
-    best = from_bytes(sample, cp_isolation=_ENCODINGS).best()
-    encoding = best.encoding if best is not None else "cp1252"
-    if encoding == "utf_8" or _reads_alike(file, encoding, "cp1252"):
-        encoding = "cp1252"
-    return Text(file, encoding, encoding)
+    if _is_nearly_utf8(sample):
+        return Text(file, "utf-8, with a few bytes of cp1252", "utf-8", STRAY_BYTES)
+    found = likeliest(sample)
+    if _reads_alike(file, found.codec, "cp1252"):
+        return Text(file, "cp1252", "cp1252")
+    doubt = "" if found.is_sure or found.rival is None else f", or {found.rival}: look at the names"
+    return Text(file, f"{found.codec}{doubt}", found.codec)
 
 
 def _is_binary(sample: bytes) -> bool:
@@ -93,6 +97,23 @@ def _blocks(file: BinaryIO) -> Iterator[bytes]:
     file.seek(0)
     while block := file.read(_BLOCK):
         yield block
+
+
+def _as_cp1252(error: UnicodeError) -> tuple[str, int]:
+    """The letters of cp1252 in place of bytes that are no UTF-8."""
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    return error.object[error.start : error.end].decode("cp1252", errors="replace"), error.end
+
+
+codecs.register_error(STRAY_BYTES, _as_cp1252)
+
+
+def _is_nearly_utf8(sample: bytes) -> bool:
+    """Whether all but a few letters beyond ASCII are UTF-8."""
+    text = sample.decode("utf-8", errors="replace")
+    strays = text.count("\ufffd")
+    return strays * 2 <= sum(not letter.isascii() for letter in text) - strays
 
 
 def _is_utf8(file: BinaryIO) -> bool:

@@ -298,7 +298,7 @@ def _is_header(whole: pl.DataFrame, header: Line) -> pl.Series:
     """Which of these rows are the header once more."""
     begin = header.cells[0].strip().lower()
     long = (whole["0"].str.len_chars() >= len(begin)).arg_true()
-    first = long.filter(whole["0"].gather(long).str.to_lowercase().str.strip_chars() == begin)
+    first = long.filter(whole["0"].gather(long).str.to_lowercase().str.strip_chars("\ufeff \t") == begin)
     names = [normalised(cell) for cell in header.cells]
     cells = whole.select(map(str, range(len(names))))
     same = [at for at in first if [normalised(cell) for cell in cells.row(at)] == names]

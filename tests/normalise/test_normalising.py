@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import phonenumbers
@@ -272,9 +273,103 @@ def test_plain_names_are_taken_apart_as_nameparser_does(names: list[str]) -> Non
     assert sorted(found["full_name"]) == sorted(names)
     for name, *parts in found.iter_rows():
         parsed = HumanName(name)
-        if parsed.maiden:  # the library takes a maiden name out of the name; here it stays in it
-            continue
-        assert parts == [part or None for part in (parsed.first, parsed.middle, parsed.last, parsed.suffix)]
+        words = name.split()
+        if parsed.maiden or len(words) < 3 or re.match(r"[A-Z][a-z]{1,2}$", words[-1]):
+            continue  # a maiden name stays in the name; two words and short surnames are read otherwise, see below
+        assert parts == [part or None for part in (parsed.first, parsed.middle, parsed.last, parsed.suffix, None)]
+
+
+@pytest.mark.parametrize(
+    ("name", "parts"),
+    [
+        ("Prince Okoro", ("Prince", None, "Okoro", None, None)),
+        ("Imam Bakri", ("Imam", None, "Bakri", None, None)),
+        ("Baron", ("Baron", None, None, None, None)),
+        ("Dr. Ann Poe", ("Ann", None, "Poe", None, None)),
+        ("Anna Maria Ma", ("Anna", "Maria", "Ma", None, None)),
+        ("Anna Maria Poe MA", ("Anna", "Maria", "Poe", "MA", None)),
+        ('Chatham "Chip" Frankfort', ("Chatham", None, "Frankfort", None, "Chip")),
+        ("Helen 'Nell' Gray", ("Helen", None, "Gray", None, "Nell")),
+        ("Sean O'Brien", ("Sean", None, "O'Brien", None, None)),
+        ("Jenny Baker (Johnson)", ("Jenny", None, "Baker", None, None)),
+    ],
+)
+def test_what_stands_around_a_name_does_not_cost_it(name: str, parts: tuple[str | None, ...]) -> None:
+    assert split_full_names(pl.Series([name])).row(0) == (name, *parts)
+
+
+@pytest.mark.parametrize(
+    ("header", "row", "first", "last", "beside"),
+    [
+        ("Name,Vorname,E-Mail", "von Arnim,Bettina,b@arnim.example", "Bettina", "von Arnim", []),
+        ("Given Name,Display Name,Email", "Lotte,Lotte Peeters,l@peeters.example", "Lotte", "Peeters", []),
+        ("Given Name,Display Name,Email", "Lotte,Peeters Lotte,l@peeters.example", "Lotte", "Peeters", []),
+        ("First Name,Last Name,Display Name,Email", "Ann,Lee,Ann Lee,a@lee.example", "Ann", "Lee", []),
+        (
+            "First Name,Last Name,Display Name,Email",
+            "Rob,Kane,Bobby Razor,r@kane.example",
+            "Rob",
+            "Kane",
+            ["Bobby Razor"],
+        ),
+        ("Name,Email", "Anna Schmidt (geb. Weber),a@schmidt.example", "Anna", "Schmidt", ["Anna Schmidt (geb. Weber)"]),
+        ("Name,Email", "Mike @ Work,m@work.example", "Mike @", "Work", []),
+        ("First Name,Last Name,Email", "Jenna,Null,j@null.example", "Jenna", "Null", []),
+        ("First Name,Last Name,Email", "Na,Li,na@li.example", "Na", "Li", []),
+        ("First Name,Last Name,Email", "None,None,x@none.example", None, None, []),
+        ("First Name,Last Name,Email", "Joost,'t Hooft,j@hooft.example", "Joost", "'t Hooft", []),
+    ],
+)
+def test_a_name_is_what_its_cells_say_together(
+    records: Read, header: str, row: str, first: str | None, last: str | None, beside: list[str]
+) -> None:
+    tables = records(f"{header}\n{row}\n")
+
+    assert tables.records.select("first", "last").row(0) == (first, last)
+    assert tables.extras.filter(name="full name")["value"].to_list() == beside
+
+
+@pytest.mark.parametrize(
+    ("cell", "numbers"),
+    [
+        ("030 / 12345678", ["+493012345678"]),
+        ("030 1234567 / 0171 7654321", ["+49301234567", "+491717654321"]),
+        ("030 1234567 Bob", ["+49301234567"]),
+        ("030 1234568 (privat)", ["+49301234568"]),
+        ('"030 1234567, ext 5"', ["+49301234567;5"]),
+        ('"+49301234567,,123#"', ["+49301234567;123"]),
+        ("030 1234567 Durchwahl 12", ["+49301234567;12"]),
+        ("30123456.0", ["+4930123456"]),
+        ("+4.93012E+11", [None]),
+    ],
+)
+def test_what_stands_around_a_number_does_not_cost_it(records: Read, cell: str, numbers: list[str | None]) -> None:
+    phones = records(f"Name,Email,Phone,Country\nUla Berg,u@berg.example,{cell},Germany\n").phones
+    said = phones.select(pl.concat_str("e164", "extension", separator=";", ignore_nulls=True).replace({"": None}))
+
+    assert said.to_series().to_list() == numbers
+
+
+@pytest.mark.parametrize(
+    ("cell", "found"),
+    [
+        ("cy@orr.example cyrus@orr.example", ["cy@orr.example", "cyrus@orr.example"]),
+        ("ned@oz.example/ned2@oz.example", ["ned@oz.example", "ned2@oz.example"]),
+        ("una@roy.example [mailto:una@roy.example]", ["una@roy.example"]),
+        ("mailto:bo@dye.example?subject=Hello", ["bo@dye.example"]),
+        ("vic@wu.example - old address", ["vic@wu.example"]),
+        ('"""Doe, Jane"" <jane@doe.example>"', ["jane@doe.example"]),
+        ("customer/department@ash.example", ["customer/department@ash.example"]),
+    ],
+)
+def test_what_stands_around_an_address_does_not_cost_it(records: Read, cell: str, found: list[str]) -> None:
+    assert records(f"Name,Email\nUla Berg,{cell}\n").emails["email"].to_list() == found
+
+
+def test_a_mailbox_of_the_persons_own_name_is_no_placeholder(records: Read) -> None:
+    mails = records("First Name,Last Name,Email\nNo,Tan,no@tan.example\nAda,Roe,no@roe.example\n").emails
+
+    assert mails["email"].to_list() == ["no@tan.example", None]
 
 
 @pytest.mark.parametrize(

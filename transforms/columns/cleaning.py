@@ -3,31 +3,46 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 
 import ftfy
 import polars as pl
 
-PLACEHOLDERS = (
-    "-", "--", ".", "?", "n/a", "na", "n.a.", "#n/a", "#ref!", "#value!", "#name?", "null", "none", "nil", "nan",
-    "(null)", "(none)", "undefined", "unknown", "not available", "tbd", '""', "[[unknown]]",
+MARKS = (
+    "-", "--", "---", ".", "?", "n/a", "n.a.", "#n/a", "#ref!", "#value!", "#name?", "#null!", "(null)", "(none)",
+    "not available", '""', "[[unknown]]",
 )  # fmt: skip
-"""Words that people and programs write into empty cells."""
+"""What people and programs write into empty cells, and nobody is called."""
+NO_PLACE = ("null", "none", "undefined", "unknown", "tbd")
+"""Words for nothing that are names (Ms Null), but neither places nor codes."""
+WORDS = (*NO_PLACE, "na", "nil", "nan")
+"""Words for nothing that are names, places or codes (Nan in Thailand, Namibia's NA)."""
 
 
-_ODD = rf"[^ -~]|  |^[ '=]| $|^(?i:{'|'.join(map(re.escape, PLACEHOLDERS))}|)$"
+_ODD = rf"[^ -~]|  |^[ '=]| $|^(?i:{'|'.join(map(re.escape, (*MARKS, *WORDS)))}|)$"
 """Pattern of cells that may need cleaning; most cells have none of it."""
+_INVISIBLE = r"[\u200b\u200e\u200f\u202a-\u202e\u2060\ufeff\x00]"
+_JOINERS = (
+    (r"([\x00-\x{24f}\s])[\u200c\u200d]+", "$1"), (r"[\u200c\u200d]+([\x00-\x{24f}\s])", "$1"),
+    (r"^[\u200c\u200d]+|[\u200c\u200d]+$", ""),
+)  # fmt: skip
+"""Joiners that join nothing: those beside a blank or a Latin letter. Persian and Indian names have them within."""
 
 
 MANGLED = r"[À-ÿ][^\x00-\x7f]|Ã |ï¿½"
 """Pattern of UTF-8 text read in another encoding; ftfy decides whether it is."""
 
 
-def cleaned(cell: pl.Expr) -> pl.Expr:
+def cleaned(cell: pl.Expr, *, words: Collection[str] = WORDS) -> pl.Expr:
     """The cell without invisible characters, Excel's guards and placeholders; nothing left becomes null.
 
     Text that was read in a wrong encoding (`JosÃ©`) is as it was meant.
+
+    Args:
+        cell: the cell.
+        words: the words that are placeholders here: fewer in the place of a name or a code.
     """
-    return cell.map_batches(_cleaned, return_dtype=pl.String, is_elementwise=True)
+    return cell.map_batches(lambda cells: _cleaned(cells, words), return_dtype=pl.String, is_elementwise=True)
 
 
 def repaired(given: pl.Series, kept: pl.Series) -> pl.Series:
@@ -40,20 +55,21 @@ def repaired(given: pl.Series, kept: pl.Series) -> pl.Series:
     return differs.scatter(differs.arg_true(), trimmed != kept.filter(differs).str.replace_all(blanks, " "))
 
 
-def _cleaned(cells: pl.Series) -> pl.Series:
+def _cleaned(cells: pl.Series, words: Collection[str]) -> pl.Series:
     odd = cells.str.contains(_ODD).arg_true()
     if not len(odd):
         return cells
+    text = _as_meant(cells.gather(odd)).str.replace_all(_INVISIBLE, "")
+    for pattern, instead in _JOINERS:
+        text = text.str.replace_all(pattern, instead)
     text = (
-        _as_meant(cells.gather(odd))
-        .str.replace_all(r"[\u200b-\u200f\u202a-\u202e\u2060\ufeff\x00]", "")
-        .str.replace_all(r"[\s\u00a0]+", " ")
+        text.str.replace_all(r"[\s\u00a0]+", " ")
         .str.strip_chars()
         .str.replace(r'^="(.*)"$', "$1")
-        .str.replace(r"^'(\S)", "$1")
+        .str.replace(r"^'([\d=+\-@(])", "$1")
         .str.strip_chars()
     )
-    nothing = text.str.to_lowercase().is_in(["", *PLACEHOLDERS])
+    nothing = text.str.to_lowercase().is_in(["", *MARKS, *words])
     return cells.clone().scatter(odd, text.set(nothing, None) if nothing.any() else text)
 
 

@@ -42,7 +42,7 @@ def further_columns(tables: Records) -> pl.DataFrame:
     Left out are columns that are hardly filled, hold one value, number their rows, hold dates or free text, or whose
     header says that they are about what is done with a contact.
     """
-    extras = tables.extras.filter(~pl.col("name").str.contains(_NO_EVIDENCE))
+    extras = tables.extras.filter(pl.col("why").is_null(), ~pl.col("name").str.contains(_NO_EVIDENCE))
     if extras.is_empty():
         return _values(extras)
     values = _values(extras)

@@ -271,7 +271,11 @@ def _share(predicate: Predicate, pairs: pl.DataFrame) -> NDArray[np.bool_]:
     if predicate.record is None:
         left, right = (predicate.key.gather(pairs[side]) for side in ("left", "right"))
         return (left == right).fill_null(value=False).to_numpy()
-    keys = predicate.of_records().unique()
+    keys = predicate.of_records()
+    wanted = np.zeros(int(keys["record"].to_numpy().max(initial=0)) + 1, dtype=np.bool_)
+    seen = pl.concat([pairs["left"], pairs["right"]]).to_numpy()
+    wanted[seen[seen < len(wanted)]] = True
+    keys = keys.filter(wanted[keys["record"].to_numpy()]).unique()
     numbered = pairs.with_row_index("pair")
     both = numbered.join(keys, left_on="left", right_on="record").join(
         keys, left_on=["right", "key"], right_on=["record", "key"]

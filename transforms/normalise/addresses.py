@@ -8,7 +8,7 @@ import polars as pl
 import pycountry
 from babel import Locale
 
-from transforms.columns.cleaning import cleaned, position
+from transforms.columns.cleaning import NO_PLACE, cleaned, position
 from transforms.columns.coding import by_value
 from transforms.columns.folding import folded
 from transforms.schema.tables import ADDRESS_PARTS, ADDRESSES, conform
@@ -40,7 +40,7 @@ def addresses(cells: pl.DataFrame) -> pl.DataFrame:
         `ADDRESSES`: parts cleaned, `country` as ISO 3166 alpha-2 and `region` as ISO 3166-2 where they are known,
         and folded `street_key`, `city_key`, `postal_key`.
     """
-    parts = cells.with_columns(cleaned(pl.col(part)) for part in ADDRESS_PARTS)
+    parts = cells.with_columns(cleaned(pl.col(part), words=NO_PLACE) for part in ADDRESS_PARTS)
     parts = parts.filter(pl.any_horizontal(pl.col(part).is_not_null() for part in ADDRESS_PARTS))
     countries = {value: country_code(value) for value in parts["country"].unique().drop_nulls()}
     parts = parts.with_columns(

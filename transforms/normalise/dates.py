@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import polars as pl
+from babel import Locale
 
 from transforms.columns.coding import coded
+from transforms.columns.folding import folded
 from transforms.schema.tables import DATE_ORDERS, WHEN, conform
 
 MONTH_FIRST_REGIONS = ("US", "PH", "FM", "MH", "PW")
@@ -19,6 +23,9 @@ _MAYBE_NUMERIC = r"^\s*\d{1,2}[./\- ]"
 _SERIAL = r"^[1-5]\d{4}$"
 """A day as spreadsheets count them, from 1927 to 2064."""
 _WRITTEN = ("%d %b %Y", "%d %B %Y", "%b %d %Y", "%B %d %Y")
+_NOTHING = r"^0{1,4}[./-]0{1,2}[./-]0{1,4}(?: 0?0:00(?::00)?)?$"
+"""Pattern of a date that stands for none (`0/0/00`)."""
+_LANGUAGES = "en de fr es it pt nl pl sv da nb fi cs hu".split()
 _TIMES = ("%H:%M:%S", "%H:%M", "%I:%M %p", "%I:%M:%S %p", "%H:%M:%S %z", "%H:%M:%S%z", "%H:%M%z")
 
 
@@ -77,6 +84,38 @@ def date_orders(rows: pl.DataFrame) -> pl.DataFrame:
     )  # fmt: skip
 
 
+def without_no_dates(given: pl.Series) -> pl.Series:
+    """Dates without those that stand for none (`0/0/00`)."""
+    return given.set(given.str.strip_chars().str.contains(_NOTHING), None)
+
+
+@cache
+def _months() -> dict[str, str]:
+    """Month names of fourteen languages, folded, and the English one of each."""
+    english = Locale("en").months["format"]["wide"]
+    names: dict[str, set[str]] = {}
+    for locale in map(Locale, _LANGUAGES):
+        for usage in locale.months.values():
+            for width in ("wide", "abbreviated"):
+                for number, name in usage[width].items():
+                    names.setdefault(str(folded(pl.Series([name]))[0]).strip("."), set()).add(english[number])
+    return {name: months.pop() for name, months in names.items() if len(months) == 1 and len(name) > 2}
+
+
+def _in_english(text: pl.Series) -> pl.Series:
+    """Dates that have a month in words, with its English name, without points, hyphens and *de*."""
+    words = text.str.contains(r"\p{L}{3}").fill_null(value=False).arg_true()
+    if words.is_empty():
+        return text
+    spelled = folded(text.gather(words)).str.replace_all(r"[.,\- ]+|\b(?:de|of|the)\b", " ").str.strip_chars()
+    spelled = spelled.str.replace_all(r" +", " ").str.replace_all(r"(\d)(?:st|nd|rd|th)\b", "$1")
+    word = spelled.str.extract(r"([a-z]{3,})")
+    month = word.replace_strict(_months(), default=None, return_dtype=pl.String)
+    both = pl.DataFrame({"spelled": spelled, "word": word, "month": month}).drop_nulls()
+    told = [one.replace(two, three) for one, two, three in both.iter_rows()]
+    return text.scatter(words.filter(spelled.is_not_null() & month.is_not_null()), pl.Series(told, dtype=pl.String))
+
+
 def birthdates(given: pl.Series, month_first: pl.Series) -> pl.DataFrame:
     """Birth dates and birthdays.
 
@@ -100,13 +139,15 @@ def birthdates(given: pl.Series, month_first: pl.Series) -> pl.DataFrame:
 
 def _birthdates(given: pl.Series, *, month_first: bool) -> pl.DataFrame:
     """Birth dates and birthdays of texts of one order."""
-    text = given.str.strip_chars()
+    text = _in_english(given.str.strip_chars())
     order = pl.Series([month_first]).new_from_index(0, len(text))
     full = _days(text, order)
     frame = pl.DataFrame({"text": text, "full": full, "month_first": order})
     without_year = pl.col("text").str.extract(r"^(?:--|1604-)(\d{2}-?\d{2})$").str.replace(r"^(\d\d)(\d\d)$", "$1-$2")
     short = _in_order(_SHORT, pl.lit("2000"))
     yearless = pl.coalesce(pl.lit("2000-") + without_year, short).str.to_date("%Y-%m-%d", strict=False)
+    named = [pl.format("{} 2000", "text").str.to_date(spelling, strict=False) for spelling in _WRITTEN]
+    yearless = pl.coalesce(yearless, *named)
     dated = pl.when(pl.col("full").dt.year() != NO_YEAR, pl.col("full").dt.year() >= 1850).then("full")
     return frame.select(
         birthdate=dated, birthday=pl.coalesce(pl.col("full").dt.strftime("%m-%d"), yearless.dt.strftime("%m-%d"))
@@ -167,10 +208,12 @@ def _days(text: pl.Series, month_first: pl.Series) -> pl.Series:
     plain = pl.col("text").str.extract(r"^([^,:]*?,? ?\d{4})\b").str.replace_all(r"[.,]", "").str.replace_all(" +", " ")
     serial = pl.col("text").str.extract(f"({_SERIAL})").cast(pl.Int32, strict=False)
     bare = pl.col("text").str.extract(r"^(\d{4}[./]?\d\d[./]?\d\d)\b").str.replace_all("[./]", "")
+    loose = [pl.col("text").str.extract(r"^(\d{4})[./-](\d{1,2})[./-](\d{1,2})\b", at).str.zfill(2) for at in (1, 2, 3)]
     numeric = _in_order(_NUMERIC, pl.col("text").str.extract(_NUMERIC, 3))
     days = frame.select(
         pl.coalesce(
             bare.str.to_date("%Y%m%d", strict=False),
+            pl.concat_str(loose, separator="-").str.to_date("%Y-%m-%d", strict=False),
             numeric.str.to_date("%Y-%m-%d", strict=False),
             pl.date(1899, 12, 30) + pl.duration(days=serial),
             *(plain.str.to_date(spelling, strict=False) for spelling in _WRITTEN),

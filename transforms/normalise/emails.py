@@ -47,6 +47,8 @@ PLACEHOLDER = (
     r"(?:mail|mails|email|correo|courriel|address|adresse|available|given|provided|supplied|known|applicable|entered|set|thanks))@"
 )
 _SEPARATORS = r"\s*(?: ::: |[;,|\n]|\s/\s)\s*"
+_WITHIN = r"[\p{L}\p{N}.!#$%&'*+/=?^_`{|}~-]+@[\p{L}\p{N}.-]*[\p{L}\p{N}]"
+"""Pattern of an address within a text."""
 _SIMPLE = r"^[A-Za-z0-9][A-Za-z0-9._+\-]*@[A-Za-z0-9.\-]*[A-Za-z0-9]$"
 """A cell that is one bare address, or nearly."""
 
@@ -55,21 +57,24 @@ def emails(cells: pl.DataFrame) -> pl.DataFrame:
     """The e-mail addresses of records, one row each.
 
     Args:
-        cells: `record`, `position`, `value`, `tag`: the cells as given; one may hold several addresses.
+        cells: `record`, `position`, `value`, `tag`: the cells as given; one may hold several addresses. `own`, where it
+            is there: whether what stands before the `@` is the person's name, and so no placeholder.
 
     Returns:
         `EMAILS`: `email` with its domain in lower-case ASCII or null beside the `problem`; `match_key`, in which case,
         plus tags and Gmail's dots make no difference; whether it is the mailbox of a task (`role`), of a provider that
         anybody can have (`free`), or one to be thrown away (`disposable`). No address twice in a record.
     """
-    given = cells.select("record", "position", "tag", "value", given=cleaned(pl.col("value"))).drop_nulls("given")
+    own = pl.col("own") if "own" in cells.columns else pl.lit(value=False)
+    given = cells.select("record", "position", "tag", "value", own=own, given=cleaned(pl.col("value")))
+    given = given.drop_nulls("given")
     simple = given["given"].str.contains(_SIMPLE)
     split = given.filter(simple).with_columns(candidate="given", cell="given", mended=False)
     if len(split) < len(given):
         split = pl.concat([split, _candidates(given.filter(~simple)).select(split.columns)]).sort(
             "record", "position", maintain_order=True
         )
-    checked = _validated(split["candidate"])
+    checked = _validated(split["candidate"], split["own"])
     lower = checked["email"].str.to_lowercase()
     identity = lower.zip_with(lower.is_not_null(), split["candidate"])
     mended = split["mended"] | repaired(split["value"], split["cell"])
@@ -115,10 +120,15 @@ def _throw_away() -> pl.Series:
 
 
 def _candidates(given: pl.DataFrame) -> pl.DataFrame:
-    """Candidates for addresses in cells of several addresses, or of more than a bare one."""
+    """Candidates for addresses in cells of several addresses, or of more than a bare one.
+
+    What is no address as a whole is looked through for addresses: what stands around them costs none of them. Pieces
+    without an `@` beside an address are no addresses (`"Doe, Jane" <jane@…>`).
+    """
     bare = pl.col("piece").str.extract(r"<([^<>]+@[^<>]+)>").fill_null(pl.col("piece"))
-    return (
-        given.with_columns(piece=pl.col("given").str.replace_all(_SEPARATORS, ";").str.split(";"))
+    pieces = (
+        given.with_row_index("of")
+        .with_columns(piece=pl.col("given").str.replace_all(_SEPARATORS, ";").str.split(";"))
         .explode("piece")
         .with_columns(
             candidate=bare.str.replace(r"(?i)^mailto:", "")
@@ -127,20 +137,31 @@ def _candidates(given: pl.DataFrame) -> pl.DataFrame:
             .str.replace_all(r"\s*@\s*", "@")
         )
         .filter(~pl.col("candidate").is_in(["", "0", "1"]))  # CRMs put flags between addresses
+    )
+    has_at = pl.col("candidate").str.contains("@", literal=True)
+    pieces = pieces.filter(has_at | ~has_at.any().over("of"))
+    is_more = pl.col("candidate").str.contains(r"@.*(?:@|[\s?(\[])|[\s>)\]:].*@")
+    found = pl.col("piece").str.replace(r"(?i)\s*(\(at\)|\[at\])\s*", "@").str.extract_all(_WITHIN)
+    several = pl.when(is_more & (found.list.len() > 0)).then(found).otherwise(pl.concat_list("candidate"))
+    return (
+        pieces.with_columns(candidate=several)
+        .explode("candidate")
+        .with_columns(pl.col("candidate").str.strip_chars_start("/'.-"))
         .select(
-            "record", "position", "tag", "value", "candidate", given="piece", cell="given",
+            "record", "position", "tag", "value", "own", "candidate", given="piece", cell="given",
             mended=pl.col("candidate") != pl.col("piece"),
         )
     )  # fmt: skip
 
 
-def _validated(candidates: pl.Series) -> pl.DataFrame:
+def _validated(candidates: pl.Series, own: pl.Series | None = None) -> pl.DataFrame:
     """`email` or `problem` of each value: what email-validator accepts, and why not otherwise.
 
     Common addresses are decided in columns; the library is asked about the others.
     """
     known = decided(candidates)
     placeholder = candidates.str.contains(PLACEHOLDER)
+    placeholder = placeholder if own is None else placeholder & ~own
     email, problem = known["email"].set(placeholder, None), known["problem"].set(placeholder, NOT_AN_ADDRESS)
     odd = (known["is_odd"] & ~placeholder).arg_true()
     if len(odd):

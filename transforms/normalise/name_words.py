@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from functools import cache
 
 import polars as pl
+from anyascii import anyascii
 from opencc import OpenCC
 
 _TITLES = """
@@ -22,7 +24,7 @@ sor fra capt captain cpt kapt lt col maj sgt hon rt lord lady dame
 """Titles of courtesy, learning, church and army in ten languages, folded; a hyphen stands for a point or a blank."""
 _NAMES_TOO = """
 fr me mag lic sig dipl ing arch eng col maj hon med dent vet rer nat pol phil pan doc univ priv doz geom rag ir sor
-fra lord lady dame captain father pastor sr bay bc lt tech agr rt h-c
+fra lord lady dame captain father pastor imam sr bay bc lt tech agr rt h-c
 """.split()
 """Titles that are names, too, unless a point stands behind them or another title before."""
 
@@ -86,6 +88,11 @@ NO_SURNAME = (
     "customer|lastname|surname|nachname|apellido|achternaam|noname|nobody|tbd|xx|xxx|xxxx|asdf"
 ).split("|")
 """Folded words that stand in place of a surname that is not known."""
+
+
+def is_title(word: str) -> bool:
+    """Whether a word is a title and no name."""
+    return re.sub(_LEADING, "", anyascii(word).lower()) == ""
 
 
 def without_titles(first: pl.Series) -> pl.Series:

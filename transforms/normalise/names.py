@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from importlib import resources
 
@@ -22,6 +23,7 @@ from transforms.normalise.name_words import (
     NOBODY,
     generation_marks,
     generations,
+    is_title,
     without_titles,
 )
 
@@ -50,11 +52,15 @@ _TWO_CHARACTERS = (
 )
 """Family names of two characters among those of one."""
 _PLAIN_NAME = r"^[\p{L}]+(?:['’-][\p{L}]+)*(?: [\p{L}]+(?:['’-][\p{L}]+)*){1,2}$"
-_PARTS = ("first", "middle", "last", "suffix")
+_PARTS = ("first", "middle", "last", "suffix", "nickname")
+_QUOTED = re.compile(r"[\"“”„]([^\"“”„]+)[\"“”„]|(?<!\S)['‘]([^'’‘]+)['’](?!\S)")
+_BRACKETS = re.compile(r"[(\[{][^)\]}]*[)\]}]")
+_SHORT_SURNAME = re.compile(r"[A-Z][a-z]{1,2}$")
+"""A word that is spelled as a surname; degrees have points or capitals."""
 
 
 def split_full_names(names: pl.Series) -> pl.DataFrame:
-    """`full_name`, `first`, `middle`, `last`, `suffix` for distinct one-column names.
+    """`full_name`, `first`, `middle`, `last`, `suffix`, `nickname` for distinct one-column names.
 
     Names in Chinese characters or Hangul begin with the family's. Two or three plain words of which none means more
     than itself are taken apart at once. nameparser is asked about the others: titles, particles, suffixes, initials,
@@ -76,6 +82,7 @@ def split_full_names(names: pl.Series) -> pl.DataFrame:
         "middle",
         pl.concat_str("last", behind.alias("behind"), separator=" ", ignore_nulls=True).replace({"": None}),
         "suffix",
+        "nickname",
     )
     return pl.concat([family_first, western])
 
@@ -94,6 +101,7 @@ def _family_first(names: pl.Series) -> pl.DataFrame:
         last=pl.when(spaced).then(pl.col("full_name").str.extract(r"^(\S+)"))
         .otherwise(pl.col("full_name").str.slice(0, family)),
         suffix=nothing,
+        nickname=nothing,
     )  # fmt: skip
 
 
@@ -106,6 +114,7 @@ def _split_by_words(names: pl.Series) -> pl.DataFrame:
         middle=pl.lit(None, dtype=pl.String),
         last=pl.col("full_name").str.extract(r" ([^ ]+)$"),
         suffix=pl.lit(None, dtype=pl.String),
+        nickname=pl.lit(None, dtype=pl.String),
     )  # fmt: skip
     names = names.filter(~of_families)
     words = pl.DataFrame({"full_name": names, "word": names.str.split(" ")})
@@ -120,14 +129,34 @@ def _split_by_words(names: pl.Series) -> pl.DataFrame:
         middle=pl.when(pl.col("word").list.len() == 3).then(pl.col("word").list.get(1)),
         last=pl.col("word").list.last(),
         suffix=pl.lit(None, dtype=pl.String),
+        nickname=pl.lit(None, dtype=pl.String),
     )
-    parsed = [(name, HumanName(name)) for name in names.filter(~plain)]
     western = pl.DataFrame(
-        [(name, parts.first, parts.middle, parts.last, parts.suffix) for name, parts in parsed],
-        schema=simple.schema,
-        orient="row",
+        [(name, *_parsed(name)) for name in names.filter(~plain)], schema=simple.schema, orient="row"
     ).with_columns(pl.col(_PARTS).replace({"": None}))
     return pl.concat([families, simple, western])
+
+
+def _parsed(name: str) -> tuple[str, str, str, str, str]:
+    """First, middle, last, suffix and nickname of a name with titles, particles, degrees, quotes or brackets.
+
+    A word that is a title for nameparser is one where two others follow, or where it is one of courtesy (`Dr Poe`):
+    *Prince Okoro* and *Earl Simmons* are people's names. *Ma* is a surname, *MA* or *M.A.* a degree.
+    """
+    nickname = " ".join(filter(None, (one for found in _QUOTED.findall(name) for one in found)))
+    bare = _BRACKETS.sub(" ", _QUOTED.sub(" ", name)).split()
+    bare = bare or name.split()
+    if len(bare) == 1:
+        return bare[0], "", "", "", nickname
+    if len(bare) == 2 and not any("," in word for word in bare) and not is_title(bare[0]):
+        return bare[0], "", bare[1], "", nickname
+    behind = ""
+    if len(bare) > 2 and _SHORT_SURNAME.match(bare[-1]) and bare[-1].lower() in CONSTANTS.suffix_acronyms:
+        behind = bare.pop()
+    parts = HumanName(" ".join(bare))
+    if behind:
+        return parts.first, " ".join(filter(None, (parts.middle, parts.last))), behind, parts.suffix, nickname
+    return parts.first, parts.middle, parts.last, parts.suffix, nickname
 
 
 def _is_generation(word: str) -> pl.Expr:

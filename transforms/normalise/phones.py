@@ -16,7 +16,19 @@ from transforms.schema.tables import PHONES, conform
 _SEPARATORS = r"\s*(?: ::: |;|\n|\s+or\s+|\s+/\s+|,)\s*"
 _EXTENSION = r"(?i)\s*;\s*ext=\s*"
 _NAMED = r"(?i)^(tel|phone|p|t|m):\s*"
-_RUINED = re.compile(r"\d([.,]\d+)?e\+?\d+", re.IGNORECASE)
+_BESIDE = (
+    r"(?i)\s*(?:[,;]\s*(?:,|ext(?:ension|n)?\b\.?|x)|\b(?:dw|durchwahl|poste|ramal|interno|apparat|app)\b\.?)"
+    r"\s*(\d{1,7})#?\s*$"
+)
+"""Pattern of an extension behind a comma, or after a word for it that the library does not know."""
+_POINT_ZERO = r"^(\+?\d{7,})\.0+$"
+"""Pattern of a number that a spreadsheet held as a decimal."""
+_WORDS_BEHIND = r"^(\+?[\d(][\d\s()./–-]{4,}\d\)?)[\s,(\[–-]+\p{L}[^\d]*$"
+"""Pattern of a number with words behind it; a number in letters (`1-800-FLOWERS`) has fewer digits before them."""
+_FEWEST_DIGITS = 7
+"""Digits of a number that words may stand behind, at least."""
+_SLASH = r"\d\)?\s+/\s+\(?\+?\d"
+_RUINED = re.compile(r"\+?\d([.,]\d+)?e\+?\d+", re.IGNORECASE)
 _COUNTING = r"0?1234567(?:8(?:9(?:0(?:\d{1,2})?)?)?)?|(?:9?8)?7654321(?:0)?"
 NOT_A_NUMBER = "a placeholder, not a number"
 _PARSED = dict.fromkeys(("e164", "country", "kind", "extension", "problem"), pl.String)
@@ -36,7 +48,7 @@ def phones(cells: pl.DataFrame) -> pl.DataFrame:
     """
     split = cells.select("record", "position", "tag", "value", region="country", given=cleaned(pl.col("value")))
     split = split.drop_nulls("given")
-    several = split["given"].str.contains(r"[;,/\n]| or | ::: |:")
+    several = split["given"].str.contains(r"[;,/\n:\p{L}]|\.0+$")
     if several.any():
         split = pl.concat(
             [split.filter(~several).with_columns(phone="given", cell="given"), _taken_apart(split.filter(several))]
@@ -70,16 +82,49 @@ def _is_placeholder() -> pl.Expr:
 
 
 def _taken_apart(cells: pl.DataFrame) -> pl.DataFrame:
-    """Cells that may hold several numbers, or the name of one, as one row a number."""
-    whole = pl.col("given").str.replace_all(_EXTENSION, " ext. ")
+    """Cells that may hold several numbers, or more than a number, as one row a number.
+
+    A slash between blanks parts two numbers, but not where the whole is a number and a part of it is none.
+    """
+    whole = (
+        pl.col("given")
+        .str.replace(_POINT_ZERO, "$1")
+        .str.replace_all(_EXTENSION, " ext. ")
+        .str.replace(_BESIDE, " ext. $1")
+    )
+    cells = cells.with_columns(cell="given", given=whole)
+    cells = cells.with_columns(given=_without_slashes(cells))
     return (
-        cells.with_columns(cell="given", given=whole.str.replace_all(_SEPARATORS, "\x1f").str.split("\x1f"))
+        cells.with_columns(pl.col("given").str.replace_all(_SEPARATORS, "\x1f").str.split("\x1f"))
         .explode("given")
         .with_columns(given=pl.col("given").str.strip_chars())
-        .with_columns(phone=pl.col("given").str.replace(_NAMED, "").str.strip_chars())
+        .with_columns(phone=_without_words(pl.col("given").str.replace(_NAMED, "").str.strip_chars()))
         .filter(pl.col("phone") != "")
-        .select(*cells.columns, "phone", "cell")
+        .select(*cells.drop("cell").columns, "phone", "cell")
     )
+
+
+def _without_words(phone: pl.Expr) -> pl.Expr:
+    """Numbers without the words behind them (`030 1234567 Bob`)."""
+    bare = phone.str.extract(_WORDS_BEHIND)
+    is_number = bare.str.count_matches(r"\d") >= _FEWEST_DIGITS
+    return pl.when(is_number.fill_null(value=False)).then(bare).otherwise(phone)
+
+
+def _without_slashes(cells: pl.DataFrame) -> pl.Series:
+    """The cells, without slashes that stand within one number (`030 / 12345678`)."""
+    given = cells["given"]
+    at = given.str.contains(_SLASH).arg_true()
+    if at.is_empty():
+        return given
+    slashed = cells.select("region", phone="given")[at].with_row_index("of")
+    joined = slashed.with_columns(pl.col("phone").str.replace_all(r"\s+/\s+", " "))
+    parts = slashed.with_columns(pl.col("phone").str.split(" / ")).explode("phone")
+    is_whole = _parsed(joined.select("phone", "region"))["e164"].is_not_null()
+    valid = _parsed(parts.select("phone", "region"))["e164"].is_not_null()
+    all_parts = parts.with_columns(valid=valid).group_by("of", maintain_order=True).agg(pl.col("valid").all())["valid"]
+    chosen = (is_whole & ~all_parts).arg_true()
+    return given.scatter(at.gather(chosen), joined["phone"].gather(chosen))
 
 
 def _parsed(numbers: pl.DataFrame) -> pl.DataFrame:

@@ -6,16 +6,23 @@ from collections.abc import Collection
 
 import polars as pl
 
-from transforms.columns.cleaning import MANGLED, cleaned, position, repaired
+from transforms.columns.cleaning import MANGLED, WORDS, cleaned, position, repaired
 from transforms.columns.coding import by_value
 from transforms.columns.folding import folded
 from transforms.columns.parallel import in_pieces
 from transforms.normalise.addresses import addresses, country_code
 from transforms.normalise.dates import COLUMNS as DATES
-from transforms.normalise.dates import birthdates, date_orders, moments
+from transforms.normalise.dates import birthdates, date_orders, moments, without_no_dates
 from transforms.normalise.emails import emails
 from transforms.normalise.locales import locale_tag
-from transforms.normalise.names import are_companies, company_keys, name_keys, split_full_names
+from transforms.normalise.name_cells import (
+    NAMES,
+    emails_apart,
+    full_names_apart,
+    with_own_names,
+    without_placeholder_names,
+)
+from transforms.normalise.names import are_companies, company_keys, name_keys
 from transforms.normalise.phones import phones
 from transforms.schema.records import Records, together
 from transforms.schema.tables import (
@@ -88,16 +95,17 @@ def to_records(rows: pl.DataFrame, *, keep: Collection[str] = (), everyone: bool
 
 def _piece(rows: pl.DataFrame, orders: pl.DataFrame, keep: Collection[str], everyone: bool) -> Records:
     given = rows.with_row_index("record")
-    rows = given.with_columns(cleaned(pl.col(name)) for name in _SINGLE)
+    rows = given.with_columns(cleaned(pl.col(name), words=() if name in NAMES else WORDS) for name in _SINGLE)
+    rows = without_placeholder_names(rows)
     mended = [_mended(given, rows, name) for name in _SINGLE]
-    rows = _names_that_are_emails(rows)
-    mails = emails(_elements(rows, "emails"))
+    rows = emails_apart(rows)
+    mails = emails(with_own_names(_elements(rows, "emails"), rows))
     postal = addresses(_elements(rows, "addresses"))
     numbers = phones(_with_region(_elements(rows, "phones"), postal, rows))
     reaching = [mails.drop_nulls("email").select("record"), numbers.drop_nulls("phone").select("record")]
     reachable = pl.concat(reaching)["record"].unique()
     rows, moved = _companies_apart(rows, reachable)
-    rows = _one_column_names(rows)
+    rows, beside = full_names_apart(rows)
     usable = pl.col("first").is_not_null() | pl.col("last").is_not_null()
     there = pl.col("merged_into").is_null() & ~_is_yes("deleted")
     reached = usable | pl.col("record").is_in(reachable.implode()) | pl.lit(everyone)
@@ -113,7 +121,8 @@ def _piece(rows: pl.DataFrame, orders: pl.DataFrame, keep: Collection[str], ever
     identifiers = _elements(rows, "identifiers").with_columns(cleaned(pl.col("value"))).drop_nulls("value")
     identifiers = identifiers.with_columns(value=folded(identifiers["value"]).str.replace_all(r"[^a-z0-9]", ""))
     people, unread = _records(renumbered(rows), renumbered(mails), orders)
-    extras = pl.concat([_extras(renumbered(rows), keep), unread]).sort("record", maintain_order=True)
+    extras = pl.concat([_extras(renumbered(rows), keep), unread, conform(renumbered(beside), EXTRAS)])
+    extras = extras.sort("record", maintain_order=True)
     return Records(
         records=conform(people, RECORDS),
         emails=renumbered(mails),
@@ -177,36 +186,6 @@ def _elements(rows: pl.DataFrame, column: str) -> pl.DataFrame:
     return long.rename({"element": "value"})
 
 
-def _names_that_are_emails(rows: pl.DataFrame) -> pl.DataFrame:
-    """E-mails in the place of names, moved to the e-mails; auto-saved contacts have them there."""
-    names = ("first", "full_name", "last")
-    if not any(rows[name].str.contains("@", literal=True).any() for name in names):
-        return rows
-    email = pl.coalesce(pl.when(pl.col(name).str.contains(r"^\S+@\S+\.\S+$")).then(pl.col(name)) for name in names)
-    cell = pl.when(email.is_not_null()).then(pl.concat_list(pl.struct(value=email, tag=pl.lit(None, dtype=pl.String))))
-    return rows.with_columns(
-        emails=pl.when(email.is_not_null() & pl.col("emails").is_null()).then(cell)
-        .when(email.is_not_null()).then(pl.concat_list("emails", cell))
-        .otherwise("emails")
-    ).with_columns(
-        pl.when(~pl.col(name).str.contains("@")).then(pl.col(name)) for name in names
-    )  # fmt: skip
-
-
-def _one_column_names(rows: pl.DataFrame) -> pl.DataFrame:
-    """Where only a whole name is given, its parts; `Last, First` and suffixes are understood."""
-    alone = rows.filter(pl.col("full_name").is_not_null() & pl.col("first").is_null() & pl.col("last").is_null())
-    if alone.is_empty():
-        return rows
-    parts = split_full_names(alone["full_name"].unique())
-    joined = rows.join(parts, on="full_name", how="left", suffix="_split", maintain_order="left")
-    bare = pl.col("first").is_null() & pl.col("last").is_null()
-    return joined.with_columns(
-        pl.when(bare).then(pl.coalesce(part, f"{part}_split")).otherwise(pl.col(part)).alias(part)
-        for part in ("first", "middle", "last", "suffix")
-    )
-
-
 def _with_region(cells: pl.DataFrame, postal: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
     """Phones with the country they are taken to be in: the cell's, the first address's, the source's."""
     by_address = (
@@ -238,6 +217,7 @@ def _records(rows: pl.DataFrame, mails: pl.DataFrame, orders: pl.DataFrame) -> t
     number = pl.col("row").cast(pl.String)
     given = pl.concat_str("first", "middle", separator=" ", ignore_nulls=True).replace({"": None})
     text = rows.select(cleaned(pl.col(name)) for name in DATES)
+    text = text.with_columns(without_no_dates(text[name]) for name in DATES)
     month_first = {name: _month_first(rows, orders, name) for name in DATES}
     dated = birthdates(text["birthdate"], month_first["birthdate"])
     locales = rows["locale"].filter(~is_site).unique().drop_nulls()
@@ -276,7 +256,8 @@ def _records(rows: pl.DataFrame, mails: pl.DataFrame, orders: pl.DataFrame) -> t
         pl.DataFrame({"record": people["record"], "value": column}).filter(lost).with_columns(name=pl.lit(name))
         for name, column, lost in unread
     ]
-    return people, conform(pl.concat(extras).with_columns(kept=pl.lit(value=False)), EXTRAS)
+    why = pl.format("not understood as a {}", "name")
+    return people, conform(pl.concat(extras).with_columns(kept=pl.lit(value=False), why=why), EXTRAS)
 
 
 def _month_first(rows: pl.DataFrame, orders: pl.DataFrame, column: str) -> pl.Series:
@@ -306,7 +287,8 @@ def _extras(rows: pl.DataFrame, keep: Collection[str]) -> pl.DataFrame:
     """Further columns with a value; the site's own custom fields are kept as they are."""
     cells = _elements(rows, "extras").with_columns(cleaned(pl.col("value"))).drop_nulls("value")
     cells = cells.join(rows.select("record", "source"), on="record", how="left", maintain_order="left")
-    return conform(cells.with_columns(kept=(pl.col("source") == SITE) | pl.col("name").is_in(list(keep))), EXTRAS)
+    kept = (pl.col("source") == SITE) | pl.col("name").is_in(list(keep))
+    return conform(cells.with_columns(kept=kept, why=pl.lit(None, dtype=pl.String)), EXTRAS)
 
 
 def _rejects(rows: pl.DataFrame, mails: pl.DataFrame, numbers: pl.DataFrame) -> pl.DataFrame:

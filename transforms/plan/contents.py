@@ -195,7 +195,7 @@ def unplaced(tables: Records) -> pl.DataFrame:
         tables.emails.drop_nulls("problem").select("record", field=pl.lit("e-mail"), value="given", reason="problem"),
         tables.phones.drop_nulls("problem").select("record", field=pl.lit("phone"), value="given", reason="problem"),
         tables.extras.filter(~pl.col("kept")).select(
-            "record", field="name", value="value", reason=pl.lit("the column is not imported")
+            "record", field="name", value="value", reason=pl.col("why").fill_null("the column is not imported")
         ),
         birthdays.select(
             "record",

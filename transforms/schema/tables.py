@@ -150,11 +150,13 @@ ADDRESSES: Schema = {
 LABELS: Schema = {"record": pl.UInt32, "position": pl.UInt32, "label": pl.String}
 
 EXTRAS: Schema = {
-    # What a record says beyond the contact's own fields; `kept` ones become extended fields.
+    # What a record says beyond the contact's own fields; `kept` ones become extended fields, others are lost, and
+    # `why`: null where the column is not imported.
     "record": pl.UInt32,
     "name": pl.String,
     "value": pl.String,
     "kept": pl.Boolean,
+    "why": pl.String,
 }
 
 REPAIRS: Schema = {
