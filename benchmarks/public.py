@@ -26,14 +26,9 @@ import polars as pl
 from match import Cost, measured
 
 from flows.commands.match import read_rows
-from transforms.match.blocking import candidate_pairs, shared_keys
 from transforms.match.evaluation import evaluated, pairs_within
-from transforms.match.features import prepare
-from transforms.match.further import further_columns
-from transforms.match.learning import likelihood, starting_model
+from transforms.match.matching import begun
 from transforms.match.parameters import AUTO
-from transforms.match.predicates import found_blocks, found_rules, predicates
-from transforms.match.term_frequency import compared_values, term_frequencies
 
 HERE = Path(__file__).parent
 TRUTHS = ("cluster", "entity", "ent_id")
@@ -153,14 +148,7 @@ def _candidates(data: Data, files: list[Path]) -> tuple[float, float]:
     """Candidate pairs a record, and the share of the true pairs among them."""
     identifiers = [data.more[1]] if "--match-on" in data.more else []
     rows = read_rows(files, data.id_column, identifiers, None)
-    tables, count = rows.tables, len(rows.named)
-    values, columns = compared_values(tables), further_columns(tables)
-    shared, known = shared_keys(tables, values), predicates(tables, values, columns)
-    prepared = prepare(tables, values, term_frequencies(tables, values), columns)
-    start = starting_model(prepared)
-    pairs = candidate_pairs(shared, records=count)
-    rules = found_rules(known, pairs, lambda some: likelihood(some, prepared, start), records=count)
-    pairs = candidate_pairs([*shared, *found_blocks(rules, known)], records=count)
+    pairs = begun(rows.tables).candidates
     owner = rows.named.select("id").join(data.truth, on="id", how="left", maintain_order="left")["entity"]
     right = (owner.gather(pairs["left"]) == owner.gather(pairs["right"])).sum()
     return len(pairs) / len(rows.named), right / max(len(pairs_within(data.truth, "entity")), 1)

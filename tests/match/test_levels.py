@@ -12,7 +12,7 @@ from transforms.match.blocking import candidate_pairs, shared_keys
 from transforms.match.comparison import compare
 from transforms.match.features import prepare
 from transforms.match.further import further_columns
-from transforms.match.learning import Learned, learn, starting_model
+from transforms.match.learning import Learned, learn, lessons, starting_model
 from transforms.match.levels import (
     FIELDS,
     Address,
@@ -172,7 +172,7 @@ def _learned(records: ReadRecords, *, people: int, other_phone: float) -> tuple[
     values = compared_values(tables)
     candidates = candidate_pairs(shared_keys(tables, values), records=len(rows))
     features = prepare(tables, values, term_frequencies(tables, values), further_columns(tables))
-    return learn(starting_model(features), candidates, features, NO_VERDICTS.labelled_pairs()), people
+    return learn(starting_model(features), lessons(candidates, features, NO_VERDICTS.labelled_pairs())), people
 
 
 @pytest.mark.parametrize("other_phone", [0.05, 0.45])

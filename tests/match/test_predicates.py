@@ -9,12 +9,9 @@ import polars as pl
 import pytest
 
 from transforms.match.blocking import candidate_pairs, shared_keys
-from transforms.match.features import prepare
-from transforms.match.further import further_columns
-from transforms.match.learning import likelihood, starting_model
-from transforms.match.matching import match
-from transforms.match.predicates import BUDGET, found_blocks, found_rules, predicates
-from transforms.match.term_frequency import compared_values, term_frequencies
+from transforms.match.matching import FEW_RECORDS, begun, match
+from transforms.match.predicates import BUDGET
+from transforms.match.term_frequency import compared_values
 from transforms.schema.records import Records
 
 SYLLABLES = "ba ce di fo gu ha je ki lo mu na pe ri so tu va we xi yo zu".split()
@@ -41,15 +38,9 @@ def register(people: int = 300, seed: int = 5) -> tuple[str, list[int]]:
     return "\n".join(["First Name,Last Name,City,Date of birth", *rows]), owner
 
 
-def found(tables: Records) -> tuple[pl.DataFrame, pl.DataFrame, list[tuple[str, ...]]]:
-    """Candidates of the fixed rules, those with the rules that are found, and these rules."""
-    values, columns = compared_values(tables), further_columns(tables)
-    prepared = prepare(tables, values, term_frequencies(tables, values), columns)
-    shared, count = shared_keys(tables, values), len(tables.records)
-    fixed = candidate_pairs(shared, records=count)
-    known, start = predicates(tables, values, columns), starting_model(prepared)
-    rules = found_rules(known, fixed, lambda pairs: likelihood(pairs, prepared, start), records=count)
-    return fixed, candidate_pairs([*shared, *found_blocks(rules, known)], records=count), rules
+def fixed(tables: Records) -> pl.DataFrame:
+    """The candidates of the fixed rules alone."""
+    return candidate_pairs(shared_keys(tables, compared_values(tables)), records=len(tables.records))
 
 
 def right(pairs: pl.DataFrame, owner: list[int]) -> int:
@@ -59,12 +50,14 @@ def right(pairs: pl.DataFrame, owner: list[int]) -> int:
 
 def test_rules_are_found_for_what_the_fixed_ones_do_not_bring(records: Callable[[str], Records]) -> None:
     text, owner = register()
-    fixed, all_of_them, rules = found(records(text))
+    tables = records(text)
 
-    assert rules
-    assert right(fixed, owner) < 0.6 * 300
-    assert right(all_of_them, owner) > 0.95 * 300
-    assert len(all_of_them) - len(fixed) <= BUDGET * len(owner)
+    by_fixed, beginning = fixed(tables), begun(tables)
+
+    assert beginning.rules
+    assert right(by_fixed, owner) < 0.6 * 300
+    assert right(beginning.candidates, owner) > 0.95 * 300
+    assert len(beginning.candidates) - len(by_fixed) <= BUDGET * len(owner)
 
 
 @pytest.mark.parametrize("seed", [1, 2])
@@ -83,4 +76,16 @@ def test_the_order_of_the_rows_makes_no_difference(records: Callable[[str], Reco
 
 
 def test_a_table_with_nothing_to_find_has_no_rules(records: Callable[[str], Records]) -> None:
-    assert found(records("First Name,Email\nAda,ada@kite.example\nBoris,boris@rook.example\n"))[2] == []
+    header, *rows = register(FEW_RECORDS + 1)[0].split("\n")
+    each_person_once = rows[::2]
+
+    assert begun(records("\n".join([header, *each_person_once]))).rules == []
+
+
+def test_few_records_are_compared_each_with_each(records: Callable[[str], Records]) -> None:
+    beginning = begun(
+        records("First Name,Email\nAda,ada@kite.example\nBoris,boris@rook.example\nClara,c@dale.example\n")
+    )
+
+    assert beginning.candidates.select("left", "right").rows() == [(0, 1), (0, 2), (1, 2)]
+    assert beginning.rules == []

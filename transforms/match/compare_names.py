@@ -12,7 +12,7 @@ from rapidfuzz import process
 from rapidfuzz.distance import OSA, JaroWinkler
 
 from transforms.columns.coding import Numbers
-from transforms.match.features import FURTHER, HAS_MIDDLE, HAS_SURNAMES, MONTH_AND_DAY, NAMED, SingleValued, Texts
+from transforms.match.features import FURTHER, HAS_MIDDLE, HAS_SURNAMES, MONTH_AND_DAY, SingleValued, Texts
 from transforms.match.levels import Birth, First, Last, levels_of
 from transforms.normalise.given_names import are_two_names, sounds
 from transforms.normalise.names import nicknames
@@ -32,7 +32,7 @@ def compare_names(pairs: pl.DataFrame, people: SingleValued) -> pl.DataFrame:
 
     `reordered` marks pairs with the same words in other places.
     """
-    left, right = (dict(zip(NAMED, people.named[pairs[side].to_numpy()].T, strict=True)) for side in ("left", "right"))
+    left, right = (people.named_of(pairs[side]) for side in ("left", "right"))
     first, last, reordered = _names(pairs, left, right, people)
     birth = _birth(left, right)
     return pl.DataFrame({"level_first": first, "level_last": last, "level_birth": birth, "reordered": reordered})
@@ -191,18 +191,23 @@ def _by_letters(both: DistinctPairs) -> pl.DataFrame:
     a, b = both.spelled()
     left, right = pl.col("one"), pl.col("two")
     lengths = [side.str.len_chars() for side in (left, right)]
-    letters = [side.str.split("").list.sort().list.join("") for side in (left, right)]
-    slip = (pl.col("steps") > 0.65) & (pl.col("shorter") >= 2) & pl.max_horizontal(*lengths).is_between(3, 5)
-    slip &= (lengths[0] != lengths[1]) | (letters[0] == letters[1])
-    return (
-        pl.DataFrame({"one": a, "two": b, "close": close, "steps": steps})
-        .with_columns(shorter=pl.min_horizontal(left.str.len_chars(), right.str.len_chars()))
-        .with_columns(
-            typo=((pl.col("steps") >= 0.75) & (pl.col("shorter") >= 4)) | slip,
-            typos=(pl.col("steps") >= 0.7) & (pl.col("shorter") >= 5),
-            initial=(pl.col("shorter") <= 2) & (left.str.starts_with(right) | right.str.starts_with(left)),
-        )
+    names = pl.DataFrame({"one": a, "two": b, "close": close, "steps": steps}).with_columns(
+        shorter=pl.min_horizontal(lengths), longer=pl.max_horizontal(lengths)
     )
+    return names.with_columns(
+        typo=((pl.col("steps") >= 0.75) & (pl.col("shorter") >= 4)) | pl.lit(_are_slips(names)),
+        typos=(pl.col("steps") >= 0.7) & (pl.col("shorter") >= 5),
+        initial=(pl.col("shorter") <= 2) & (left.str.starts_with(right) | right.str.starts_with(left)),
+    )
+
+
+def _are_slips(names: pl.DataFrame) -> pl.Series:
+    """Marks of short names of which one has a letter more, or two in each other's place (`Tal`, `Tl`; `Ola`, `Oal`)."""
+    near = (pl.col("steps") > 0.65) & (pl.col("shorter") >= 2) & pl.col("longer").is_between(3, 5)
+    at = names.select(near.fill_null(value=False)).to_series().arg_true()
+    letters = [pl.col(name).str.split("").list.sort().list.join("") for name in ("one", "two")]
+    slips = names[at].select((pl.col("shorter") != pl.col("longer")) | (letters[0] == letters[1])).to_series()
+    return pl.Series([False]).new_from_index(0, len(names)).scatter(at, slips)
 
 
 def _alike_firsts(names: DistinctPairs) -> pl.Series:

@@ -15,12 +15,7 @@ from rapidfuzz.fuzz import token_set_ratio
 
 from transforms.match.compare_names import TYPO_SIMILARITIES, DistinctPairs, Scorer, alone, compare_names, similarity
 from transforms.match.doubts import doubts, numbered_otherwise
-from transforms.match.features import (
-    FURTHER,
-    Features,
-    MultiValued,
-    SingleValued,
-)
+from transforms.match.features import Features, MultiValued, Side, SingleValued
 from transforms.match.levels import (
     Address,
     Company,
@@ -52,12 +47,13 @@ def compare(pairs: pl.DataFrame, prepared: Features, names: pl.DataFrame | None 
     """
     people = prepared.people
     names = compare_names(pairs, people) if names is None else names
-    names = names.with_columns(level_first=names["level_first"].set(numbered_otherwise(pairs, people), First.OTHER))
-    singles = pl.concat([names.drop("reordered"), _further(pairs, people, names["reordered"])], how="horizontal")
+    left, right = (people.further_of(pairs[side]) for side in ("left", "right"))
+    names = names.with_columns(level_first=names["level_first"].set(numbered_otherwise(left, right), First.OTHER))
+    singles = pl.concat([names.drop("reordered"), _further(left, right, people, names["reordered"])], how="horizontal")
     frames = [
         pairs.select("left", "right"),
         singles,
-        *[_rarity(pairs, singles, field, people) for field in USUAL],
+        pl.DataFrame(_rarities(pairs, singles, people)),
         _emails(pairs, prepared.mail),
         _phones(pairs, prepared.phone),
         _addresses(pairs, prepared.home),
@@ -65,22 +61,28 @@ def compare(pairs: pl.DataFrame, prepared: Features, names: pl.DataFrame | None 
     frames += [_identifier(pairs, name, values) for name, values in prepared.identifiers.items()]
     frames += [_column(pairs, name, values) for name, values in prepared.columns.items()]
     compared = pl.concat(frames, how="horizontal")
-    return compared.with_columns(doubts(compared, names["reordered"].to_numpy(), people))
+    return compared.with_columns(doubts(compared, names["reordered"].to_numpy(), left, right, people))
 
 
-def _rarity(pairs: pl.DataFrame, levels: pl.DataFrame, field: str, people: SingleValued) -> pl.DataFrame:
-    """Rarity of the value that a pair agrees on."""
+def rated(levels: pl.DataFrame, people: SingleValued) -> pl.DataFrame:
+    """Levels as `compare` returns them, with the rarities of single values as these features have them."""
+    return levels.with_columns(_rarities(levels, levels, people))
+
+
+def _rarities(pairs: pl.DataFrame, levels: pl.DataFrame, people: SingleValued) -> list[pl.Series]:
+    """Rarities of the single values that pairs agree on: `rarity_<field>`."""
+    return [_rarity(pairs, levels, field, people) for field in USUAL]
+
+
+def _rarity(pairs: pl.DataFrame, levels: pl.DataFrame, field: str, people: SingleValued) -> pl.Series:
     same = (levels[f"level_{field}"] == levels_of(field)["SAME"]).arg_true()
     rarity = np.full(len(pairs), np.nan, dtype=np.float32)
     rarity[same.to_numpy()] = people.rarity[field].gather(pairs["left"].gather(same)).to_numpy()
-    return pl.DataFrame({f"rarity_{field}": pl.Series(rarity).fill_nan(None)})
+    return pl.Series(f"rarity_{field}", rarity).fill_nan(None)
 
 
-def _further(pairs: pl.DataFrame, people: SingleValued, reordered: pl.Series) -> pl.DataFrame:
+def _further(left: Side, right: Side, people: SingleValued, reordered: pl.Series) -> pl.DataFrame:
     """The levels of middle names, generations, companies and job titles; reordered names have no middle one."""
-    left, right = (
-        dict(zip(FURTHER, people.further[pairs[side].to_numpy()].T, strict=True)) for side in ("left", "right")
-    )
     generation, generation_two = left["suffix"], right["suffix"]
     suffix = np.where(generation == generation_two, np.uint8(Suffix.SAME), np.uint8(Suffix.OTHER))
     suffix[(generation == 0) | (generation_two == 0)] = Suffix.ONE_SIDED

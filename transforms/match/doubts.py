@@ -13,8 +13,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from transforms.columns.coding import Numbers
-from transforms.match.features import FURTHER, NAMED, SingleValued
+from transforms.match.features import Side, SingleValued
 from transforms.match.levels import (
     Address,
     Birth,
@@ -58,28 +57,23 @@ EXCLUDING = (Doubt.NUMBERS, Doubt.CHARACTERS, Doubt.COUPLE, Doubt.GENERATION, Do
 DOUBT = pl.Enum([doubt.value for doubt in DOUBTS])
 
 
-def doubts(pairs: pl.DataFrame, crossed: Marks, people: SingleValued) -> pl.Series:
+def doubts(pairs: pl.DataFrame, crossed: Marks, left: Side, right: Side, people: SingleValued) -> pl.Series:
     """The doubt about each pair; null where there is none.
 
     Args:
         pairs: `left`, `right`, and the levels of all fields.
         crossed: which pairs have first and last name in each other's place.
+        left, right: the further features of their records.
         people: the records' names.
     """
-    sides = tuple(
-        {
-            **dict(zip(FURTHER, people.further[pairs[side].to_numpy()].T, strict=True)),
-            **dict(zip(NAMED, people.named[pairs[side].to_numpy()].T, strict=True)),
-        }
-        for side in ("left", "right")
-    )
+    names = people.named_of(pairs["left"]), people.named_of(pairs["right"])
     levels = [name for name in pairs.columns if name.startswith("level_")]
     field = {name.removeprefix("level_"): pairs[name].to_numpy() for name in levels}
     marks = {
-        Doubt.NUMBERS: _differ(sides, "numbers", one_sided=True) & (sides[0]["letters"] == sides[1]["letters"]),
-        Doubt.CHARACTERS: _differ(sides, "characters"),
-        Doubt.COUPLE: _differ(sides, "joint", one_sided=True) & _named(sides),
-        Doubt.OTHER_NAME: _of_given_names(_other_names(field), sides, people),
+        Doubt.NUMBERS: _differ(left, right, "numbers", one_sided=True) & (left["letters"] == right["letters"]),
+        Doubt.CHARACTERS: _differ(left, right, "characters"),
+        Doubt.COUPLE: _differ(left, right, "joint", one_sided=True) & _named(*names),
+        Doubt.OTHER_NAME: _of_given_names(_other_names(field), *names, people),
         **_of_levels(field, crossed),
     }
     doubt = np.full(len(pairs), len(DOUBTS), dtype=np.uint32)
@@ -89,12 +83,9 @@ def doubts(pairs: pl.DataFrame, crossed: Marks, people: SingleValued) -> pl.Seri
     return words.gather(pl.Series(doubt))
 
 
-def numbered_otherwise(pairs: pl.DataFrame, people: SingleValued) -> pl.Series:
+def numbered_otherwise(left: Side, right: Side) -> pl.Series:
     """Marks of pairs whose names differ in their numbers alone, of which each has some: `Room 12`, `Room 14`."""
-    left, right = (
-        dict(zip(FURTHER, people.further[pairs[side].to_numpy()].T, strict=True)) for side in ("left", "right")
-    )
-    return pl.Series(_differ((left, right), "numbers") & (left["letters"] == right["letters"]))
+    return pl.Series(_differ(left, right, "numbers") & (left["letters"] == right["letters"]))
 
 
 def _other_names(field: Mapping[str, NDArray[np.uint8]]) -> Marks:
@@ -145,23 +136,23 @@ def _of_levels(field: Mapping[str, NDArray[np.uint8]], crossed: Marks) -> dict[D
     }
 
 
-def _named(sides: tuple[Mapping[str, Numbers], ...]) -> Marks:
+def _named(left: Side, right: Side) -> Marks:
     """Whether both records of a pair have a name."""
-    has_name = [(side["first"] > 0) | (side["last"] > 0) for side in sides]
+    has_name = [(side["first"] > 0) | (side["last"] > 0) for side in (left, right)]
     return has_name[0] & has_name[1]
 
 
-def _of_given_names(marks: Marks, sides: tuple[Mapping[str, Numbers], ...], people: SingleValued) -> Marks:
+def _of_given_names(marks: Marks, left: Side, right: Side, people: SingleValued) -> Marks:
     """The marked pairs both of whose first names are known as names."""
     if not marks.any():
         return marks
     known = np.append(False, people.is_given_name)  # 0 is a missing name
-    both: Marks = marks & known[sides[0]["first"]] & known[sides[1]["first"]]
+    both: Marks = marks & known[left["first"]] & known[right["first"]]
     return both
 
 
-def _differ(sides: tuple[Mapping[str, Numbers], ...], column: str, *, one_sided: bool = False) -> Marks:
+def _differ(left: Side, right: Side, column: str, *, one_sided: bool = False) -> Marks:
     """Whether the two values of a pair differ; `one_sided`: also where one has none."""
-    left, right = (side[column] for side in sides)
-    marks: Marks = (left != right) if one_sided else (left != right) & (left > 0) & (right > 0)
+    one, two = left[column], right[column]
+    marks: Marks = (one != two) if one_sided else (one != two) & (one > 0) & (two > 0)
     return marks

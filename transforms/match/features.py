@@ -30,6 +30,8 @@ FURTHER = ("middle", "suffix", "company", "title", "numbers", "letters", "charac
 `numbers`: the digits in the names, `letters`: the rest of them. `characters`: those of names in Chinese characters.
 `joint`: the names of a row that stands for two people.
 """
+Side = Mapping[str, Numbers]
+"""The single-valued features of the left or the right records of pairs, by column."""
 LEAST_RARITY = -6.0
 """log2 of the least frequency that is believed of a value of a further column."""
 FAMILIES_OF_A_NAME = 3
@@ -80,6 +82,14 @@ class SingleValued:
 
     def __len__(self) -> int:
         return len(self.named)
+
+    def named_of(self, records: pl.Series) -> Side:
+        """The columns `NAMED` of some records."""
+        return dict(zip(NAMED, self.named[records.to_numpy()].T, strict=True))
+
+    def further_of(self, records: pl.Series) -> Side:
+        """The columns `FURTHER` of some records."""
+        return dict(zip(FURTHER, self.further[records.to_numpy()].T, strict=True))
 
     @cached_property
     def is_given_name(self) -> NDArray[np.bool_]:

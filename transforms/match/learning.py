@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from transforms.columns.parallel import in_pieces
-from transforms.match.comparison import compare
+from transforms.match.comparison import compare, rated
 from transforms.match.features import Features
 from transforms.match.levels import FIELDS, Hypothesis, level_shares
 from transforms.match.parameters import EXPECTED, FEWEST_FAMILIES, FEWEST_PAIRS, NOT_LEARNED, RANGE, Model
@@ -45,6 +45,27 @@ class Learned(NamedTuple):
     probability: pl.Series
 
 
+class Lessons(NamedTuple):
+    """Compared pairs that a model is learned from.
+
+    Attributes:
+        levels: candidates, as `compare` returns them; their `rules`.
+        taught: pairs that people decided about, and whether they said that the two are one person (`is_same`).
+        scale: how many candidates each of `levels` stands for.
+    """
+
+    levels: pl.DataFrame
+    rules: pl.Series
+    taught: pl.DataFrame
+    is_same: pl.Series
+    scale: float
+
+    def rated(self, features: Features) -> Lessons:
+        """The same pairs, with the rarities that these features have."""
+        people = features.people
+        return self._replace(levels=rated(self.levels, people), taught=rated(self.taught, people))
+
+
 def starting_model(features: Features) -> Model:
     """The model before any candidate is seen: the shipped shares, and chance from random pairs of these records."""
     fields = (*FIELDS, *features.identifiers, *features.columns)
@@ -76,31 +97,41 @@ def likelihood(pairs: pl.DataFrame, features: Features, model: Model) -> Floats:
     return posteriors(levels, rarities_of(levels), model)[:, 0]
 
 
-def learn(start: Model, candidates: pl.DataFrame, features: Features, labelled_pairs: pl.DataFrame) -> Learned:
-    """The model of these records: persons by expectation-maximisation over the candidates.
+def lessons(candidates: pl.DataFrame, features: Features, labelled_pairs: pl.DataFrame) -> Lessons:
+    """The pairs that a model is learned from, compared.
 
     Args:
-        start: the model before, see `starting_model`.
-        candidates: `left`, `right`, `rules`.
+        candidates: `left`, `right`, `rules`; of many of them a sample is drawn.
         features: the records' values.
-        labelled_pairs: pairs of which people said whether they are one person (`is_same`): each counts as
-            `PAIRS_A_DECISION` pairs of which it is certain.
+        labelled_pairs: pairs of which people said whether they are one person (`is_same`).
     """
-    person = start.tables[Hypothesis.PERSON]
-    fields, records, model = start.fields, start.records, start
     few = candidates if len(candidates) <= LEARNED_FROM else candidates.sample(LEARNED_FROM, seed=SEED)
     levels = _compared(few, features)
     taught = levels.clear() if labelled_pairs.is_empty() else compare(labelled_pairs, features)
-    scale = max(len(candidates), 1) / max(len(few), 1)
-    weighted = pl.concat([levels, taught])
-    counted = np.concatenate([np.ones(len(few)), np.full(len(labelled_pairs), PAIRS_A_DECISION / scale)])
+    return Lessons(levels, few["rules"], taught, labelled_pairs["is_same"], len(candidates) / max(len(few), 1))
+
+
+def learn(start: Model, taken: Lessons) -> Learned:
+    """The model of some records: persons by expectation-maximisation over their candidates.
+
+    Args:
+        start: the model before, see `starting_model`.
+        taken: the pairs; each that people decided about counts as `PAIRS_A_DECISION` of which it is certain.
+    """
+    person = start.tables[Hypothesis.PERSON]
+    fields, records, model = start.fields, start.records, start
+    levels, few = taken.levels, len(taken.levels)
+    if not few:
+        return Learned(model, levels.with_columns(taken.rules), pl.Series("probability", [], dtype=pl.Float64))
+    weighted = pl.concat([levels, taken.taught])
+    counted = np.concatenate([np.ones(few), np.full(len(taken.taught), PAIRS_A_DECISION / taken.scale)])
     rarities = rarities_of(weighted)
-    for _ in range(ROUNDS if len(candidates) else 0):
+    for _ in range(ROUNDS):
         posterior = posteriors(weighted, rarities, model)
-        posterior[len(few) :] = _certain(posterior[len(few) :], labelled_pairs["is_same"])
+        posterior[few:] = _certain(posterior[few:], taken.is_same)
         posterior *= counted[:, None]
         persons = posterior[:, 0]
-        strength = max(PRIOR_PAIRS / scale, PRIOR_SHARE * float(persons.sum()))
+        strength = max(PRIOR_PAIRS / taken.scale, PRIOR_SHARE * float(persons.sum()))
         learned = {
             field: person[field] if field in NOT_LEARNED else _share(weighted, field, persons, person[field], strength)
             for field in fields
@@ -108,19 +139,19 @@ def learn(start: Model, candidates: pl.DataFrame, features: Features, labelled_p
         expected = {}
         for column, kind in enumerate(EXPECTED):
             low, high = RANGE[kind]
-            total = scale * float(posterior[:, column].sum()) + EXPECTED[kind] * min(records, PRIOR_PAIRS)
+            total = taken.scale * float(posterior[:, column].sum()) + EXPECTED[kind] * min(records, PRIOR_PAIRS)
             expected[kind] = float(np.clip(total, low * records, high * records))
         model = Model(fields, {**model.tables, Hypothesis.PERSON: learned}, expected, records)
-    if len(candidates):
-        found = dict(zip(EXPECTED, scale * posteriors(levels, rarities_of(levels), model).sum(axis=0), strict=False))
-        persons = found[Hypothesis.PERSON]
-        if persons >= FEWEST_PAIRS and sum(found.values()) - persons < FEWEST_FAMILIES * persons:
-            few_rivals = {kind: min(found[kind] + 1.0, model.expected[kind]) for kind in EXPECTED}
-            model = replace(
-                model, families=False, expected={**few_rivals, Hypothesis.PERSON: model.expected[Hypothesis.PERSON]}
-            )
-    probability = pl.Series("probability", posteriors(levels, rarities_of(levels), model)[:, 0])
-    return Learned(model, levels.with_columns(few["rules"]), probability)
+    rarities = rarities_of(levels)
+    posterior = posteriors(levels, rarities, model)
+    persons, *rivals = (taken.scale * posterior.sum(axis=0)[: len(EXPECTED)]).tolist()
+    if persons >= FEWEST_PAIRS and sum(rivals) < FEWEST_FAMILIES * persons:
+        expected = {
+            kind: min(found + 1.0, model.expected[kind]) for kind, found in zip([*EXPECTED][1:], rivals, strict=True)
+        }
+        model = replace(model, families=False, expected={**model.expected, **expected})
+        posterior = posteriors(levels, rarities, model)
+    return Learned(model, levels.with_columns(taken.rules), pl.Series("probability", posterior[:, 0]))
 
 
 def _compared(pairs: pl.DataFrame, features: Features) -> pl.DataFrame:

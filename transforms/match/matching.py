@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
@@ -18,12 +19,12 @@ from transforms.match.features import Features, prepare, with_rarities
 from transforms.match.first_pass import LEAST_PROBABILITY, first_pass_pattern, hopeless_patterns
 from transforms.match.further import columns_of, further_columns
 from transforms.match.graph import components, pairs_frame
-from transforms.match.learning import learn, likelihood, records_a_person, starting_model
+from transforms.match.learning import learn, lessons, likelihood, records_a_person, starting_model
 from transforms.match.levels import reasons
 from transforms.match.parameters import AUTO, REVIEW, Model
 from transforms.match.predicates import BUDGET, Rule, found_blocks, found_rules, predicates
 from transforms.match.scoring import score
-from transforms.match.term_frequency import PAIR, compared_values, term_frequencies
+from transforms.match.term_frequency import PAIR, FieldValues, TermFrequencies, compared_values, term_frequencies
 from transforms.match.verdicts import NO_VERDICTS, Verdicts
 from transforms.schema.records import Records
 from transforms.schema.tables import CLUSTERS, empty
@@ -43,6 +44,49 @@ class Matches:
     clusters: pl.DataFrame
     model: Model
     verdicts: Verdicts = NO_VERDICTS
+
+
+class Beginning(NamedTuple):
+    """What is known of records before anything is learned of them.
+
+    Attributes:
+        values: the values of each field that has term frequencies.
+        common: how common each is.
+        features: the values as they are compared.
+        model: the model before any candidate is seen.
+        candidates: the candidate pairs.
+        rules: the blocking rules that were found, by which some of them came.
+    """
+
+    values: dict[str, FieldValues]
+    common: TermFrequencies
+    features: Features
+    model: Model
+    candidates: pl.DataFrame
+    rules: list[Rule]
+
+
+def begun(tables: Records) -> Beginning:
+    """The candidate pairs of records, and what they are compared by."""
+    count, values = len(tables.records), compared_values(tables)
+
+    def prepared() -> tuple[pl.DataFrame, TermFrequencies, Features]:
+        columns, common = further_columns(tables), term_frequencies(tables, values)
+        return columns, common, prepare(tables, values, common, columns)
+
+    with ThreadPoolExecutor(1) as thread:
+        preparing = thread.submit(prepared)
+        shared = shared_keys(tables, values)
+        candidates = candidate_pairs(shared, records=count)
+        columns, common, features = preparing.result()
+    start = starting_model(features)
+    if count <= FEW_RECORDS:
+        return Beginning(values, common, features, start, with_every_pair(candidates, records=count), [])
+    known = predicates(tables, values, columns)
+    rules = found_rules(known, candidates, lambda pairs: likelihood(pairs, features, start), records=count)
+    if rules:
+        candidates = candidate_pairs([*shared, *found_blocks(rules, known)], records=count)
+    return Beginning(values, common, features, start, candidates, rules)
 
 
 def match(
@@ -68,33 +112,19 @@ def match(
     """
     fully = explain if weights is None else weights
     count = len(tables.records)
-    field_values = compared_values(tables)
-    with ThreadPoolExecutor(1) as thread:
-        columns = further_columns(tables)
-        common = term_frequencies(tables, field_values)
-        preparing = thread.submit(lambda: prepare(tables, field_values, common, columns))
-        shared = shared_keys(tables, field_values)
-        candidates = candidate_pairs(shared, records=count)
-        prepared = preparing.result()
-    start = starting_model(prepared)
-    rules: list[Rule] = []
-    if count > FEW_RECORDS:
-        known = predicates(tables, field_values, columns)
-        rules = found_rules(known, candidates, lambda pairs: likelihood(pairs, prepared, start), records=count)
-        candidates = candidate_pairs([*shared, *found_blocks(rules, known)], records=count)
-    else:
-        candidates = with_every_pair(candidates, records=count)
+    values, common, prepared, start, candidates, rules = begun(tables)
     labelled_pairs = verdicts.labelled_pairs()
     if len(labelled_pairs):
         beside = labelled_pairs.join(candidates, on=["left", "right"], how="anti").select(
             "left", "right", rules=pl.lit(0, dtype=pl.UInt32)
         )
         candidates = pl.concat([candidates, beside]).sort("left", "right")
-    model, seen, chances = learn(start, candidates, prepared, labelled_pairs)
+    taken = lessons(candidates, prepared, labelled_pairs)
+    model, seen, chances = learn(start, taken)
     if records_a_person(model) > PAIR:
         common = replace(common, records_a_person=records_a_person(model))
-        prepared = with_rarities(prepared, field_values, common)
-        model, seen, chances = learn(start, candidates, prepared, labelled_pairs)
+        prepared = with_rarities(prepared, values, common)
+        model, seen, chances = learn(start, taken.rated(prepared))
     model = replace(model, rules=tuple(rules))
     gists = hopeless_patterns(seen, chances) if len(candidates) > len(seen) else None
     pairs, hopeless = scored(candidates, prepared, model, labelled_pairs, gists, fully=fully)
