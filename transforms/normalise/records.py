@@ -19,7 +19,6 @@ from transforms.normalise.name_cells import (
     NAMES,
     emails_apart,
     full_names_apart,
-    with_own_names,
     without_placeholder_names,
 )
 from transforms.normalise.names import are_companies, company_keys, name_keys
@@ -99,7 +98,7 @@ def _piece(rows: pl.DataFrame, orders: pl.DataFrame, keep: Collection[str], ever
     rows = without_placeholder_names(rows)
     mended = [_mended(given, rows, name) for name in _SINGLE]
     rows = emails_apart(rows)
-    mails = emails(with_own_names(_elements(rows, "emails"), rows))
+    mails = emails(_elements(rows, "emails"), rows)
     postal = addresses(_elements(rows, "addresses"))
     numbers = phones(_with_region(_elements(rows, "phones"), postal, rows))
     reaching = [mails.drop_nulls("email").select("record"), numbers.drop_nulls("phone").select("record")]

@@ -20,9 +20,9 @@ class Email(_Part):
     primary: bool = False
 
 
-EXTENSION = (
-    r"(?i)(?:;\s*ext=|\bext(?:ension)?\b\.?|#|\bx|\b(?:dw|durchwahl|poste|int|anexo|interno)\b\.?)\s*:?\s*(\d{1,7})\s*$"
-)
+EXTENSION_WORDS = "dw|durchwahl|poste|ramal|int|interno|anexo|app|apparat"
+"""Words for an extension in German, French, Portuguese, Italian and Spanish."""
+EXTENSION = rf"(?i)(?:;\s*ext=|\bext(?:ension)?\b\.?|#|\bx|\b(?:{EXTENSION_WORDS})\b\.?)\s*:?\s*(\d{{1,7}})\s*$"
 """Pattern of an extension behind a phone, as people write it."""
 
 
