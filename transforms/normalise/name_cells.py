@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from transforms.columns.cleaning import NO_PLACE, WORDS
+from transforms.columns.cleaning import NO_PLACE, WORDS, cleaned
 from transforms.columns.folding import folded
 from transforms.normalise.names import split_full_names
 
@@ -15,17 +15,24 @@ _BRACKETED = r"\s*[<(\[]\s*([^\s<>()\[\]]+@[^\s<>()\[\]]+\.[^\s<>()\[\]]+)\s*[>)
 """Pattern of an address in brackets behind a name."""
 
 
-def without_placeholder_names(rows: pl.DataFrame) -> pl.DataFrame:
-    """Rows without names of words for nothing (`None`, `Unknown Unknown`); beside another name each may be a name."""
-    words = [rows[name].str.to_lowercase() for name in NAMES]
-    if not any(word.is_in(WORDS).any() for word in words):
+def with_names_of_words(given: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
+    """Rows with the names that are words for nothing elsewhere (Jenna Null); where nothing else is said they are none.
+
+    Args:
+        given: the rows as they were given.
+        rows: the same, their cells cleaned.
+    """
+    gone = pl.any_horizontal(pl.col(name).is_not_null() & pl.lit(rows[name]).is_null() for name in NAMES)
+    at = given.select(gone).to_series().arg_true()
+    if at.is_empty():
         return rows
-    said = pl.DataFrame(dict(zip(NAMES, words, strict=True)))
-    every = pl.all_horizontal(pl.col(NAMES).is_in(WORDS).fill_null(value=True))
-    alone = pl.all_horizontal(pl.col(NAMES).is_in(NO_PLACE).fill_null(value=True))
-    several = pl.sum_horizontal(pl.col(NAMES).is_not_null()) > 1
-    nobody = said.select(every & (several | alone)).to_series()
-    return rows.with_columns(rows[name].set(nobody, None) for name in NAMES)
+    names = given[at].select(cleaned(pl.col(name), words=()) for name in NAMES)
+    said = names.select(pl.all().str.to_lowercase())
+    every = pl.all_horizontal(pl.all().is_in(WORDS).fill_null(value=True))
+    alone = pl.all_horizontal(pl.all().is_in(NO_PLACE).fill_null(value=True))
+    several = pl.sum_horizontal(pl.all().is_not_null()) > 1
+    named = said.select(~(every & (several | alone))).to_series()
+    return rows.with_columns(rows[name].scatter(at.filter(named), names[name].filter(named)) for name in NAMES)
 
 
 def emails_apart(rows: pl.DataFrame) -> pl.DataFrame:

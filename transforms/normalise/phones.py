@@ -22,6 +22,8 @@ _BESIDE = (
     r"\s*(\d{1,7})#?\s*$"
 )
 """Pattern of an extension behind a comma, or after a word for it that the library does not know."""
+_MORE = r"[^0-9+() .-]|\.0+$"
+"""Pattern of cells that may hold more than a number."""
 _POINT_ZERO = r"^(\+?\d{7,})\.0+$"
 """Pattern of a number that a spreadsheet held as a decimal."""
 _WORDS_BEHIND = r"^(\+?[\d(][\d\s()./–-]{4,}\d\)?)[\s,(\[–-]+\p{L}[^\d]*$"
@@ -49,7 +51,7 @@ def phones(cells: pl.DataFrame) -> pl.DataFrame:
     """
     split = cells.select("record", "position", "tag", "value", region="country", given=cleaned(pl.col("value")))
     split = split.drop_nulls("given")
-    several = split["given"].str.contains(r"[;,/\n:\p{L}]|\.0+$")
+    several = split["given"].str.contains(_MORE)
     if several.any():
         split = pl.concat(
             [split.filter(~several).with_columns(phone="given", cell="given"), _taken_apart(split.filter(several))]
@@ -57,14 +59,18 @@ def phones(cells: pl.DataFrame) -> pl.DataFrame:
         split = split.sort("record", "position", maintain_order=True)
     else:
         split = split.with_columns(phone="given", cell="given")
-    frame = pl.concat([split, _parsed(split.select("phone", "region"))], how="horizontal").with_columns(
-        problem=pl.when(_is_placeholder()).then(pl.lit(NOT_A_NUMBER)).otherwise("problem")
-    )
-    odd = frame["e164"].is_null().arg_true()
-    digits = frame["phone"].gather(odd).str.replace_all(r"\D", "")
-    identity = frame["e164"].scatter(odd, digits) if len(odd) else frame["e164"]
+    frame = pl.concat([split, _parsed(split.select("phone", "region"))], how="horizontal")
+    identity, problem = frame["e164"], frame["problem"]
+    odd, extended = identity.is_null().arg_true(), frame["extension"].is_not_null().arg_true()
+    if len(odd):
+        unknown = frame["phone"].gather(odd)
+        identity = identity.scatter(odd, unknown.str.replace_all(r"\D", ""))
+        problem = problem.scatter(odd.filter(_are_placeholders(unknown)), NOT_A_NUMBER)
+    if len(extended):
+        identity = identity.scatter(extended, identity.gather(extended) + ";" + frame["extension"].gather(extended))
     frame = frame.with_columns(
-        identity=frame.select(pl.concat_str(identity, "extension", separator=";", ignore_nulls=True)).to_series(),
+        problem=problem,
+        identity=identity,
         repaired=repaired(frame["value"], frame["cell"]) | (frame["given"] != frame["phone"]),
     )
     return conform(
@@ -75,11 +81,10 @@ def phones(cells: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _is_placeholder() -> pl.Expr:
-    """Whether a number that is none is one digit again and again, or counts: `0000000000`, `+1 555 555 5555`."""
-    digits = pl.col("phone").str.replace_all(r"[^\d+]", "")
+def _are_placeholders(phones: pl.Series) -> pl.Series:
+    """Marks of numbers that are one digit again and again, or count: `0000000000`, `+1 555 555 5555`."""
     again = "|".join(rf"{digit}{{6,}}" for digit in range(10))
-    return pl.col("e164").is_null() & digits.str.contains(rf"^(?:\+?\d{{1,3}})??(?:{again}|{_COUNTING})$")
+    return phones.str.replace_all(r"[^\d+]", "").str.contains(rf"^(?:\+?\d{{1,3}})??(?:{again}|{_COUNTING})$")
 
 
 def _taken_apart(cells: pl.DataFrame) -> pl.DataFrame:

@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 import polars as pl
 
-from transforms.columns.cleaning import MANGLED, WORDS, cleaned, position, repaired
+from transforms.columns.cleaning import MANGLED, cleaned, position, repaired
 from transforms.columns.coding import by_value
 from transforms.columns.folding import folded
 from transforms.columns.parallel import in_pieces
@@ -16,10 +16,9 @@ from transforms.normalise.dates import birthdates, date_orders, moments, without
 from transforms.normalise.emails import emails
 from transforms.normalise.locales import locale_tag
 from transforms.normalise.name_cells import (
-    NAMES,
     emails_apart,
     full_names_apart,
-    without_placeholder_names,
+    with_names_of_words,
 )
 from transforms.normalise.names import are_companies, company_keys, name_keys
 from transforms.normalise.phones import phones
@@ -94,8 +93,8 @@ def to_records(rows: pl.DataFrame, *, keep: Collection[str] = (), everyone: bool
 
 def _piece(rows: pl.DataFrame, orders: pl.DataFrame, keep: Collection[str], everyone: bool) -> Records:
     given = rows.with_row_index("record")
-    rows = given.with_columns(cleaned(pl.col(name), words=() if name in NAMES else WORDS) for name in _SINGLE)
-    rows = without_placeholder_names(rows)
+    rows = given.with_columns(cleaned(pl.col(name)) for name in _SINGLE)
+    rows = with_names_of_words(given, rows)
     mended = [_mended(given, rows, name) for name in _SINGLE]
     rows = emails_apart(rows)
     mails = emails(_elements(rows, "emails"), rows)
