@@ -2,7 +2,7 @@
 
 A code page gives every byte a letter, so that several read a file without an error; but only in the right one do the
 letters stand where a language has them. Pairs of letters are counted in the names and towns that the package Faker
-knows of each language; a code page is as likely as the words it makes of the bytes.
+knows of each language, and in the words of Babel; a code page is as likely as the words it makes of the bytes.
 """
 
 from __future__ import annotations
@@ -11,13 +11,28 @@ import importlib
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from itertools import pairwise
 from typing import NamedTuple
 
+from babel import Locale, UnknownLocaleError
+
 CODE_PAGES: Mapping[str, tuple[str, ...]] = {
-    "cp1252": ("de_DE", "fr_FR", "es_ES", "pt_PT", "pt_BR", "it_IT", "nl_NL", "sv_SE", "da_DK", "no_NO", "fi_FI", "is"),
+    "cp1252": (
+        "de_DE",
+        "fr_FR",
+        "es_ES",
+        "pt_PT",
+        "pt_BR",
+        "it_IT",
+        "nl_NL",
+        "sv_SE",
+        "da_DK",
+        "no_NO",
+        "fi_FI",
+        "is_IS",
+    ),
     "cp1250": ("pl_PL", "cs_CZ", "sk_SK", "hu_HU", "sl_SI", "hr_HR", "ro_RO"),
     "cp1251": ("ru_RU", "uk_UA", "bg_BG"),
     "cp1253": ("el_GR",),
@@ -44,12 +59,8 @@ SURE = 20.0
 """Bits by which the likeliest reading exceeds every other that gives another text, from which it is not in doubt."""
 MOST_WORDS = 4_000
 """Different words that are looked at."""
+_LISTS = ("first_name", "last_name", "cit", "street_name", "state", "countr")
 _UNSEEN = 0.02
-_ICELANDIC = (
-    "Guðrún Sigríður Þór Þórður Þorsteinn Guðmundur Ísafjörður Björk Ásdís Örn Ægir Æsa Seyðisfjörður Davíð Hafþór "
-    "Guðmundsson Þorsteinsdóttir Sigurðsson Gunnarsdóttir Ólafur Ragnheiður Reykjavík Hafnarfjörður Kópavogur Jóhann"
-)
-"""Names and towns of a language that Faker does not know."""
 _RARER = {
     "cp1252": 0.0,
     "cp850": 10.0,
@@ -127,18 +138,7 @@ def _bits(words: Iterable[str], language: str, characters: int) -> list[float]:
 @cache
 def _letters(language: str) -> tuple[Counter[str], Counter[str]]:
     """How often each two letters stand together, and each letter, in a language's names and towns."""
-    words = set(_ICELANDIC.split()) if language == "is" else set()
-    for kind in ("person", "address"):
-        try:
-            provider = importlib.import_module(f"faker.providers.{kind}.{language}").Provider
-        except ModuleNotFoundError:
-            continue
-        for name in dir(provider):
-            values = getattr(provider, name)
-            if name.startswith(("first_name", "last_name", "cit", "street_name", "state", "countr")) and isinstance(
-                values, (list, tuple, dict)
-            ):
-                words.update(word for value in values if isinstance(value, str) for word in value.split())
+    words = {word for told in (*_of_faker(language), *_of_babel(language)) for word in told.split()}
     pairs: Counter[str] = Counter()
     singles: Counter[str] = Counter()
     for word in words:
@@ -146,3 +146,28 @@ def _letters(language: str) -> tuple[Counter[str], Counter[str]]:
         singles.update(spelled)
         pairs.update(one + two for one, two in pairwise(spelled))
     return pairs, singles
+
+
+def _of_faker(language: str) -> Iterator[str]:
+    """Names and towns of a language, as far as Faker has them."""
+    for kind in ("person", "address"):
+        try:
+            provider = importlib.import_module(f"faker.providers.{kind}.{language}").Provider
+        except ModuleNotFoundError:
+            continue
+        for name in dir(provider):
+            values = getattr(provider, name)
+            if name.startswith(_LISTS) and isinstance(values, (list, tuple, dict)):
+                yield from (value for value in values if isinstance(value, str))
+
+
+def _of_babel(language: str) -> Iterator[str]:
+    """Countries, languages, months and days in a language."""
+    try:
+        locale = Locale.parse(language)
+    except UnknownLocaleError:
+        locale = Locale.parse(language.partition("_")[0])
+    yield from locale.territories.values()
+    yield from locale.languages.values()
+    yield from locale.months["format"]["wide"].values()
+    yield from locale.days["format"]["wide"].values()
