@@ -78,9 +78,10 @@ def decoded(name: str, file: BinaryIO) -> Text:
         raise InputError(f"{name} is not a text table: export it again as CSV.")
     if _is_utf8(file):
         return Text(file, "utf-8", "utf-8")
-    if _is_nearly_utf8(sample):
+    telling = _telling(file)
+    if _is_nearly_utf8(telling):
         return Text(file, "utf-8, with a few bytes of cp1252", "utf-8", STRAY_BYTES)
-    found = likeliest(sample)
+    found = likeliest(telling)
     if _reads_alike(file, found.codec, "cp1252"):
         return Text(file, "cp1252", "cp1252")
     doubt = "" if found.is_sure or found.rival is None else f", or {found.rival}: look at the names"
@@ -107,6 +108,16 @@ def _as_cp1252(error: UnicodeError) -> tuple[str, int]:
 
 
 codecs.register_error(STRAY_BYTES, _as_cp1252)
+
+
+def _telling(file: BinaryIO) -> bytes:
+    """The first lines with letters beyond ASCII, wherever in the file they stand."""
+    told = bytearray()
+    for block in _blocks(file):
+        told += b"".join(line for line in block.splitlines(keepends=True) if not line.isascii())
+        if len(told) >= SAMPLE_BYTES:
+            break
+    return bytes(told[:SAMPLE_BYTES])
 
 
 def _is_nearly_utf8(sample: bytes) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from connectors.exports.code_pages import likeliest
-from connectors.exports.decoding import decoded
+from connectors.exports.decoding import SAMPLE_BYTES, decoded
 
 NAMES = {
     "cp1252": "Íñigo Muñoz, Begoña Núñez, Hélène Lefèvre, João Simões, Jürgen Groß, Søren Kjær, Conceição Guimarães",
@@ -49,3 +49,11 @@ def test_a_few_bad_bytes_leave_a_file_in_utf_8(tmp_path: Path) -> None:
         text = decoded("nearly.csv", file)
         assert text.head() == "Łukasz,Łódź\nĐorđe,Čačak\nÁlvaro\n"
     assert text.encoding == "utf-8, with a few bytes of cp1252"
+
+
+def test_letters_far_behind_the_beginning_tell_the_code_page(tmp_path: Path) -> None:
+    path = tmp_path / "late.csv"
+    path.write_bytes(b"Ada,Lovelace\n" * (SAMPLE_BYTES // 10) + NAMES["cp1250"].encode("cp1250"))
+
+    with path.open("rb") as file:
+        assert decoded("late.csv", file).encoding == "cp1250"
