@@ -21,6 +21,8 @@ _LISTS = ("emails", "phones", "addresses")
 _SINGLES = frozenset(
     name for name, kind in ROWS.items() if kind == pl.String and name not in ("source", "file", "region", "raw")
 )
+_BORN = ("birth_year", "birth_month", "birth_day")
+"""Columns that hold a birth date together, and no date each alone."""
 _OWN_WORDS = {"ignore": IGNORED, "ignored": IGNORED, "skip": IGNORED, "keep": None, "extra": None}
 """Names of places in `--map` beside the known headers: `keep` makes a column one of no place."""
 
@@ -84,8 +86,9 @@ class Layout:
                 differing = pl.when(columns[key].str.strip_chars() != filled.str.strip_chars()).then(filled)
                 extras.append(pl.struct(name=pl.lit(name), value=differing))
             columns[key] = pl.coalesce(columns[key], filled) if key in columns else filled
-        if parts := [singles.pop(part) for part in ("birth_year", "birth_month", "birth_day") if part in singles]:
-            singles["birthdate"] = _birthdate(*parts) if len(parts) == 3 else pl.lit(None, dtype=pl.String)
+        if all(part in singles for part in _BORN):
+            born = _birthdate(*(singles.pop(part) for part in _BORN))
+            singles["birthdate"] = pl.coalesce(singles["birthdate"], born) if "birthdate" in singles else born
         lists = {
             head: pl.concat_list([_slot(self.format, head, slot, parts) for slot, parts in by_slot.items()])
             for head, by_slot in slots.items()
@@ -129,11 +132,15 @@ def layout(
         known = ", ".join(known_formats())
         raise InputError(f"{file}: there is no format {format_name!r}. Known formats: {known}.")
     form = known_formats()[format_name] if format_name is not None else recognise(folded)
-    places = {column: _place(name, form) if name else None for column, name in zip(names, folded, strict=True)}
+    places = _beside_their_street(
+        {column: _place(name, form) if name else None for column, name in zip(names, folded, strict=True)}
+    )
     chosen_places = {normalised(wanted): place_called(word, file) for wanted, word in (columns or {}).items()}
     for column in names:
         if normalised(column) in chosen_places:
             places[column] = chosen_places[normalised(column)]
+    if not set(_BORN).issubset(places.values()):
+        places = {column: None if place in _BORN else place for column, place in places.items()}
     declared = frozenset(_named(names, wanted, file) for wanted in identifiers)
     places = {column: None if column in declared else place for column, place in places.items()}
     if key_column is not None:
@@ -187,7 +194,31 @@ def how_many_known(cells: Sequence[str]) -> int:
 def _place(header: str, form: Format) -> str | None:
     """The place of a normalised header: as its format says, else as any export does, else without its affixes."""
     generic = known_formats()["generic"]
+    if form.keeps_beside(header):
+        return None
     return form.place(header) or generic.place(header) or generic.affixed_place(header)
+
+
+def _beside_their_street(places: dict[str, str | None]) -> dict[str, str | None]:
+    """The places, with parts of an address that name none themselves in that of the columns before them.
+
+    Such headers repeat: `Adresse privée`, `Ville`, `Adresse professionnelle`, `Ville`.
+    """
+    found: dict[str, str | None] = {}
+    slot = "main"
+    for column, place in places.items():
+        head, _, rest = (place or "").partition(".")
+        own, _, part = rest.partition(".")
+        if head != "addresses":
+            slot = "main"
+        elif own != "main":
+            slot = own
+        elif part not in ("street", "number"):
+            place = f"addresses.{slot}.{part}"
+        else:
+            slot = "main"
+        found[column] = place
+    return found
 
 
 def _birthdate(year: pl.Expr, month: pl.Expr, day: pl.Expr) -> pl.Expr:

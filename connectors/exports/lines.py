@@ -11,6 +11,7 @@ import csv
 import io
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import NamedTuple
@@ -144,11 +145,23 @@ def _row(feed: _Feed, at: int, number: int, delimiter: str) -> list[Line]:
 
 
 def _repaired(line: str, number: int, delimiter: str) -> Line:
-    """A line that breaks the quoting rules, read leniently when its quotes are at least paired."""
+    """A line that breaks the quoting rules: its inner quotes are behind backslashes, or stand there as they are.
+
+    A quote is an inner one unless a cell begins behind it or ends before it. Where that leaves doubt it is no row.
+    """
     raw = line.rstrip("\r\n")
-    if line.count('"') % 2 == 0:
-        return Line(number, next(csv.reader([line], delimiter=delimiter), []), raw)
-    return Line(number, [], raw, "a quote is opened and never closed")
+    mark = re.escape(delimiter)
+    escaped = raw.replace('\\"', '""')
+    within = re.sub(rf'\\"(?!{mark}|$)', '""', raw)
+    bare = re.sub(rf'(?<!^)(?<!{mark})"(?!{mark}|$)', '""', within.replace('""', '"'))
+    for doubled in (escaped, within, bare):
+        with suppress(csv.Error):
+            cells = next(csv.reader([doubled], delimiter=delimiter, strict=True))
+            if doubled is not bare or all(cell.count('"') % 2 == 0 for cell in cells):
+                return Line(number, cells, raw)
+    is_open = line.count('"') % 2 == 1
+    problem = "a quote is opened and never closed" if is_open else "its quotes do not tell where a cell ends"
+    return Line(number, [], raw, problem)
 
 
 def _without_quotes(text: pl.Series, delimiter: str, sound: str | None) -> tuple[pl.Series, pl.Series]:

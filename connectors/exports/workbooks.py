@@ -13,6 +13,7 @@ import fastexcel
 import polars as pl
 
 from connectors.exports.limits import Limits
+from connectors.exports.number_formats import as_shown
 from transforms.schema.errors import InputError
 
 UNREADABLE = 3
@@ -71,8 +72,8 @@ def _main(folder: Path, megabytes: int) -> int:
     try:
         book = fastexcel.read_excel(folder / "book")
         names = book.sheet_names
-        for number, name in enumerate(names):
-            sheet = book.load_sheet(name, header_row=None, skip_rows=0, dtypes="string").to_polars()
+        sheets = [book.load_sheet(name, header_row=None, skip_rows=0, dtypes="string").to_polars() for name in names]
+        for number, sheet in enumerate(as_shown(folder / "book", sheets)):
             sheet.write_ipc(folder / f"{number}.arrow")
     except MemoryError:
         raise

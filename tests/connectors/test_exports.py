@@ -86,6 +86,32 @@ def test_a_row_with_cells_too_many_and_an_open_quote_cost_only_themselves(export
     assert reading.rejects["raw"][0] == 'Bad,"Quote,x@e.example'
 
 
+@pytest.mark.parametrize(
+    ("cell", "company"),
+    [
+        (r'"The \"Best\" Bakery"', 'The "Best" Bakery'),
+        (r'"Ray, \"Sons\", & Co"', 'Ray, "Sons", & Co'),
+        ('"The "Best" Bakery"', 'The "Best" Bakery'),
+        ('"The ""Best"" Bakery"', 'The "Best" Bakery'),
+        ('"C:\\books\\"', "C:\\books\\"),
+        ('"The "Best", that is"', None),
+        ('"12" pans"', None),
+    ],
+)
+def test_quotes_within_a_cell_are_its_own_or_the_row_is_rejected(
+    export: Export, cell: str, company: str | None
+) -> None:
+    path = export("a.csv", f"First Name,Company,Last Name\nAda,{cell},Novak\nByron,Plain,Poe\n")
+
+    reading = read_export(path, source="x", rank=0)
+
+    assert reading.rows.select("first", "company", "last").rows() == [
+        *([("Ada", company, "Novak")] if company else []),
+        ("Byron", "Plain", "Poe"),
+    ]
+    assert reading.rejects["line"].to_list() == ([] if company else [2])
+
+
 def test_a_header_repeated_in_the_middle_and_an_empty_row_are_rejected(export: Export) -> None:
     path = export("a.csv", "First Name,Email\nAda,a@e.example\nFirst Name,Email\n,\nByron,b@e.example\n")
 

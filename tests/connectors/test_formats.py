@@ -10,6 +10,7 @@ import pytest
 from conftest import ROOT, SAMPLES
 
 from connectors.exports.formats import described, known_formats, normalised, recognise
+from connectors.exports.layout import layout
 from connectors.exports.reading import read_export
 from transforms.match.matching import links_by_sources
 from transforms.normalise.records import to_records
@@ -115,6 +116,8 @@ EXPECTED: dict[str, list[dict[str, Any]]] = {
         {**OMAR, "key": "s2"},
     ],
     "thunderbird": [{**ADA, "emails": TWO, **BORN}, {**OMAR, "birthday": "12-25"}],
+    "windows-contacts": [ADA, OMAR],
+    "yahoo": [{**ADA, "emails": TWO, "labels": ["Rotary"], **BORN}, OMAR],
     "wix": [
         {**ADA, "job": None, "labels": ["Rotary", "VIP"], "made": "2022-01-10"},
         {**OMAR, "name": "Haddad", "phones": ["+442079460958"], "address": (*[None] * 4, "GB"), "opted_out": True},
@@ -244,10 +247,52 @@ def test_records_whose_source_merged_them_are_one_person(tmp_path: Path) -> None
         ("שם פרטי", "first"),
         ("Anniversaire", "birthdate"),
         ("User_Email", "emails.main"),
+        ("Mobiltelefon 2", "phones.mobile2"),
+        ("Weiteres/r Bundesland/Kanton", "addresses.other.region"),
+        ("Straße (geschäftlich)", "addresses.work.street"),
+        ("Calle del trabajo 2", "addresses.work.street2"),
+        ("Calle del trabajo 3", None),
+        ("Apartado postal de la dirección del trabajo", None),
+        ("Otra provincia o estado", "addresses.other.region"),
+        ("CAP abitazione", "addresses.home.postal_code"),
+        ("Rua do endereço comercial", "addresses.work.street"),
+        ("Telefone celular", "phones.mobile"),
+        ("Adres thuis 2", "addresses.home.street2"),
+        ("Secundair e-mailadres", "emails.second"),
+        ("Numéro de téléphone mobile", "phones.mobile"),
+        ("Telefon arbete", "phones.work"),
+        ("Name Assistent", None),
+        ("Téléphone de l'assistant", None),
     ],
 )
-def test_headers_in_other_languages_are_known(header: str, place: str) -> None:
-    assert known_formats()["generic"].place(normalised(header)) == place
+def test_headers_in_other_languages_are_known(header: str, place: str | None) -> None:
+    generic = known_formats()["generic"]
+
+    assert (generic.place(normalised(header)) or generic.affixed_place(normalised(header))) == place
+
+
+def test_parts_of_an_address_without_a_word_for_it_go_with_the_columns_before_them() -> None:
+    header = "Prénom,Adresse privée,Ville,Code postal,Adresse professionnelle,Ville,Code postal,Portable,Ville".split(
+        ","
+    )
+
+    assert list(layout(header, "book.csv").places.values()) == [
+        "first",
+        "addresses.home.street", "addresses.home.city", "addresses.home.postal_code",
+        "addresses.work.street", "addresses.work.city", "addresses.work.postal_code",
+        "phones.mobile", "addresses.main.city",
+    ]  # fmt: skip
+
+
+def test_a_birth_date_in_three_columns_is_one_and_a_year_alone_is_kept_beside_the_row(tmp_path: Path) -> None:
+    whole, year = tmp_path / "whole.csv", tmp_path / "year.csv"
+    whole.write_text("Vorname,Geburtsjahr,Geburtsmonat,Birth day\nAda,1987,9,7\n")
+    year.write_text("Vorname,Geburtsjahr\nAda,1987\n")
+
+    assert read_export(whole, source="x", rank=0).rows["birthdate"].to_list() == ["1987-09-07"]
+    assert read_export(year, source="x", rank=0).rows["extras"].to_list() == [
+        [{"name": "Geburtsjahr", "value": "1987"}]
+    ]
 
 
 def test_the_page_about_formats_is_true() -> None:
