@@ -45,6 +45,7 @@ def plan(
     config: PathLike | None = None,
     run: PathLike | None = None,
     columns: Mapping[str, str] | None = None,
+    encoding: str | None = None,
     wait: bool = False,
     despite_unfinished: bool = False,
 ) -> RunSummary:
@@ -56,6 +57,7 @@ def plan(
         config: the settings file; `onefold.toml` here, when there is one.
         run: the run's folder; a new one below `runs` when not given.
         columns: where columns go, by header, before what their format says.
+        encoding: what text files are in; found when not given.
         wait: whether to wait while another run is at work on the site.
         despite_unfinished: whether to plan although an earlier run on this site was broken off.
 
@@ -65,7 +67,7 @@ def plan(
     from connectors.store.run_folder import Run
     from flows.engine.pipeline import plan_run
 
-    settings = _settings(config, site, exports, columns)
+    settings = _settings(config, site, exports, columns, encoding)
     folder = Run.new(Path(run) if run is not None else None)
     return plan_run(settings, folder, wait=wait, despite_unfinished=despite_unfinished)
 
@@ -104,19 +106,20 @@ def migrate(
     config: PathLike | None = None,
     run: PathLike | None = None,
     columns: Mapping[str, str] | None = None,
+    encoding: str | None = None,
     wait: bool = False,
 ) -> RunSummary:
     """Plans and applies a run; a run that was broken off on the site is finished first.
 
     Args:
-        exports, site, config, run, columns, wait: as for `plan`.
+        exports, site, config, run, columns, encoding, wait: as for `plan`.
 
     Raises:
         OnefoldError: as `plan` and `apply`.
     """
     from flows.engine.pipeline import migrate_run
 
-    settings = _settings(config, site, exports, columns)
+    settings = _settings(config, site, exports, columns, encoding)
     folder = Path(run) if run is not None else None
     return migrate_run(settings, folder, by="onefold.migrate", site=site, wait=wait)
 
@@ -211,10 +214,11 @@ def _settings(
     site: str | None,
     exports: Sequence[PathLike] = (),
     columns: Mapping[str, str] | None = None,
+    encoding: str | None = None,
 ) -> Settings:
     from flows.settings import settings_for
 
-    return settings_for(config, site, exports, columns)
+    return settings_for(config, site, exports, columns, encoding)
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ def migrate(
     site: str | None = None,
     run: str | None = None,
     columns: dict[str, str] | None = None,
+    encoding: str | None = None,
     wait: bool = False,
 ) -> dict[str, Any]:
     """Plans and applies a run; what waits for a person is left for the report.
@@ -32,12 +33,13 @@ def migrate(
         site: the site: `local:PATH`, `wix`, or the address of a service.
         run: the run's folder; a new one below `runs` when not given.
         columns: where columns go, by header, before what their format says.
+        encoding: what text files are in; found when not given.
         wait: whether to wait while another run is at work on the site.
 
     Returns:
         The summary, as the command line prints it with `--json`.
     """
-    settings = settings_for(config, site, exports, columns)
+    settings = settings_for(config, site, exports, columns, encoding)
     by = f"flow run {flow_run.name or 'onefold-migrate'}"
     folder = Path(run) if run else None
     return migrate_run(settings, folder, as_task, by=by, site=site, wait=wait).to_json()

@@ -20,6 +20,7 @@ def plan(
     site: str | None = None,
     run: str | None = None,
     columns: dict[str, str] | None = None,
+    encoding: str | None = None,
     wait: bool = False,
     despite_unfinished: bool = False,
 ) -> dict[str, Any]:
@@ -31,11 +32,12 @@ def plan(
         site: the site: `local:PATH`, `wix`, or the address of a service.
         run: the run's folder; a new one below `runs` when not given.
         columns: where columns go, by header, before what their format says.
+        encoding: what text files are in; found when not given.
         wait: whether to wait while another run is at work on the site.
         despite_unfinished: whether to plan although an earlier run on this site was broken off.
 
     Returns:
         The summary, as the command line prints it with `--json`.
     """
-    settings, folder = settings_for(config, site, exports, columns), Run.new(Path(run) if run else None)
+    settings, folder = settings_for(config, site, exports, columns, encoding), Run.new(Path(run) if run else None)
     return plan_run(settings, folder, as_task, wait=wait, despite_unfinished=despite_unfinished).to_json()

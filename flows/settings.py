@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -22,6 +23,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from connectors.exports.decoding import known_encoding
 from connectors.exports.limits import Limits
 from connectors.wire.shapes import BASE_URL
 from transforms.match.parameters import AUTO, REVIEW
@@ -41,6 +43,8 @@ Region = Annotated[
     Field(pattern="^[A-Z]{2}$"),
     BeforeValidator(lambda value: value.upper() if isinstance(value, str) else value),
 ]
+
+Encoding = Annotated[str, AfterValidator(known_encoding)]
 
 
 class _Section(BaseModel):
@@ -65,6 +69,8 @@ class SourceSettings(_Section):
     files: tuple[str, ...] = ()
     region: Region | None = None
     format: str | None = None
+    encoding: Encoding | None = None
+    """What text files are in; found when not given."""
     columns: dict[str, str] = Field(default_factory=dict)
     """Where a column goes, by its header, before what the format says: a field (`first name`, `emails.work`), `ignore`,
     or `keep` (beside the row)."""
@@ -227,6 +233,22 @@ class Settings(BaseSettings):
         )
         return self.model_copy(update={"source": sources})
 
+    def with_encoding(self, encoding: str | None) -> Settings:
+        """These settings with the encoding that text files of every source are in.
+
+        Raises:
+            UsageError: there is no such encoding.
+        """
+        if encoding is None:
+            return self
+        try:
+            known = known_encoding(encoding)
+        except ValueError as error:
+            raise UsageError(f"{error}.".replace("there", "There", 1)) from error
+        return self.model_copy(
+            update={"source": tuple(source.model_copy(update={"encoding": known}) for source in self.source)}
+        )
+
     def with_exports(self, exports: Sequence[str]) -> Settings:
         """These settings with exports from the command line before their sources: `FILE`, `FOLDER` or `PATH=NAME`.
 
@@ -350,6 +372,7 @@ def settings_for(
     site: str | None,
     exports: Sequence[Path | str] | None = None,
     columns: Mapping[str, str] | None = None,
+    encoding: str | None = None,
 ) -> Settings:
     """The settings a file, the environment and a caller give together, as the command line has them."""
     settings = (
@@ -357,4 +380,4 @@ def settings_for(
         .with_site(site)
         .with_exports([str(export) for export in exports or ()])
     )
-    return settings.with_columns(columns or {})
+    return settings.with_columns(columns or {}).with_encoding(encoding)

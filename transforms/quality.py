@@ -73,7 +73,12 @@ def problems(tables: Records) -> pl.DataFrame:
         several.filter(~pl.col("role")).select("record", what=pl.lit("e-mail: several people have it")),
         unread.select("record", what=pl.format("{}: not understood", "name")),
         tables.repairs.select(
-            "record", what=pl.format("{}: mended, {}", pl.col("field").str.replace("_", " "), "repair")
+            "record",
+            what=pl.concat_str(
+                pl.col("field").str.replace("_", " "),
+                pl.when(pl.col("value").is_null()).then(pl.lit(": left empty, ")).otherwise(pl.lit(": mended, ")),
+                "repair",
+            ),
         ),
         mails.filter("repaired").select("record", what=pl.lit("e-mail: mended")),
         numbers.filter(pl.col("repaired") & pl.col("e164").is_not_null()).select(

@@ -6,8 +6,9 @@ import quopri
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
+from connectors.exports.balance import Balance
 from connectors.exports.limits import Limits
 
 _TYPES = {"CELL": "MOBILE", "WORK": "WORK", "HOME": "HOME", "FAX": "FAX", "IPHONE": "MOBILE", "MAIN": "MAIN"}
@@ -25,14 +26,18 @@ _NO_YEAR = re.compile(r"^--(\d\d)-?(\d\d)")
 _PROPERTY = re.compile(r'^(?:([\w-]+)\.)?([A-Za-z][A-Za-z0-9-]*)((?:;(?:"[^"]*"|[^":])*)?):(.*)$', re.DOTALL)
 """Pattern of a line: its group, its name, its parameters, its value."""
 _PARAMETERS = re.compile(r';((?:"[^"]*"|[^;"])*)')
+_SHORTENED = ("BDAY", "TEL")
+"""Properties of which a row holds less than they say: no time, no `tel:`."""
 _OF_PROGRAMS = frozenset(
     "VERSION PRODID UID REV KIND SOURCE CLIENTPIDMAP XML MAILER CLASS SORT-STRING LANG BEGIN END "
     "X-ABUID X-ABSHOWAS X-ADDRESSBOOKSERVER-KIND X-ABADR X-PRODID X-IMAGETYPE X-IMAGEHASH".split()
 )
 """Properties that say nothing of the person."""
+_PARTED = {"N": ";", "ADR": ";", "ORG": ";", "NICKNAME": ",", "CATEGORIES": ","}
+"""Properties of several parts, and what stands between these."""
 _READ = frozenset("N FN NICKNAME ORG TITLE BDAY EMAIL TEL ADR CATEGORIES".split())
 """Properties that have a place in a row."""
-Card = dict[str, Any]
+Places = dict[str, Any]
 
 
 @dataclass
@@ -81,6 +86,14 @@ class _Card:
     properties: list[_Property] = field(default_factory=list)
     odd: list[str] = field(default_factory=list)
 
+    def values(self) -> Iterator[tuple[str, str]]:
+        """What the card says of the person: name and plain text of each part of each property, and its odd lines."""
+        for one in self.properties:
+            if one.name not in _OF_PROGRAMS and not one.value.startswith("_$!<"):
+                parts = one.parts(_PARTED[one.name]) if one.name in _PARTED else [one.text() or ""]
+                yield from ((one.name, part.strip()) for part in parts if part.strip())
+        yield from (("line of the card", line) for line in self.odd)
+
     def every(self, name: str) -> list[_Property]:
         """The properties of a name."""
         return [one for one in self.properties if one.name == name]
@@ -99,16 +112,32 @@ def is_cards(text: str) -> bool:
     return text.lstrip("\ufeff \t\r\n")[:11].upper() == "BEGIN:VCARD"
 
 
-def cards(lines: Iterable[str], limits: Limits) -> Iterator[tuple[int, str, Card | str]]:
-    """Each card's line, its text without pictures, and its row's places, or why it cannot be one."""
+class ReadCard(NamedTuple):
+    """The reading of a card: its line, its text without pictures, and its row's places, or why it cannot be one."""
+
+    line: int
+    raw: str
+    places: Places
+    reason: str | None = None
+    balance: Balance = Balance()
+
+
+def cards(lines: Iterable[str], limits: Limits) -> Iterator[ReadCard]:
+    """The cards of a file, one by one."""
     for line, raw in _apart(lines):
-        plain = _PICTURES.sub("", raw)
+        plain, pictures = _PICTURES.subn("", raw)
         if not plain.rstrip().upper().endswith("END:VCARD"):
-            yield line, plain, "a card that is not whole"
+            yield ReadCard(line, plain, {}, "a card that is not whole")
         elif len(plain) > limits.card_characters or plain.count("\n") > limits.card_lines:
-            yield line, plain, _TOO_LONG.format(limits=limits)
+            yield ReadCard(line, plain, {}, _TOO_LONG.format(limits=limits))
         else:
-            yield line, plain, _row(_parsed(plain))
+            card = _parsed(plain)
+            row = _row(card)
+            if isinstance(row, str):
+                said = sum(1 for _ in card.values())
+                yield ReadCard(line, plain, {}, row, Balance(cells=said, rejected=said))
+            else:
+                yield ReadCard(line, plain, row, balance=_balance(card, row) + Balance(pictures, left_out=pictures))
 
 
 def _apart(text: Iterable[str]) -> Iterator[tuple[int, str]]:
@@ -185,7 +214,7 @@ def _plain(text: str) -> str:
     return re.sub(r"\\(.)", lambda found: "\n" if found[1] in "nN" else found[1], text, flags=re.DOTALL)
 
 
-def _row(card: _Card) -> Card | str:
+def _row(card: _Card) -> Places | str:
     kind = card.text("KIND") or card.text("X-ADDRESSBOOKSERVER-KIND")
     if kind and kind.casefold() == "group":
         return "a group, not a person"
@@ -227,6 +256,36 @@ def _row(card: _Card) -> Card | str:
     }
 
 
+def _balance(card: _Card, row: Places) -> Balance:
+    """Where each value of a card is in its row; one that is nowhere is put beside it."""
+    beside = [one["value"] for one in row["extras"]]
+    placed = [text for name, value in row.items() if name != "extras" for text in _texts(value)]
+    counted = Balance()
+    for name, value in card.values():
+        plain = _bare(value)
+        if any(plain in text or (name in _SHORTENED and text in plain) for text in map(_bare, placed)):
+            counted += Balance(1, placed=1)
+            continue
+        if not any(plain in _bare(text) for text in beside):
+            row["extras"].append({"name": name, "value": value})
+        counted += Balance(1, beside=1)
+    return counted
+
+
+def _bare(text: str) -> str:
+    """A text by which it is looked for: without blanks and commas, which placing may change."""
+    return re.sub(r"[\s,]+", "", text)
+
+
+def _texts(value: object) -> Iterator[str]:
+    """All texts within a place of a row."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, (list, dict)):
+        for one in value.values() if isinstance(value, dict) else value:
+            yield from _texts(one)
+
+
 def _birthday(card: _Card) -> str | None:
     born, text = card.first("BDAY"), card.text("BDAY")
     if born is None or text is None:
@@ -244,7 +303,7 @@ def _moment(text: str | None) -> str | None:
     return f"{parts[1]}-{parts[2]}-{parts[3]} {parts[4]}:{parts[5]}:{parts[6]}" if parts else text
 
 
-def _address(card: _Card, one: _Property) -> Card:
+def _address(card: _Card, one: _Property) -> Places:
     """An address; a box stands in the street's place where there is none, else beside it.
 
     The country in `X-ABADR` of the same group is as address books of Apple note it.

@@ -14,6 +14,7 @@ from typing import IO, BinaryIO, NamedTuple, cast
 import polars as pl
 
 from connectors.exports.limits import Limits
+from connectors.exports.objects import objects
 from connectors.exports.workbooks import sheets
 from transforms.schema.errors import InputError
 
@@ -21,9 +22,14 @@ DEEPEST = 3
 """Most levels of packed files within packed files."""
 _IN_MEMORY = 1 << 26
 _BLOCK = 1 << 20
-_EXPORTS = (".csv", ".tsv", ".txt", ".vcf", ".xlsx", ".xls", ".xlsb", ".ods", ".gz", ".zip", ".parquet", "")
+SUFFIXES = (
+    ".csv", ".tsv", ".txt", ".vcf", ".jsonl", ".ndjson", ".xlsx", ".xls", ".xlsb", ".ods", ".gz", ".zip", ".parquet",
+)  # fmt: skip
+"""Suffixes of files that are taken for exports in a folder or an archive."""
 _ZIP, _GZIP, _OLE = b"PK\x03\x04", b"\x1f\x8b", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _PARQUET = b"PAR1"
+_TELLING = 64
+"""Bytes at a file's beginning that tell what it is."""
 _OTHER = (b"%PDF", b"\x89PNG", b"\xff\xd8\xff", b"SQLite format 3\x00")
 
 
@@ -33,6 +39,7 @@ class Part(NamedTuple):
     name: str
     file: BinaryIO = io.BytesIO()
     sheet: list[list[str]] | None = None
+    of_workbook: bool = True
 
 
 def parts(path: Path, limits: Limits) -> Iterator[Part]:
@@ -47,7 +54,7 @@ def parts(path: Path, limits: Limits) -> Iterator[Part]:
 def _unpacked(name: str, file: BinaryIO, depth: int, limits: Limits) -> Iterator[Part]:
     if depth > DEEPEST:
         raise InputError(f"{name} is packed more than {DEEPEST} times.")
-    start = file.read(max(map(len, (_ZIP, _GZIP, _OLE, _PARQUET, *_OTHER))))
+    start = file.read(_TELLING)
     file.seek(0)
     if start.startswith(_OTHER):
         file.close()
@@ -55,6 +62,10 @@ def _unpacked(name: str, file: BinaryIO, depth: int, limits: Limits) -> Iterator
     if start.startswith(_PARQUET):
         with file:
             yield Part(name, _as_csv(name, file, limits))
+        return
+    if start.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
+        with file:
+            yield Part(name, sheet=objects(name, file, limits), of_workbook=False)
         return
     if not start.startswith((_GZIP, _ZIP, _OLE)):
         yield Part(name, file)
@@ -84,15 +95,22 @@ def _as_csv(name: str, file: BinaryIO, limits: Limits) -> BinaryIO:
         raise damaged from error
     if table.estimated_size() > limits.unpacked_mb << 20:
         raise _too_large(name, limits)
-    texts = [
-        pl.col(column).cast(pl.List(pl.String)).list.join(";") if isinstance(kind, pl.List) else pl.col(column)
-        for column, kind in table.schema.items()
-        if not isinstance(kind, pl.Struct)
-    ]
+    texts = [_as_text(column, kind) for column, kind in table.schema.items()]
     spooled = SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115 - closed by who reads the part
-    table.select(texts).select(pl.all().cast(pl.String)).write_csv(cast(BinaryIO, spooled))
+    table.select(texts).write_csv(cast(BinaryIO, spooled))
     spooled.seek(0)
     return cast(BinaryIO, spooled)
+
+
+def _as_text(column: str, kind: pl.DataType) -> pl.Expr:
+    """A Parquet column as text: plain lists with `;` between their values, what has parts as JSON."""
+    if isinstance(kind, pl.Struct):
+        return pl.col(column).struct.json_encode()
+    if isinstance(kind, pl.List) and isinstance(kind.inner, pl.Struct):
+        return pl.col(column).list.eval(pl.element().struct.json_encode()).list.join(";")
+    if isinstance(kind, pl.List) and not kind.inner.is_nested():
+        return pl.col(column).cast(pl.List(pl.String)).list.join(";")
+    return pl.col(column).cast(pl.String)
 
 
 def _too_large(name: str, limits: Limits) -> InputError:
@@ -178,7 +196,7 @@ def _members(name: str, file: BinaryIO, depth: int, limits: Limits) -> Iterator[
 def _may_be_an_export(member: zipfile.ZipInfo) -> bool:
     path = PurePosixPath(member.filename)
     hidden = any(part.startswith((".", "__MACOSX")) for part in path.parts)
-    return not member.is_dir() and not hidden and path.suffix.lower() in _EXPORTS
+    return not member.is_dir() and not hidden and path.suffix.lower() in (*SUFFIXES, "")
 
 
 def _sheets(name: str, file: BinaryIO, limits: Limits) -> Iterator[Part]:

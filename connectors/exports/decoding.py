@@ -33,6 +33,8 @@ class Text(NamedTuple):
     """The encoding by Python's name: one that takes the byte-order mark away, where there is one."""
     errors: str = "replace"
     """What is done with bytes that are none of its letters."""
+    rival: str | None = None
+    """Another encoding that is nearly as likely and gives another text."""
 
     def lines(self) -> Generator[str]:
         """Its lines with the ends they have: a line feed, a carriage return, or both."""
@@ -57,15 +59,31 @@ class Text(NamedTuple):
                 text.detach()
 
 
-def decoded(name: str, file: BinaryIO) -> Text:
+def known_encoding(name: str) -> str:
+    """The name of a text encoding, if Python knows it.
+
+    Raises:
+        ValueError: it does not; a sentence.
+    """
+    try:
+        "".encode(name)
+    except (LookupError, ValueError, TypeError) as error:
+        raise ValueError(
+            f"there is no encoding {name!r}; known are for example utf-8, cp1252, cp1250, shift_jis"
+        ) from error
+    return name
+
+
+def decoded(name: str, file: BinaryIO, encoding: str | None = None) -> Text:
     """The file as text: by its byte-order mark, else as UTF-8 where all of it is, else by the likeliest code page.
 
     Args:
         name: the file's name for people.
         file: its bytes; one that can be read from its beginning again.
+        encoding: what it was said to be in.
 
     Raises:
-        InputError: it is empty, or no text.
+        InputError: it is empty, or no text, or not in the encoding it was said to be in.
     """
     if all(not block.strip(b"\r\n\t \x00\xef\xbb\xbf") for block in _blocks(file)):
         raise InputError(f"{name} is empty: there is nothing to import in it.")
@@ -74,6 +92,9 @@ def decoded(name: str, file: BinaryIO) -> Text:
     for mark, codec in _MARKS:
         if sample.startswith(mark):
             return Text(file, codec.removesuffix("-sig"), codec)
+    if encoding is not None:
+        _check_encoding(name, file, encoding)
+        return Text(file, f"{encoding}, as was said", encoding)
     if _is_binary(sample):
         raise InputError(f"{name} is not a text table: export it again as CSV.")
     if _is_utf8(file):
@@ -82,10 +103,25 @@ def decoded(name: str, file: BinaryIO) -> Text:
     if _is_nearly_utf8(telling):
         return Text(file, "utf-8, with a few bytes of cp1252", "utf-8", STRAY_BYTES)
     found = likeliest(telling)
-    if _reads_alike(file, found.codec, "cp1252"):
-        return Text(file, "cp1252", "cp1252")
-    doubt = "" if found.is_sure or found.rival is None else f", or {found.rival}: look at the names"
-    return Text(file, f"{found.codec}{doubt}", found.codec)
+    codec = "cp1252" if _reads_alike(file, found.codec, "cp1252") else found.codec
+    return Text(file, codec, codec, rival=None if found.is_sure else found.rival)
+
+
+def _check_encoding(name: str, file: BinaryIO, encoding: str) -> None:
+    """Whether all of a file is in an encoding.
+
+    Raises:
+        InputError: it is not.
+    """
+    decoder = codecs.getincrementaldecoder(encoding)()
+    line = 1
+    try:
+        for block in _blocks(file):
+            line += decoder.decode(block).count("\n")
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError as error:
+        line += error.object[: error.start].count(b"\n")
+        raise InputError(f"{name} is not in {encoding}, as was said: line {line:,} has bytes that are none.") from error
 
 
 def _is_binary(sample: bytes) -> bool:

@@ -6,6 +6,8 @@ import difflib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
 
 import polars as pl
 
@@ -61,18 +63,36 @@ class Layout:
 
     def expressions(self) -> dict[str, pl.Expr]:
         """One expression a column of `ROWS` that the file has something for, of cells in columns `0`, `1`, `2` …."""
+        return self._assembled.expressions
+
+    @property
+    def ends(self) -> dict[str, list[End]]:
+        """Where the cells of each column are in `ROWS`, the first place first."""
+        return self._assembled.ends
+
+    @cached_property
+    def _assembled(self) -> _Assembled:
         cell = {name: pl.col(str(at)) for at, name in enumerate(self.columns)}
         singles: dict[str, pl.Expr] = {}
         slots: dict[str, dict[str, dict[str, pl.Expr]]] = {}
         labels: list[pl.Expr] = []
-        extras = [pl.struct(name=pl.lit(name), value=cell[name]) for name in self.unmapped]
+        extras: list[pl.Expr] = []
+        ends: dict[str, list[tuple[str, str, str]]] = {name: [] for name in self.columns}
+
+        def keep_beside(name: str, value: pl.Expr) -> None:
+            ends[name].append(("extras", str(len(extras)), "value"))
+            extras.append(pl.struct(name=pl.lit(name), value=value))
+
+        for name in self.unmapped:
+            keep_beside(name, cell[name])
         for name, place in self.places.items():
             if place in (None, IGNORED):
                 continue
-            filled = pl.when(cell[name].str.strip_chars() != "").then(cell[name])
+            filled: pl.Expr = pl.when(cell[name].str.strip_chars() != "").then(cell[name])
             head, _, rest = str(place).partition(".")
             slot, _, part = rest.partition(".")
             if head == "labels":
+                ends[name].append(("labels", str(len(labels)), ""))
                 labels.append(cell[name])
                 continue
             if head not in _LISTS:
@@ -80,11 +100,13 @@ class Layout:
             else:
                 columns, key = slots.setdefault(head, {}).setdefault(slot, {}), part or "value"
                 if key in columns and head != "addresses":  # a second column of e-mails or phones is one more of them
-                    slots[head][f"{slot}+{len(slots[head])}"] = {key: cell[name]}
-                    continue
+                    slot = f"{slot}+{len(slots[head])}"
+                    columns = slots[head][slot] = {}
+                    filled = cell[name]
+            ends[name].append((head, slot, "street" if key == "number" else key))
             if key in columns:  # the first column that is filled counts; what another says stays beside it
                 differing = pl.when(columns[key].str.strip_chars() != filled.str.strip_chars()).then(filled)
-                extras.append(pl.struct(name=pl.lit(name), value=differing))
+                keep_beside(name, differing)
             columns[key] = pl.coalesce(columns[key], filled) if key in columns else filled
         if all(part in singles for part in _BORN):
             born = _birthdate(*(singles.pop(part) for part in _BORN))
@@ -98,9 +120,49 @@ class Layout:
         if extras:
             lists["extras"] = pl.concat_list(extras)
         if self.identifiers:
+            for at, name in enumerate(sorted(self.identifiers)):
+                ends[name].append(("identifiers", str(at), "value"))
             named = [pl.struct(name=pl.lit(name), value=cell[name]) for name in sorted(self.identifiers)]
             lists["identifiers"] = pl.concat_list(named)
-        return singles | lists
+        orders = {head: list(by_slot) for head, by_slot in slots.items()}
+        numbered = {"labels": len(labels), "extras": len(extras), "identifiers": len(self.identifiers)}
+        orders |= {head: list(map(str, range(count))) for head, count in numbered.items()}
+        return _Assembled(
+            singles | lists,
+            {name: [_end(orders, *parts) for parts in several] for name, several in ends.items()},
+        )
+
+
+class End(NamedTuple):
+    """A place in `ROWS`: a column, and for a list which of how many elements and which part of it."""
+
+    column: str
+    at: int = 0
+    of: int = 0
+    part: str = ""
+
+    @property
+    def is_beside(self) -> bool:
+        """Whether it is no field."""
+        return self.column == "extras"
+
+    def texts(self, rows: pl.DataFrame) -> pl.Series:
+        """The texts there, row by row."""
+        if not self.of:
+            return rows[self.column]
+        elements = rows[self.column].explode().gather_every(self.of, self.at)
+        return elements.struct[self.part] if self.part else elements
+
+
+class _Assembled(NamedTuple):
+    expressions: dict[str, pl.Expr]
+    ends: dict[str, list[End]]
+
+
+def _end(orders: Mapping[str, list[str]], head: str, slot: str, part: str) -> End:
+    if head not in orders:
+        return End("birthdate" if head in _BORN else head)
+    return End(head, orders[head].index(slot), len(orders[head]), part)
 
 
 def layout(

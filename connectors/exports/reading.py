@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
+from connectors.exports.balance import Balance, balance
 from connectors.exports.cards import cards, is_cards
 from connectors.exports.containers import Part, parts
 from connectors.exports.decoding import decoded
@@ -41,13 +42,19 @@ PIECES_AT_ONCE = 4
 
 @dataclass(frozen=True)
 class Reading:
-    """The reading of one file: its rows, its rejects, and how it was understood."""
+    """The reading of one file: its rows, its rejects, and how it was understood.
+
+    Attributes:
+        rival_encoding: an encoding that is nearly as likely, and gives another text.
+        balance: where its filled cells went; not counted where the rows come by content.
+    """
 
     file: str
     rows: pl.DataFrame
     rejects: pl.DataFrame
     format: str
     encoding: str = ""
+    rival_encoding: str | None = None
     delimiter: str = ""
     header_line: int = 1
     places: dict[str, str] = field(default_factory=dict)
@@ -55,6 +62,7 @@ class Reading:
     unmapped: tuple[str, ...] = ()
     ignored: tuple[str, ...] = ()
     data_rows: int = 0
+    balance: Balance = field(default_factory=Balance)
 
 
 @dataclass(frozen=True)
@@ -67,6 +75,7 @@ class Wanted:
         region: the country (ISO 3166 alpha-2) that phones without a country code are taken to be in.
         format_name: the format to read tables as; recognised by their headers when not given.
         columns: places that a person has chosen, by header.
+        encoding: what texts are in; found when not given.
         auto_saved: whether rows are wanted that an address book saved on its own.
         first_row: the number of the file's first data row within its source.
         identifiers: further columns that identify a person, by header.
@@ -79,6 +88,7 @@ class Wanted:
     rank: int
     region: str | None = None
     format_name: str | None = None
+    encoding: str | None = None
     columns: Mapping[str, str] = field(default_factory=dict)
     auto_saved: bool = False
     first_row: int = 1
@@ -108,13 +118,16 @@ class _Table(NamedTuple):
     rows: pl.DataFrame
     rejects: pl.DataFrame
     examples: dict[str, str]
+    rejected: pl.DataFrame
+    balance: Balance = Balance()
 
 
 class _Origin(NamedTuple):
     """The origin of a table."""
 
     encoding: str
-    delimiter: str
+    delimiter: str = ""
+    rival_encoding: str | None = None
 
 
 _LINE_END = re.compile(r"\r\n|\r|\n")
@@ -164,16 +177,28 @@ def read_export(path: Path, **wanted: Any) -> Reading:  # noqa: ANN401 - as `Wan
     return readings[0]
 
 
+def header_cells(line: str) -> list[str]:
+    """The cells of a table's header line, apart at whichever delimiter makes most of them known."""
+    delimiter, _ = _delimiter(line, Wanted("header", 0))
+    return next((row.cells for row in rows(iter([line]), delimiter)), [])
+
+
 def _read_part(part: Part, wanted: Wanted) -> Reading:
     if part.sheet is not None:
         filled = [Line(number, cells, _as_csv(cells)) for number, cells in enumerate(part.sheet, start=1) if any(cells)]
         before, header = _header(filled[:HEADER_WITHIN], part.name, wanted)
-        return _read_table(part.name, header, [Piece(filled[before + 1 :])], wanted, _Origin("workbook", ""))
+        return _read_table(
+            part.name,
+            header,
+            [Piece(filled[before + 1 :])],
+            wanted,
+            _Origin("workbook" if part.of_workbook else "utf-8"),
+        )
     with part.file as file:
-        text = decoded(part.name, file)
+        text = decoded(part.name, file, wanted.encoding)
         head = text.head()
         if is_cards(head):
-            return _read_cards(part.name, text.lines(), wanted, text.encoding)
+            return _read_cards(part.name, text.lines(), wanted, _Origin(text.encoding, rival_encoding=text.rival))
         delimiter, begin = _delimiter(head, wanted)
         beginning = text.lines()
         lines_read = rows(islice(beginning, begin, None), delimiter)
@@ -183,7 +208,7 @@ def _read_part(part: Part, wanted: Wanted) -> Reading:
         behind = header.number + 1 + len(_LINE_END.findall(header.raw))
         lines = islice(text.lines(), behind - 1, None)
         several = pieces(lines, delimiter, len(header.cells), first_line=behind)
-        return _read_table(part.name, header, several, wanted, _Origin(text.encoding, delimiter))
+        return _read_table(part.name, header, several, wanted, _Origin(text.encoding, delimiter, text.rival))
 
 
 def _read_table(name: str, header: Line, several: Iterable[Piece], wanted: Wanted, origin: _Origin) -> Reading:
@@ -202,7 +227,11 @@ def _read_table(name: str, header: Line, several: Iterable[Piece], wanted: Wante
 
     def work(piece: Piece, row: int) -> _Table:
         table = _table(piece, row, header, places, where, wanted)
-        return table if wanted.by_content else table._replace(rows=placed(table.rows))
+        if wanted.by_content:
+            return table
+        rows = placed(table.rows)
+        counted = balance(table.rows, rows, table.rejected, places, name)
+        return table._replace(rows=rows, rejected=table.rejected.clear(), balance=counted)
 
     tables: list[_Table] = []
     row = wanted.first_row
@@ -226,6 +255,7 @@ def _read_table(name: str, header: Line, several: Iterable[Piece], wanted: Wante
         rejects=pl.concat([empty(REJECTS), *(table.rejects for table in tables)]),
         format=places.format.name,
         encoding=origin.encoding,
+        rival_encoding=origin.rival_encoding,
         delimiter=origin.delimiter,
         header_line=header.number,
         places={column: place for column, place in places.places.items() if place is not None},
@@ -233,6 +263,7 @@ def _read_table(name: str, header: Line, several: Iterable[Piece], wanted: Wante
         unmapped=tuple(places.unmapped),
         ignored=tuple(places.ignored),
         data_rows=row - wanted.first_row,
+        balance=sum((table.balance for table in tables), Balance()),
     )
 
 
@@ -257,6 +288,7 @@ def _table(
     return _Table(
         rows=lines.drop("reason"),
         rejects=conform(rejects.with_columns(**where), REJECTS),
+        rejected=rejects,
         examples={column: cell for column, cell in filled.items() if cell},
     )
 
@@ -315,14 +347,16 @@ def _first_filled(cells: pl.Series) -> str | None:
     return None
 
 
-def _read_cards(name: str, lines: Iterator[str], wanted: Wanted, encoding: str) -> Reading:
+def _read_cards(name: str, lines: Iterator[str], wanted: Wanted, origin: _Origin) -> Reading:
     card_rows, rejects = list[dict[str, object]](), list[dict[str, object]]()
-    row = wanted.first_row
-    for line, raw, places in cards(lines, wanted.limits):
-        if isinstance(places, str):
-            rejects.append({"line": line, "row": row, "reason": places, "raw": raw})
+    row, counted = wanted.first_row, Balance()
+    for card in cards(lines, wanted.limits):
+        where: dict[str, object] = {"line": card.line, "row": row, "raw": card.raw}
+        if card.reason is not None:
+            rejects.append({**where, "reason": card.reason})
         else:
-            card_rows.append({"line": line, "row": row, "raw": raw, **places})
+            card_rows.append({**where, **card.places})
+        counted += card.balance
         row += 1
     kinds = {name: kind for name, kind in ROWS.items() if card_rows and name in card_rows[0]}
     frame = pl.DataFrame(card_rows, schema_overrides=kinds)
@@ -332,8 +366,10 @@ def _read_cards(name: str, lines: Iterator[str], wanted: Wanted, encoding: str) 
         rows=conform(_by_content(frame) if card_rows and wanted.by_content else frame, ROWS),
         rejects=_rejected(rejects, name, wanted),
         format="vcard",
-        encoding=encoding,
+        encoding=origin.encoding,
+        rival_encoding=origin.rival_encoding,
         data_rows=row - wanted.first_row,
+        balance=counted,
     )
 
 

@@ -40,8 +40,11 @@ class FileFacts(_Facts):
     """An export file as it was read; of one that could not be read, the problem.
 
     Attributes:
+        rival_encoding: an encoding that is nearly as likely, and gives another text.
         columns: what became of each column, by its header.
         unmapped: columns that are not imported.
+        cells: filled cells of its rows, each found in a field (`placed`), beside its row, in a column that is left out
+            on purpose, or in a rejected row.
     """
 
     source: str
@@ -50,9 +53,24 @@ class FileFacts(_Facts):
     problem: str | None = None
     format: str | None = None
     encoding: str | None = None
+    rival_encoding: str | None = None
     delimiter: str | None = None
     columns: dict[str, str] = Field(default_factory=dict)
     unmapped: list[str] = Field(default_factory=list)
+    cells: int = 0
+    placed: int = 0
+    beside: int = 0
+    left_out: int = 0
+    rejected: int = 0
+
+    def doubt(self) -> str | None:
+        """Why a person should look at how the file was read, if one should."""
+        if self.rival_encoding is None:
+            return None
+        return (
+            f"{self.file} was read as {self.encoding}, but {self.rival_encoding} is nearly as likely: "
+            "look at the names, or say which it is (--encoding)"
+        )
 
 
 class DecisionFacts(_Facts):

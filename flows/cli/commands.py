@@ -18,6 +18,7 @@ from flows.cli.options import (
     AsJson,
     Config,
     DespiteUnfinished,
+    EncodingOption,
     Exports,
     Mapped,
     Only,
@@ -81,6 +82,7 @@ def migrate(
     site: SiteUrl = None,
     run: RunFolder = None,
     mapped: Mapped = None,
+    encoding: EncodingOption = None,
     over_budget: OverBudget = False,
     wait: Wait = False,
     despite_unfinished: DespiteUnfinished = False,
@@ -91,7 +93,7 @@ def migrate(
     """Plan, show the plan, ask, apply, report. With --yes, a run that was broken off on this site is finished first."""
     from flows.engine.right_site import site_held
 
-    wanted = _Wanted(exports, config, site, run, mapped, wait, despite_unfinished, as_json, prefect)
+    wanted = _Wanted(exports, config, site, run, mapped, encoding, wait, despite_unfinished, as_json, prefect)
     settings = _settings(wanted)
     apply_too = _Apply(over_budget=over_budget, wait=wait, as_json=as_json, prefect=prefect, config=config, site=site)
     with ExitStack() as stack:
@@ -112,13 +114,14 @@ def plan(
     site: SiteUrl = None,
     run: RunFolder = None,
     mapped: Mapped = None,
+    encoding: EncodingOption = None,
     wait: Wait = False,
     despite_unfinished: DespiteUnfinished = False,
     as_json: AsJson = False,
     prefect: UsePrefect = False,
 ) -> None:
     """Find who is who and write the plan; the site is not touched."""
-    wanted = _Wanted(exports, config, site, run, mapped, wait, despite_unfinished, as_json, prefect)
+    wanted = _Wanted(exports, config, site, run, mapped, encoding, wait, despite_unfinished, as_json, prefect)
     settings = _settings(wanted)
     planned, summary = _plan(settings, wanted)
     if not _nothing_to_do(planned):
@@ -270,6 +273,7 @@ class _Wanted:
     site: str | None
     folder: Path | None
     mapped: list[str] | None
+    encoding: str | None
     wait: bool
     despite_unfinished: bool
     as_json: bool
@@ -287,7 +291,7 @@ def _settings(wanted: _Wanted) -> Settings:
         raise UsageError(
             "There is nothing to read. Give exports, or --config FILE, or --site to clean a site by itself."
         )
-    return settings.with_columns(columns)
+    return settings.with_columns(columns).with_encoding(wanted.encoding)
 
 
 def _plan(settings: Settings, wanted: _Wanted) -> tuple[Run, RunSummary]:
@@ -307,6 +311,7 @@ def _plan(settings: Settings, wanted: _Wanted) -> tuple[Run, RunSummary]:
                 wanted.site,
                 str(wanted.folder) if wanted.folder else None,
                 mapped_columns(wanted.mapped),
+                wanted.encoding,
                 **more,
             )
         summary = RunSummary.model_validate(answered)

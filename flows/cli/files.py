@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from flows.cli.options import EXIT_WITH_CASES, AsJson, Config, Exports, Mapped, mapped_columns
+from flows.cli.options import EXIT_WITH_CASES, AsJson, Config, EncodingOption, Exports, Mapped, mapped_columns
 from flows.cli.terminal import StageProgress, answer
 from transforms.schema.errors import UsageError
 
@@ -114,6 +114,7 @@ def check(
     exports: Exports = None,
     config: Config = None,
     mapped: Mapped = None,
+    encoding: EncodingOption = None,
     dns: Annotated[
         bool, typer.Option("--check-dns", help="Ask name servers whether the e-mails' domains take mail.")
     ] = False,
@@ -127,12 +128,33 @@ def check(
     from flows.settings import load_settings
 
     settings = load_settings(config).with_exports(exports or []).with_columns(mapped_columns(mapped))
+    settings = settings.with_encoding(encoding)
     if not any(source.files for source in settings.source):
         raise UsageError("There is nothing to check. Give exports, or --config FILE with sources.")
     checked = StageProgress()("read and normalise the exports", check_exports, settings, dns=dns)
     facts = checked.facts(show_values=show_values)
     answer(checked.text(show_values=show_values), facts=facts, as_json=as_json)
     raise typer.Exit(0 if checked.is_sound else EXIT_WITH_CASES)
+
+
+@files_app.command()
+def formats(
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="A format, to see what it reads.", show_default=False)
+    ] = None,
+    header: Annotated[
+        str | None,
+        typer.Option("--header", metavar="LINE", help="A header line, to see what it is taken for and where it goes."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the formats of exports, show what one reads, or try a header line on them."""
+    from flows.commands.list_formats import list_formats, show_format, try_header
+
+    if name is not None and header is not None:
+        raise UsageError("Give either the name of a format or --header.")
+    found = show_format(name) if name is not None else try_header(header) if header is not None else list_formats()
+    answer(found.text(), facts=found.facts(), as_json=as_json)
 
 
 @files_app.command()

@@ -57,6 +57,12 @@ Mapped = Annotated[
 ]
 
 
+EncodingOption = Annotated[
+    str | None,
+    typer.Option("--encoding", metavar="NAME", help="What text files are in (cp1252, utf-8 …); found when not given."),
+]
+
+
 Only = Annotated[
     list[str] | None, typer.Option("--only", metavar="CLUSTER", help="Only this person's operations; repeatable.")
 ]

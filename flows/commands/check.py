@@ -9,6 +9,7 @@ from typing import Any
 
 import polars as pl
 
+from connectors.exports.balance import Balance
 from connectors.exports.formats import known_formats, normalised
 from connectors.exports.layout import IGNORED
 from connectors.exports.reading import Reading
@@ -55,11 +56,13 @@ class Table:
     title: str
     why: tuple[str, ...]
     encoding: str
+    rival_encoding: str | None
     delimiter: str
     header_line: int
     rows: int
     records: int
     rejected: int
+    balance: Balance
     columns: tuple[Column, ...]
     unmapped: tuple[str, ...]
     ignored: tuple[str, ...]
@@ -72,12 +75,20 @@ class Table:
     def text(self, *, show_values: bool) -> str:
         """As a part of one screen."""
         because = f" (its headers {', '.join(self.why)})" if self.why else ""
-        lines = [self.title + because, self.encoding]
+        doubt = (
+            f", or {self.rival_encoding}: look at the names, or say which (--encoding)" if self.rival_encoding else ""
+        )
+        lines = [self.title + because, self.encoding + doubt]
         if self.delimiter:
             lines.append(f"{_DELIMITERS.get(self.delimiter, self.delimiter)} between cells")
             lines.append(f"header in line {self.header_line}")
         lines = [f"{self.file}  source {self.source}", f"  {' · '.join(lines)}"]
         lines.append(f"  {self.rows:,} rows: {self.records:,} records, {self.rejected:,} rejected")
+        counted = self.balance
+        lines.append(
+            f"  {counted.cells:,} filled cells: {counted.placed:,} in fields, {counted.beside:,} beside their rows, "
+            f"{counted.left_out:,} left out on purpose, {counted.rejected:,} in rejected lines"
+        )
         width = max((len(column.name) for column in self.columns), default=0)
         places = max((len(column.place) for column in self.columns), default=0)
         for column in self.columns:
@@ -174,11 +185,13 @@ def _table(source: str, reading: Reading, *, dns: bool) -> Table:
         title=form.title if form else "vCards",
         why=tuple(name for name in (*reading.places, *reading.unmapped) if normalised(name) in telling),
         encoding=reading.encoding,
+        rival_encoding=reading.rival_encoding,
         delimiter=reading.delimiter,
         header_line=reading.header_line,
         rows=reading.data_rows,
         records=len(records.records),
         rejected=len(records.rejects) + len(reading.rejects),
+        balance=reading.balance,
         columns=tuple(
             Column(name, place, reading.examples.get(name))
             for name, place in reading.places.items()

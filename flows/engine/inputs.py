@@ -5,12 +5,13 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import polars as pl
 
 from connectors.contacts import Contact
+from connectors.exports.containers import SUFFIXES
 from connectors.exports.formats import normalised
 from connectors.exports.limits import Limits
 from connectors.exports.reading import Reading, read_file
@@ -54,9 +55,6 @@ def infos_of(contacts: Sequence[Contact]) -> pl.DataFrame:
         {"contact_id": [contact.id for contact in contacts], "info": [contact.info.to_json() for contact in contacts]},
         schema=dict(CONTACTS),
     )
-
-
-SUFFIXES = (".csv", ".tsv", ".txt", ".vcf", ".xlsx", ".xls", ".xlsb", ".ods", ".gz", ".zip", ".parquet")
 
 
 @dataclass(frozen=True)
@@ -134,10 +132,12 @@ def read_exports(settings: Settings) -> Exports:
                 file=reading.file,
                 format=reading.format,
                 encoding=reading.encoding,
+                rival_encoding=reading.rival_encoding,
                 delimiter=reading.delimiter,
                 rows=reading.data_rows,
                 columns=reading.places,
                 unmapped=list(reading.unmapped),
+                **asdict(reading.balance),
             )
         )
     if problems and len(problems) == len(files):
@@ -166,6 +166,7 @@ def readings(
                     rank=rank,
                     region=source.region,
                     format_name=source.format,
+                    encoding=source.encoding,
                     columns=source.columns,
                     auto_saved=source.auto_saved,
                     first_row=first_row,

@@ -37,6 +37,7 @@ class RunSummary(_Summary):
         held: cases that wait for a person.
         failed: operations that the site refused, or of which it is not known whether they were done.
         left: operations still to be done.
+        warnings: what a person should look at before the plan is applied, in sentences.
         seconds: planning and applying took.
         report: the file.
     """
@@ -54,6 +55,7 @@ class RunSummary(_Summary):
     held: int
     failed: int
     left: int
+    warnings: list[str]
     seconds: float
     report: str
 

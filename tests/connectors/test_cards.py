@@ -16,9 +16,10 @@ Card = dict[str, Any]
 def card(*lines: str) -> Card:
     """The row of one card with these lines."""
     text = ["BEGIN:VCARD", "VERSION:3.0", *lines, "END:VCARD"]
-    ((_, _, row),) = cards(iter(f"{line}\r\n" for line in text), Limits())
-    assert isinstance(row, dict), row
-    return row
+    (read,) = cards(iter(f"{line}\r\n" for line in text), Limits())
+    assert read.reason is None
+    assert read.balance.missing == 0
+    return read.places
 
 
 def beside(row: Card) -> Iterator[tuple[str, str]]:

@@ -197,3 +197,50 @@ def test_where_no_name_server_answers_nothing_is_said_of_domains() -> None:
 
         with pytest.raises(Unavailable, match="No name server answers"):
             without_mail(["mail.example"], resolver=resolver)
+
+
+def test_an_encoding_in_doubt_is_said_by_check_and_plan_and_can_be_told(
+    onefold: Callable[..., Ended], tmp_path: Path
+) -> None:
+    path = tmp_path / "people.csv"
+    path.write_bytes("Vorname;Nachname;E-Mail\nRené;Fox;rene@x.example\n".encode("cp1252"))
+    site = f"local:{tmp_path / 'site.db'}"
+
+    checked = onefold("check", str(path), "--json")
+    planned = onefold("plan", str(path), "--site", site, "--run", str(tmp_path / "one"), "--json")
+    told = onefold("plan", str(path), "--encoding", "cp1252", "--site", site, "--run", str(tmp_path / "two"), "--json")
+    wrong = onefold("check", str(path), "--encoding", "utf-8")
+    unknown = onefold("check", str(path), "--encoding", "klingon")
+
+    assert checked.json["tables"][0]["rival_encoding"] is not None
+    assert [warning.partition(" was")[0] for warning in planned.json["warnings"]] == ["people.csv"]
+    assert told.json["warnings"] == []
+    assert "line 2 has bytes that are none" in wrong.err
+    assert "There is no encoding 'klingon'" in unknown.err
+
+
+def test_the_balance_of_a_file_says_where_its_cells_went(onefold: Callable[..., Ended], tmp_path: Path) -> None:
+    path = tmp_path / "people.csv"
+    path.write_text(
+        "First Name,Email,Colour,Password\nAda,a@x.example,blue,s\n  ,b@x.example,,\n#,only a comment\n,,,\n"
+    )
+
+    (table,) = onefold("check", str(path), "--json").json["tables"]
+
+    assert table["balance"] == {"cells": 7, "placed": 3, "beside": 1, "left_out": 1, "rejected": 2}
+
+
+def test_the_formats_are_listed_shown_and_tried_on_a_header(onefold: Callable[..., Ended]) -> None:
+    listed = onefold("formats", "--json").json
+    shown = onefold("formats", "yahoo", "--json").json
+    tried = onefold("formats", "--header", "Vorname;Straße (privat);Passwort;Lieblingsfarbe", "--json").json
+
+    assert {"wix", "google", "yahoo", "generic"} <= set(listed)
+    assert shown["columns"]["home"] == "phones.home"
+    assert tried["columns"] == {
+        "Vorname": "first",
+        "Straße (privat)": "addresses.home.street",
+        "Passwort": "left out on purpose",
+        "Lieblingsfarbe": "beside the row",
+    }
+    assert "did you mean 'yahoo'" in onefold("formats", "yaho").err

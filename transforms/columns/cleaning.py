@@ -55,6 +55,15 @@ def repaired(given: pl.Series, kept: pl.Series) -> pl.Series:
     return differs.scatter(differs.arg_true(), trimmed != kept.filter(differs).str.replace_all(blanks, " "))
 
 
+def how_mended(given: pl.Expr) -> pl.Expr:
+    """Words for what cleaning did to a cell."""
+    return (
+        pl.when(given.str.contains(MANGLED)).then(pl.lit("read in a wrong encoding by its source"))
+        .when(given.str.contains(r"^\s*[=']")).then(pl.lit("guarded by a spreadsheet"))
+        .otherwise(pl.lit("invisible characters"))
+    )  # fmt: skip
+
+
 def _cleaned(cells: pl.Series, words: Collection[str]) -> pl.Series:
     odd = cells.str.contains(_ODD).arg_true()
     if not len(odd):
@@ -88,9 +97,14 @@ def position() -> pl.Expr:
     return row - first.forward_fill()
 
 
-def once(frame: pl.DataFrame, column: str) -> pl.DataFrame:
-    """The rows without those that repeat an earlier value of the same record; a record's rows stand together."""
+def once(frame: pl.DataFrame, column: str) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The rows without those that repeat an earlier value of the same record, and those that do.
+
+    A record's rows stand together. A value that is missing is repeated by none.
+    """
+    nobody = frame.clear()
     again = frame.select((pl.col("record") == pl.col("record").shift(1)).fill_null(value=False)).to_series()
     if not again.any():
-        return frame
-    return frame.unique(["record", column], keep="first", maintain_order=True)
+        return frame, nobody
+    first = frame.select(pl.struct("record", column).is_first_distinct()).to_series()
+    return (frame, nobody) if first.all() else (frame.filter(first), frame.filter(~first))

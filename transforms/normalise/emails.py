@@ -14,7 +14,7 @@ from transforms.columns.coding import coded
 from transforms.columns.folding import folded
 from transforms.columns.parallel import each
 from transforms.normalise.email_syntax import decided
-from transforms.schema.tables import EMAILS, conform
+from transforms.schema.tables import EMAILS, REPAIRS, conform
 
 ROLES = frozenset(
     """
@@ -57,7 +57,12 @@ _SIMPLE = r"^[A-Za-z0-9][A-Za-z0-9._+\-]*@[A-Za-z0-9.\-]*[A-Za-z0-9]$"
 
 
 def emails(cells: pl.DataFrame, people: pl.DataFrame | None = None) -> pl.DataFrame:
-    """The e-mail addresses of records, one row each.
+    """The e-mail addresses of records, as `emails_and_repeats` has them."""
+    return emails_and_repeats(cells, people)[0]
+
+
+def emails_and_repeats(cells: pl.DataFrame, people: pl.DataFrame | None) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The e-mail addresses of records, one row each, and the cells that say one of them again.
 
     Args:
         cells: `record`, `position`, `value`, `tag`: the cells as given; one may hold several addresses.
@@ -66,7 +71,8 @@ def emails(cells: pl.DataFrame, people: pl.DataFrame | None = None) -> pl.DataFr
     Returns:
         `EMAILS`: `email` with its domain in lower-case ASCII or null beside the `problem`; `match_key`, in which case,
         plus tags and Gmail's dots make no difference; whether it is the mailbox of a task (`role`), of a provider that
-        anybody can have (`free`), or one to be thrown away (`disposable`). No address twice in a record.
+        anybody can have (`free`), or one to be thrown away (`disposable`); no address twice in a record. The others as
+        `REPAIRS`.
     """
     given = cells.select("record", "position", "tag", "value", given=cleaned(pl.col("value"))).drop_nulls("given")
     simple = given["given"].str.contains(_SIMPLE)
@@ -82,7 +88,12 @@ def emails(cells: pl.DataFrame, people: pl.DataFrame | None = None) -> pl.DataFr
     frame = pl.concat([split, checked, _marks(lower)], how="horizontal").with_columns(
         identity=identity, repaired=checked["email"].is_not_null() & mended
     )
-    return conform(once(frame, "identity").with_columns(position=position()), EMAILS)
+    frame, again = once(frame, "identity")
+    again = again.join(frame, on=["record", "given"], how="anti", maintain_order="left")
+    repeats = again.select(
+        "record", "given", value="email", field=pl.lit("e-mail"), repair=pl.lit("the same address again")
+    )
+    return conform(frame.with_columns(position=position()), EMAILS), conform(repeats, REPAIRS)
 
 
 def _marks(lower: pl.Series) -> pl.DataFrame:

@@ -12,7 +12,7 @@ from transforms.columns.cleaning import cleaned, once, position, repaired
 from transforms.columns.parallel import each
 from transforms.normalise.phone_plans import TOO_FEW_OR_MANY, decided
 from transforms.schema.contact import EXTENSION_WORDS
-from transforms.schema.tables import PHONES, conform
+from transforms.schema.tables import PHONES, REPAIRS, conform
 
 _SEPARATORS = r"\s*(?: ::: |;|\n|\s+or\s+|\s+/\s+|,)\s*"
 _EXTENSION = r"(?i)\s*;\s*ext=\s*"
@@ -39,7 +39,12 @@ _Parsed = tuple[str | None, str | None, str | None, str | None, str | None]
 
 
 def phones(cells: pl.DataFrame) -> pl.DataFrame:
-    """The phones of records, one row each.
+    """The phones of records, as `phones_and_repeats` has them."""
+    return phones_and_repeats(cells)[0]
+
+
+def phones_and_repeats(cells: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The phones of records, one row each, and the cells that say one of them again.
 
     Args:
         cells: `record`, `position`, `value`, `tag`, and `country`: the country (ISO 3166 alpha-2) a number without a
@@ -47,7 +52,7 @@ def phones(cells: pl.DataFrame) -> pl.DataFrame:
 
     Returns:
         `PHONES`: `phone` as cleaned, `e164`, `country`, `kind` and `extension` where the number is valid, else the
-        `problem`. No number twice in a record.
+        `problem`; no number twice in a record. The others as `REPAIRS`.
     """
     split = cells.select("record", "position", "tag", "value", region="country", given=cleaned(pl.col("value")))
     split = split.drop_nulls("given")
@@ -73,12 +78,17 @@ def phones(cells: pl.DataFrame) -> pl.DataFrame:
         identity=identity,
         repaired=repaired(frame["value"], frame["cell"]) | (frame["given"] != frame["phone"]),
     )
-    return conform(
-        once(frame, "identity").with_columns(
-            position=position(), phone=pl.when(pl.col("problem").is_null()).then(pl.col("phone"))
-        ),
-        PHONES,
+    frame, again = once(frame, "identity")
+    number = pl.when(pl.col("problem").is_null()).then(pl.col("phone"))
+    again = again.join(frame, on=["record", "given"], how="anti", maintain_order="left")
+    repeats = again.select(
+        "record",
+        "given",
+        value=pl.coalesce("e164", number),
+        field=pl.lit("phone"),
+        repair=pl.lit("the same phone again"),
     )
+    return conform(frame.with_columns(position=position(), phone=number), PHONES), conform(repeats, REPAIRS)
 
 
 def _are_placeholders(phones: pl.Series) -> pl.Series:

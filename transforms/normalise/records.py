@@ -6,14 +6,15 @@ from collections.abc import Collection
 
 import polars as pl
 
-from transforms.columns.cleaning import MANGLED, cleaned, position, repaired
+from transforms.columns.cleaning import cleaned, how_mended, position, repaired
 from transforms.columns.coding import by_value
 from transforms.columns.folding import folded
 from transforms.columns.parallel import in_pieces
+from transforms.normalise.accounts import accounted
 from transforms.normalise.addresses import addresses, country_code
 from transforms.normalise.dates import COLUMNS as DATES
 from transforms.normalise.dates import birthdates, date_orders, moments, without_no_dates
-from transforms.normalise.emails import emails
+from transforms.normalise.emails import emails_and_repeats
 from transforms.normalise.locales import locale_tag
 from transforms.normalise.name_cells import (
     emails_apart,
@@ -21,7 +22,7 @@ from transforms.normalise.name_cells import (
     with_names_of_words,
 )
 from transforms.normalise.names import are_companies, company_keys, name_keys
-from transforms.normalise.phones import phones
+from transforms.normalise.phones import phones_and_repeats
 from transforms.schema.records import Records, together
 from transforms.schema.tables import (
     EXTRAS,
@@ -97,9 +98,9 @@ def _piece(rows: pl.DataFrame, orders: pl.DataFrame, keep: Collection[str], ever
     rows = with_names_of_words(given, rows)
     mended = [_mended(given, rows, name) for name in _SINGLE]
     rows = emails_apart(rows)
-    mails = emails(_elements(rows, "emails"), rows)
+    mails, mails_again = emails_and_repeats(_elements(rows, "emails"), rows)
     postal = addresses(_elements(rows, "addresses"))
-    numbers = phones(_with_region(_elements(rows, "phones"), postal, rows))
+    numbers, numbers_again = phones_and_repeats(_with_region(_elements(rows, "phones"), postal, rows))
     reaching = [mails.drop_nulls("email").select("record"), numbers.drop_nulls("phone").select("record")]
     reachable = pl.concat(reaching)["record"].unique()
     rows, moved = _companies_apart(rows, reachable)
@@ -118,36 +119,32 @@ def _piece(rows: pl.DataFrame, orders: pl.DataFrame, keep: Collection[str], ever
 
     identifiers = _elements(rows, "identifiers").with_columns(cleaned(pl.col("value"))).drop_nulls("value")
     identifiers = identifiers.with_columns(value=folded(identifiers["value"]).str.replace_all(r"[^a-z0-9]", ""))
+    labels, groups = _labels(rows)
     people, unread = _records(renumbered(rows), renumbered(mails), orders)
     extras = pl.concat([_extras(renumbered(rows), keep), unread, conform(renumbered(beside), EXTRAS)])
     extras = extras.sort("record", maintain_order=True)
-    return Records(
+    tables = Records(
         records=conform(people, RECORDS),
         emails=renumbered(mails),
         phones=renumbered(numbers),
         addresses=renumbered(postal),
-        labels=renumbered(_labels(rows)),
+        labels=renumbered(labels),
         extras=extras,
         identifiers=conform(renumbered(identifiers), IDENTIFIERS),
-        repairs=renumbered(conform(pl.concat([*mended, moved]), REPAIRS)),
+        repairs=renumbered(
+            pl.concat([conform(pl.concat([*mended, moved]), REPAIRS), groups, numbers_again, mails_again])
+        ),
         date_orders=orders,
         rejects=_rejects(rows.filter(~usable_rows), mails, numbers),
     )
+    return tables if everyone else accounted(given.filter(usable_rows), tables)
 
 
 def _mended(given: pl.DataFrame, rows: pl.DataFrame, name: str) -> pl.DataFrame:
     """The values of a column that cleaning did more to than take blanks and placeholders away."""
     frame = pl.DataFrame({"record": given["record"], "given": given[name], "value": rows[name]})
     mended = frame.filter(repaired(frame["given"], frame["value"]))
-    return mended.select("record", "given", "value", field=pl.lit(name), repair=_how(pl.col("given")))
-
-
-def _how(given: pl.Expr) -> pl.Expr:
-    return (
-        pl.when(given.str.contains(MANGLED)).then(pl.lit("read in a wrong encoding by its source"))
-        .when(given.str.contains(r"^\s*[=']")).then(pl.lit("guarded by a spreadsheet"))
-        .otherwise(pl.lit("invisible characters"))
-    )  # fmt: skip
+    return mended.select("record", "given", "value", field=pl.lit(name), repair=how_mended(pl.col("given")))
 
 
 def _companies_apart(rows: pl.DataFrame, reachable: pl.Series) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -269,16 +266,18 @@ def _month_first(rows: pl.DataFrame, orders: pl.DataFrame, column: str) -> pl.Se
     ]
 
 
-def _labels(rows: pl.DataFrame) -> pl.DataFrame:
-    """Labels by name, in order; the address books' own groups (`* myContacts`) are none."""
+def _labels(rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Labels by name, in order; and as repairs the address books' own groups (`* myContacts`), which are none."""
     cells = _elements(rows, "labels").select("record", label=cleaned(pl.col("value"))).drop_nulls()
     parts = pl.col("label").str.replace_all(r'"\s*,\s*"|\s*:::\s*|\s*;\s*|\s*,\s*', "\x1f").str.split("\x1f")
     long = cells.with_columns(label=parts).explode("label")
-    long = long.with_columns(label=pl.col("label").str.strip_chars(' "')).filter(
-        (pl.col("label") != "") & ~pl.col("label").str.starts_with("* ")
+    long = long.with_columns(label=pl.col("label").str.strip_chars(' "')).filter(pl.col("label") != "")
+    is_own = pl.col("label").str.starts_with("* ")
+    groups = long.filter(is_own).select(
+        "record", given="label", field=pl.lit("label"), repair=pl.lit("a group of the address book itself")
     )
-    long = long.unique(["record", "label"], keep="first", maintain_order=True)
-    return conform(long.with_columns(position=position()), LABELS)
+    labels = long.filter(~is_own).unique(["record", "label"], keep="first", maintain_order=True)
+    return conform(labels.with_columns(position=position()), LABELS), conform(groups, REPAIRS)
 
 
 def _extras(rows: pl.DataFrame, keep: Collection[str]) -> pl.DataFrame:
