@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 import polars as pl
 
 from connectors.contacts import MAX_PAGE, Contact, ContactsSite, ExtendedField, Label
-from transforms.schema.contact import Info
+from transforms.schema.contact import Info, cell_of
 from transforms.schema.tables import ROWS, SITE, conform
 
 UNREACHED = ("BOUNCED", "SPAM_COMPLAINT")
@@ -115,10 +115,7 @@ def _row(number: int, contact: Contact) -> dict[str, object]:
         "locale": info.locale,
         "email_status": contact.deliverability if contact.deliverability in UNREACHED else contact.subscription,
         "emails": [{"value": email.email, "tag": email.tag} for email in info.emails],
-        "phones": [
-            {"value": phone.e164 or phone.phone, "tag": phone.tag, "country": phone.country_code}
-            for phone in info.phones
-        ],
+        "phones": [{"value": phone.written, "tag": phone.tag, "country": phone.country_code} for phone in info.phones],
         "addresses": [
             {
                 "tag": address.tag,
@@ -131,6 +128,6 @@ def _row(number: int, contact: Contact) -> dict[str, object]:
             }
             for address in info.addresses
         ],
-        "labels": list(info.labels),
+        "labels": [cell_of([label]) for label in info.labels],
         "extras": [{"name": name, "value": str(value)} for name, value in info.extended.items()],
     }

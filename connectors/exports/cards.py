@@ -10,8 +10,20 @@ from typing import Any, NamedTuple
 
 from connectors.exports.balance import Balance
 from connectors.exports.limits import Limits
+from transforms.schema.contact import cell_of
 
-_TYPES = {"CELL": "MOBILE", "WORK": "WORK", "HOME": "HOME", "FAX": "FAX", "IPHONE": "MOBILE", "MAIN": "MAIN"}
+FIELD = "X-ONEFOLD-FIELD"
+"""Property of a custom field, whose name is the label of its group."""
+_TYPES = {
+    "BILLING": "BILLING",
+    "SHIPPING": "SHIPPING",
+    "CELL": "MOBILE",
+    "WORK": "WORK",
+    "HOME": "HOME",
+    "FAX": "FAX",
+    "IPHONE": "MOBILE",
+    "MAIN": "MAIN",
+}
 _BULKY = ("PHOTO", "LOGO", "SOUND", "KEY")
 _PICTURES = re.compile(
     rf"^(?:[\w-]+\.)?(?:{'|'.join(_BULKY)})[;:].*(?:\r?\n(?:[ \t].*|[A-Za-z0-9+/=]+(?=\r?$)))*\r?\n?",
@@ -89,7 +101,8 @@ class _Card:
     def values(self) -> Iterator[tuple[str, str]]:
         """What the card says of the person: name and plain text of each part of each property, and its odd lines."""
         for one in self.properties:
-            if one.name not in _OF_PROGRAMS and not one.value.startswith("_$!<"):
+            is_name = one.name == "X-ABLABEL" and any(other.group == one.group for other in self.every(FIELD))
+            if one.name not in _OF_PROGRAMS and not one.value.startswith("_$!<") and not is_name:
                 parts = one.parts(_PARTED[one.name]) if one.name in _PARTED else [one.text() or ""]
                 yield from ((one.name, part.strip()) for part in parts if part.strip())
         yield from (("line of the card", line) for line in self.odd)
@@ -226,9 +239,13 @@ def _row(card: _Card) -> Places | str:
     shown = card.text("FN")
     beside = [("N", prefix), *(("NICKNAME", name) for name in nicknames[1:]), *(("ORG", unit) for unit in units[1:])]
     beside += [(one.name, one.text() or "") for name in ("N", "FN", "TITLE", "BDAY") for one in card.every(name)[1:]]
+    names = {one.group: one.text() for one in card.every("X-ABLABEL")}
+    fields = {one.group for one in card.every(FIELD)}
     beside += [
-        (one.name, (one.text() or "").strip()) for one in card.properties
+        (str(names.get(one.group) or one.name) if one.name == FIELD else one.name, (one.text() or "").strip())
+        for one in card.properties
         if one.name not in _READ | _OF_PROGRAMS and not one.value.startswith("_$!<")
+        and not (one.name == "X-ABLABEL" and one.group in fields)
     ]  # fmt: skip
     beside += [("line of the card", line) for line in card.odd]
     return {
@@ -251,7 +268,9 @@ def _row(card: _Card) -> Places | str:
             if (text := one.text())
         ],
         "addresses": [_address(card, one) for one in card.every("ADR")],
-        "labels": [label for one in card.every("CATEGORIES") for label in one.parts(",") if label.strip()],
+        "labels": [
+            cell_of([label.strip()]) for one in card.every("CATEGORIES") for label in one.parts(",") if label.strip()
+        ],
         "extras": [{"name": name, "value": value} for name, value in beside if value.strip()],
     }
 

@@ -11,42 +11,51 @@ import importlib
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from functools import cache
+from collections.abc import Iterator, Mapping
+from functools import cache, lru_cache
 from itertools import pairwise
 from typing import NamedTuple
+from unicodedata import combining
 
+import numpy as np
 from babel import Locale, UnknownLocaleError
 
+_WESTERN = (
+    "de_DE", "fr_FR", "es_ES", "pt_PT", "pt_BR", "it_IT", "nl_NL", "sv_SE", "da_DK", "no_NO", "fi_FI", "is_IS",
+)  # fmt: skip
+_CENTRAL = ("pl_PL", "cs_CZ", "sk_SK", "hu_HU", "sl_SI", "hr_HR", "ro_RO")
+_CYRILLIC = ("ru_RU", "uk_UA", "bg_BG")
+_LATIN = (*_WESTERN, *_CENTRAL, "lt_LT", "lv_LV", "et_EE", "tr_TR")
+_BALTIC = ("lt_LT", "lv_LV", "et_EE")
 CODE_PAGES: Mapping[str, tuple[str, ...]] = {
-    "cp1252": (
-        "de_DE",
-        "fr_FR",
-        "es_ES",
-        "pt_PT",
-        "pt_BR",
-        "it_IT",
-        "nl_NL",
-        "sv_SE",
-        "da_DK",
-        "no_NO",
-        "fi_FI",
-        "is_IS",
-    ),
-    "cp1250": ("pl_PL", "cs_CZ", "sk_SK", "hu_HU", "sl_SI", "hr_HR", "ro_RO"),
-    "cp1251": ("ru_RU", "uk_UA", "bg_BG"),
+    "cp1252": _WESTERN,
+    "cp1250": _CENTRAL,
+    "cp1251": _CYRILLIC,
     "cp1253": ("el_GR",),
     "cp1254": ("tr_TR",),
     "cp1255": ("he_IL",),
     "cp1256": ("ar_AA", "fa_IR"),
-    "cp1257": ("lt_LT", "lv_LV", "et_EE"),
-    "cp850": ("de_DE", "fr_FR", "es_ES", "pt_PT", "it_IT", "da_DK", "sv_SE"),
-    "cp852": ("pl_PL", "cs_CZ", "hu_HU"),
-    "cp866": ("ru_RU",),
-    "koi8_r": ("ru_RU",),
-    "iso8859_2": ("pl_PL", "cs_CZ", "sk_SK", "hu_HU", "hr_HR", "ro_RO"),
-    "iso8859_5": ("ru_RU",),
-    "mac_roman": ("de_DE", "fr_FR", "es_ES", "pt_PT", "it_IT", "sv_SE", "da_DK"),
+    "cp1257": _BALTIC,
+    "iso8859_15": (*_WESTERN, "et_EE"),
+    "iso8859_2": _CENTRAL,
+    "iso8859_5": _CYRILLIC,
+    "iso8859_6": ("ar_AA",),
+    "iso8859_7": ("el_GR",),
+    "iso8859_13": _BALTIC,
+    "cp850": _WESTERN,
+    "cp852": _CENTRAL,
+    "cp857": ("tr_TR",),
+    "cp737": ("el_GR",),
+    "cp775": _BALTIC,
+    "cp862": ("he_IL",),
+    "cp866": _CYRILLIC,
+    "koi8_r": ("ru_RU", "bg_BG"),
+    "koi8_u": ("uk_UA",),
+    "mac_roman": _WESTERN,
+    "mac_latin2": _CENTRAL,
+    "mac_cyrillic": _CYRILLIC,
+    "mac_greek": ("el_GR",),
+    "mac_turkish": ("tr_TR",),
     "cp874": ("th_TH",),
     "cp932": ("ja_JP",),
     "euc_jp": ("ja_JP",),
@@ -57,26 +66,37 @@ CODE_PAGES: Mapping[str, tuple[str, ...]] = {
 """Code pages, the likelier ones first, and the languages they are used for, as Faker calls them."""
 SURE = 20.0
 """Bits by which the likeliest reading exceeds every other that gives another text, from which it is not in doubt."""
-MOST_WORDS = 4_000
-"""Different words that are looked at."""
+MOST_WORDS = 400
+"""Different words that are looked at: those with the rarest bytes first."""
 _LISTS = ("first_name", "last_name", "cit", "street_name", "state", "countr")
 _UNSEEN = 0.02
-_RARER = {
-    "cp1252": 0.0,
-    "cp850": 10.0,
-    "cp852": 10.0,
-    "cp866": 10.0,
-    "koi8_r": 10.0,
-    "iso8859_5": 10.0,
-    "mac_roman": 8.0,
+_RARER = {"cp1252": 0.0, "iso8859_15": 6.0} | {
+    page: 10.0 for page in CODE_PAGES if page.startswith(("cp7", "cp85", "cp86", "koi8", "mac")) or page == "iso8859_5"
 }
 """Bits by which a code page is less likely than the most usual one before anything is read."""
 _RARE = 4.0
+_ROUNDS = 12
+"""Rounds in which the shares of the languages are found."""
+_CONTROL = 12.0
+"""Bits that a control character costs: a code page of ISO has them where others have letters."""
 _MIXED = 12.0
 """Bits that a word costs in which letters of two scripts stand together."""
 _CAPITAL_WITHIN = 6.0
 """Bits that a capital letter behind a small one costs."""
 _SCRIPTS = re.compile(r"[A-Za-z][^\x00-\u024f\W]|[^\x00-\u024f\W][A-Za-z]")
+_SIGN = 8.0
+"""Bits that a sign costs which is no letter, within a word."""
+_BETWEEN = "·’‘–—"
+"""Signs beyond ASCII that stand within names."""
+_FOREIGN = 40.0
+"""Bits by which a file is less likely that is all in languages which its code page is not made for."""
+_APOSTROPHE = 6.0
+"""Bits that an apostrophe of a printer costs, which languages are known without."""
+_APOSTROPHES = re.compile("[’‘]")
+_MANGLED = "ÃÂ"
+"""Letters behind which signs stand in names that were read wrongly before, whatever this file is in."""
+_ASCII = 127
+_CONTROLS = re.compile(r"[\x80-\x9f]")
 _SIZES = {"cp932": 7_000, "euc_jp": 7_000, "gb18030": 7_000, "big5": 13_000, "cp949": 2_400}
 """Characters that writing has in which there are thousands."""
 _WORD = re.compile(rb"[A-Za-z'\x80-\xff]*[\x80-\xff][A-Za-z'\x80-\xff@-~]*")
@@ -97,7 +117,7 @@ class Likeliest(NamedTuple):
 
 def likeliest(sample: bytes) -> Likeliest:
     """The code page of bytes that are no UTF-8."""
-    words = list(dict.fromkeys(_WORD.findall(sample)))[:MOST_WORDS]
+    words = _telling(sample)
     read: dict[str, tuple[float, str]] = {}
     for codec, languages in CODE_PAGES.items():
         try:
@@ -105,8 +125,11 @@ def likeliest(sample: bytes) -> Likeliest:
         except UnicodeDecodeError:
             continue
         text = "\n".join(decoded)
-        of_each = [_bits(decoded, language, _SIZES.get(codec, 0)) for language in languages]
-        bits = sum(max(of_word) - math.log2(len(languages)) for of_word in zip(*of_each, strict=True))
+        spoken = _LATIN if languages[0] in _LATIN else languages  # people of any of them stand in a file of any
+        size = _SIZES.get(codec, 0)
+        of_each = np.array([[_bits(word, language, size) for word in decoded] for language in spoken])
+        own = np.isin(spoken, languages)
+        bits = _of_mixture(of_each, own) - _CONTROL * len(_CONTROLS.findall(text))
         read[codec] = (bits - _RARER.get(codec, _RARE), text)
     if not read:
         return Likeliest("cp1252", None, 0.0)
@@ -116,28 +139,52 @@ def likeliest(sample: bytes) -> Likeliest:
     return Likeliest(best, rival, read[best][0] - read[rival][0] if rival is not None else math.inf)
 
 
-def _bits(words: Iterable[str], language: str, characters: int) -> list[float]:
-    """log2 of how likely each word is in a language."""
-    pairs, singles = _letters(language)
-    total = sum(singles.values())
+def _telling(sample: bytes) -> list[bytes]:
+    """Different words with letters beyond ASCII, those with the rarest bytes first."""
+    words = list(dict.fromkeys(_WORD.findall(sample)))
+    counted = Counter(byte for word in words for byte in set(word) if byte > _ASCII)
+    return sorted(words, key=lambda word: min(counted[byte] for byte in word if byte > _ASCII))[:MOST_WORDS]
+
+
+def _of_mixture(of_each: np.ndarray, own: np.ndarray) -> float:
+    """log2 of how likely words are in the mixture of languages that makes them likeliest, found by EM.
+
+    Args:
+        of_each: log2 of how likely each word is in each language, a row a language.
+        own: which of these languages the code page is made for; a file that is mostly in others is less likely.
+    """
+    shares = np.full(len(of_each), 1.0 / len(of_each))
+    highest = of_each.max(axis=0, initial=-np.inf)
+    likely = np.exp2(of_each - highest)
+    for _ in range(_ROUNDS if len(of_each) > 1 else 0):
+        joint = shares[:, None] * likely
+        shares = (joint / joint.sum(axis=0)).mean(axis=1)
+    words = float((highest + np.log2((shares[:, None] * likely).sum(axis=0))).sum())
+    return words - math.log2(len(of_each)) - _FOREIGN * float(shares[~own].sum())
+
+
+@lru_cache(1 << 16)
+def _bits(word: str, language: str, characters: int) -> float:
+    """log2 of how likely a word is in a language."""
+    pairs, singles, total = _letters(language)
     kinds = max(len(singles), characters, 60)
-    of_words = []
-    for word in words:
-        bits = 0.0
-        spelled = f" {word.lower()} "
-        for one, two in pairwise(spelled):
-            if one.isascii() and two.isascii():
-                continue
-            alone = (singles[two] + _UNSEEN) / (total + _UNSEEN * kinds)
-            bits += math.log2((pairs[one + two] + 2.0 * alone) / (singles[one] + 2.0))
-        capitals = sum(a.islower() and b.isupper() and not b.isascii() for a, b in pairwise(word))
-        of_words.append(bits - _CAPITAL_WITHIN * capitals - _MIXED * bool(_SCRIPTS.search(word)))
-    return of_words
+    bits = -_APOSTROPHE * len(_APOSTROPHES.findall(word))
+    spelled = _APOSTROPHES.sub("'", word.lower())
+    for one, two in pairwise(f" {spelled} "):
+        if one.isascii() and two.isascii():
+            continue
+        alone = (singles[two] + _UNSEEN) / (total + _UNSEEN * kinds)
+        bits += math.log2((pairs[one + two] + 2.0 * alone) / (singles[one] + 2.0))
+    capitals = sum(a.islower() and b.isupper() and not b.isascii() for a, b in pairwise(word))
+    signs = sum(
+        not (letter.isascii() or letter.isalpha() or combining(letter) or letter in _BETWEEN) for letter in word
+    )
+    return bits - _SIGN * signs - _CAPITAL_WITHIN * capitals - _MIXED * bool(_SCRIPTS.search(word))
 
 
 @cache
-def _letters(language: str) -> tuple[Counter[str], Counter[str]]:
-    """How often each two letters stand together, and each letter, in a language's names and towns."""
+def _letters(language: str) -> tuple[Counter[str], Counter[str], int]:
+    """How often each two letters stand together, each letter, and all letters, in a language's names and towns."""
     words = {word for told in (*_of_faker(language), *_of_babel(language)) for word in told.split()}
     pairs: Counter[str] = Counter()
     singles: Counter[str] = Counter()
@@ -145,7 +192,7 @@ def _letters(language: str) -> tuple[Counter[str], Counter[str]]:
         spelled = f" {word.lower()} "
         singles.update(spelled)
         pairs.update(one + two for one, two in pairwise(spelled))
-    return pairs, singles
+    return pairs, singles, singles.total()
 
 
 def _of_faker(language: str) -> Iterator[str]:

@@ -23,6 +23,8 @@ _LISTS = ("emails", "phones", "addresses")
 _SINGLES = frozenset(
     name for name, kind in ROWS.items() if kind == pl.String and name not in ("source", "file", "region", "raw")
 )
+CUSTOM = "Custom field: "
+"""What stands before the name of a custom field in the header of Onefold's own export."""
 _BORN = ("birth_year", "birth_month", "birth_day")
 """Columns that hold a birth date together, and no date each alone."""
 _OWN_WORDS = {"ignore": IGNORED, "ignored": IGNORED, "skip": IGNORED, "keep": None, "extra": None}
@@ -81,7 +83,7 @@ class Layout:
 
         def keep_beside(name: str, value: pl.Expr) -> None:
             ends[name].append(("extras", str(len(extras)), "value"))
-            extras.append(pl.struct(name=pl.lit(name), value=value))
+            extras.append(pl.struct(name=pl.lit(name.removeprefix(CUSTOM)), value=value))
 
         for name in self.unmapped:
             keep_beside(name, cell[name])
@@ -256,7 +258,7 @@ def how_many_known(cells: Sequence[str]) -> int:
 def _place(header: str, form: Format) -> str | None:
     """The place of a normalised header: as its format says, else as any export does, else without its affixes."""
     generic = known_formats()["generic"]
-    if form.keeps_beside(header):
+    if form.keeps_beside(header) or header.startswith(normalised(CUSTOM)):
         return None
     return form.place(header) or generic.place(header) or generic.affixed_place(header)
 

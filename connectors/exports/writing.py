@@ -9,23 +9,20 @@ import polars as pl
 import vobject
 
 from connectors.contacts import Contact
+from connectors.exports.cards import FIELD
 from connectors.exports.guards import write_csv
-from connectors.site_reading import contact_rows
-from transforms.schema.contact import Address, Email, Info, Phone
+from connectors.exports.layout import CUSTOM
+from transforms.schema.contact import Address, Email, Info, Phone, cell_of
 from transforms.schema.errors import UsageError
 
-TABLE = (
-    "contact_id", "revision", "is_member", "first", "last", "company", "job_title", "birthdate", "locale", "created",
-    "updated", "email_status", "emails", "phones", "addresses", "labels", "extras",
-)  # fmt: skip
-_TYPES = {"MOBILE": "CELL", "MAIN": "PREF", "UNTAGGED": ""}
+_TYPES = {"MOBILE": "CELL", "UNTAGGED": ""}
 
 
 def write_contacts(contacts: Sequence[Contact], path: Path, suffix: str) -> None:
     """Writes contacts, with labels and custom fields by name, in the format of a suffix.
 
-    `.csv` is a table that spreadsheets open and Onefold reads again; `.parquet` has the lists as lists; `.vcf` is
-    vCard 3.0.
+    `.csv` is a table that spreadsheets open, `.parquet` the same table, and `.vcf` vCard 3.0. Each is read again as the
+    same contacts.
 
     Args:
         contacts: the contacts.
@@ -35,7 +32,7 @@ def write_contacts(contacts: Sequence[Contact], path: Path, suffix: str) -> None
     if suffix == ".csv":
         write_csv(_table(contacts), path)
     elif suffix == ".parquet":
-        contact_rows(contacts, rank=0).select(TABLE).write_parquet(path)
+        _table(contacts).write_parquet(path)
     else:
         with path.open("w", encoding="utf-8", newline="") as cards:
             cards.writelines(_card(contact) for contact in contacts)
@@ -64,7 +61,7 @@ def _table(contacts: Sequence[Contact]) -> pl.DataFrame:
 
 _ORDER = ("Contact ID", "First Name", "Last Name", "Email", "Phone", "Company", "Job Title", "Birthdate", "Labels",
           "Address", "Locale", "Email Status", "Email Deliverability", "Member", "Revision", "Created",
-          "Updated")  # fmt: skip
+          "Updated", "Picture", "Locations", "Assigned Users")  # fmt: skip
 
 
 def _place(column: str) -> tuple[int, int, int]:
@@ -88,7 +85,7 @@ def _row(contact: Contact) -> dict[str, str | None]:
         "Company": info.company,
         "Job Title": info.job_title,
         "Birthdate": info.birthdate,
-        "Labels": "; ".join(info.labels) or None,
+        "Labels": cell_of(info.labels),
         "Locale": info.locale,
         "Email Status": contact.subscription,
         "Email Deliverability": contact.deliverability,
@@ -101,7 +98,7 @@ def _row(contact: Contact) -> dict[str, str | None]:
         row |= {f"Email {at}": email.email, f"Email {at} - Label": email.tag}
     for at, phone in enumerate(_first_primary(info.phones), start=1):
         row |= {
-            f"Phone {at}": phone.e164 or phone.phone,
+            f"Phone {at}": phone.written,
             f"Phone {at} - Label": phone.tag,
             f"Phone {at} - Country": phone.country_code,
         }
@@ -115,7 +112,9 @@ def _row(contact: Contact) -> dict[str, str | None]:
             f"Address {at} - Postal Code": address.postal_code,
             f"Address {at} - Country": address.country,
         }
-    return row | {name: str(value) for name, value in info.extended.items() if name not in row}
+    row |= {f"{CUSTOM}{name}": str(value) for name, value in info.extended.items()}
+    row |= {"Picture": str((info.picture or {}).get("url") or "") or None, "Locations": cell_of(info.locations)}
+    return row | {"Assigned Users": cell_of(info.assigned_users)}
 
 
 def _first_primary(items: Sequence[Email] | Sequence[Phone]) -> list:  # type: ignore[type-arg] # of what was given
@@ -136,7 +135,7 @@ def _card(contact: Contact) -> str:
     for email in info.emails:
         _typed(card.add("email"), email.email, email.tag, email.primary)
     for phone in info.phones:
-        _typed(card.add("tel"), phone.e164 or phone.phone, phone.tag, phone.primary)
+        _typed(card.add("tel"), phone.written.replace(" ext. ", ";ext="), phone.tag, phone.primary)
     for address in info.addresses:
         place = vobject.vcard.Address(
             street=_street(address) or "",
@@ -152,8 +151,14 @@ def _card(contact: Contact) -> str:
             card.add(name).value = value
     if info.company:
         card.add("org").value = [info.company]
+    if info.locale:
+        card.add("lang").value = info.locale
     if info.labels:
         card.add("categories").value = list(info.labels)
+    for at, (name, custom) in enumerate(info.extended.items(), start=1):
+        for kind, said in ((FIELD, str(custom)), ("X-ABLabel", name)):
+            line = card.add(kind.lower())
+            line.group, line.value = f"item{at}", said
     card.add("rev").value = contact.updated.strftime("%Y-%m-%dT%H:%M:%SZ")
     text: str = card.serialize()
     return text

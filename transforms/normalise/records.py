@@ -23,6 +23,7 @@ from transforms.normalise.name_cells import (
 )
 from transforms.normalise.names import are_companies, company_keys, name_keys
 from transforms.normalise.phones import phones_and_repeats
+from transforms.schema.contact import names_in
 from transforms.schema.records import Records, together
 from transforms.schema.tables import (
     EXTRAS,
@@ -269,14 +270,20 @@ def _month_first(rows: pl.DataFrame, orders: pl.DataFrame, column: str) -> pl.Se
 def _labels(rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Labels by name, in order; and as repairs the address books' own groups (`* myContacts`), which are none."""
     cells = _elements(rows, "labels").select("record", label=cleaned(pl.col("value"))).drop_nulls()
+    several = {cell: names_in(cell) for cell in cells["label"].filter(cells["label"].str.starts_with("[")).unique()}
+    whole = {cell: names for cell, names in several.items() if names is not None}
+    is_whole = pl.col("label").is_in(list(whole))
+    listed = [(record, name) for record, cell in cells.filter(is_whole).iter_rows() for name in whole[cell]]
+    cells = cells.filter(~is_whole)
     parts = pl.col("label").str.replace_all(r'"\s*,\s*"|\s*:::\s*|\s*;\s*|\s*,\s*', "\x1f").str.split("\x1f")
     long = cells.with_columns(label=parts).explode("label")
-    long = long.with_columns(label=pl.col("label").str.strip_chars(' "')).filter(pl.col("label") != "")
+    long = long.select("record", label=pl.col("label").str.strip_chars(' "')).filter(pl.col("label") != "")
     is_own = pl.col("label").str.starts_with("* ")
     groups = long.filter(is_own).select(
         "record", given="label", field=pl.lit("label"), repair=pl.lit("a group of the address book itself")
     )
-    labels = long.filter(~is_own).unique(["record", "label"], keep="first", maintain_order=True)
+    labels = pl.concat([long.filter(~is_own), pl.DataFrame(listed, schema=long.schema, orient="row")])
+    labels = labels.sort("record", maintain_order=True).unique(["record", "label"], keep="first", maintain_order=True)
     return conform(labels.with_columns(position=position()), LABELS), conform(groups, REPAIRS)
 
 

@@ -9,7 +9,7 @@ import polars as pl
 from transforms.columns.parallel import in_pieces
 from transforms.normalise.records import ROWS_A_PIECE
 from transforms.plan.survivorship import IN_WORDS, MAX_ITEMS, SINGLE
-from transforms.schema.contact import Address
+from transforms.schema.contact import EXTENSION, PARTING, Address
 from transforms.schema.records import Records
 from transforms.schema.tables import ADDRESS_CELL, EMAIL_CELL, PHONE_CELL
 
@@ -39,6 +39,11 @@ CONTENT = pl.Struct(
 """A content as columns, without custom fields, the picture and locations."""
 
 
+def _written(e164: pl.Expr, phone: pl.Expr) -> pl.Expr:
+    """Numbers as `Phone.written` has them."""
+    return pl.coalesce(pl.concat_str(e164, phone.str.extract(EXTENSION, 1), separator=" ext. "), e164, phone)
+
+
 def content_rows(infos: pl.DataFrame) -> pl.DataFrame:
     """Contents of contacts in the columns of `ROWS`.
 
@@ -58,7 +63,7 @@ def content_rows(infos: pl.DataFrame) -> pl.DataFrame:
         *SINGLE,
         emails=pl.col("emails").list.eval(pl.struct(value=item["email"], tag=tag)).cast(pl.List(EMAIL_CELL)),
         phones=pl.col("phones")
-        .list.eval(pl.struct(value=pl.coalesce(item["e164"], item["phone"]), tag=tag, country=item["country_code"]))
+        .list.eval(pl.struct(value=_written(item["e164"], item["phone"]), tag=tag, country=item["country_code"]))
         .cast(pl.List(PHONE_CELL)),
         addresses=pl.col("addresses")
         .list.eval(
@@ -73,7 +78,11 @@ def content_rows(infos: pl.DataFrame) -> pl.DataFrame:
             )
         )
         .cast(pl.List(ADDRESS_CELL)),
-        labels="labels",
+        labels=pl.col("labels").list.eval(
+            pl.when(pl.element().str.contains(PARTING))
+            .then(pl.format("[{}]", _json(pl.element())))
+            .otherwise(pl.element())
+        ),
     )
 
 

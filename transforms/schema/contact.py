@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -10,6 +12,26 @@ from pydantic import BaseModel, ConfigDict, Field
 
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+PARTING = r"[;,\"]|:::|^\s|\s$|^\*|^\[|^$"
+"""Pattern of a name that would not be read as it is from among others in a cell."""
+
+
+def cell_of(names: Sequence[str]) -> str | None:
+    """Names in one cell: with `;` between them, or as a JSON list where one has a mark in it that would part it."""
+    if any(re.search(PARTING, name) for name in names):
+        return json.dumps(list(names), ensure_ascii=False)
+    return "; ".join(names) or None
+
+
+def names_in(cell: str) -> list[str] | None:
+    """The names of a cell that is a JSON list; None for any other."""
+    try:
+        names = json.loads(cell)
+    except ValueError:
+        return None
+    return names if isinstance(names, list) and all(isinstance(name, str) for name in names) else None
 
 
 class Email(_Part):
@@ -40,6 +62,13 @@ class Phone(_Part):
         """The extension behind the number, in digits."""
         found = re.search(EXTENSION, self.phone)
         return found[1] if found else None
+
+    @property
+    def written(self) -> str:
+        """The number as other programs read it: in E.164 where that is known, with its extension."""
+        if self.e164 is None:
+            return self.phone
+        return f"{self.e164} ext. {self.extension}" if self.extension else self.e164
 
     def with_e164(self, e164: str | None) -> Phone:
         """The phone with that."""
