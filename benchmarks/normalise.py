@@ -42,8 +42,11 @@ def speed(count: int) -> None:
     for what, values, ours, library in (
         ("phones", odd_values.common_phones(count, seed=8), phones._parsed, phones._parse),
         ("e-mails", odd_values.common_emails(count, seed=8), emails._validated, emails._check),
+        ("phones, each odd", odd_values.odd_phones(count, seed=8), phones._parsed, phones._parse),
+        ("e-mails, each odd", odd_values.odd_emails(count, seed=8), emails._validated, emails._check),
     ):
-        column = pl.DataFrame(values, schema=NUMBERS, orient="row") if what == "phones" else pl.Series(values)
+        is_phones = isinstance(values[0], tuple)
+        column = pl.DataFrame(values, schema=NUMBERS, orient="row") if is_phones else pl.Series(values)
         fast = min(_seconds(lambda: ours(column)) for _ in range(3))  # noqa: B023 - called at once
         few = values[: max(1, count // 5)]
         slow = _seconds(lambda: [library(one) for one in few]) * len(values) / len(few)  # noqa: B023

@@ -35,6 +35,39 @@ def phones(count: int, seed: int) -> list[Number]:
     return list(found)
 
 
+def odd_phones(count: int, seed: int) -> list[Number]:
+    """Distinct numbers of a contact list, each of them odd: an extension, too many or too few digits, blanks."""
+    choose = random.Random(seed)
+    found: dict[Number, None] = {}
+    while len(found) < count:
+        for text, region in common_phones(min(count, 100_000), choose.randrange(1 << 30)):
+            kind = choose.randrange(4)
+            if kind == 0:
+                odd = f"{text}{choose.choice(('x', ' x', ' ext. ', ' ext ', '#'))}{choose.randrange(1, 99_999)}"
+            elif kind == 1:
+                odd = f"{text}{choose.randrange(10, 9_999)}"
+            elif kind == 2:
+                odd = text[: -choose.randint(1, 4)].rstrip(" -(")
+            else:
+                odd = " ".join(text.replace(" ", ""))
+            found[odd, region] = None
+    return list(found)[:count]
+
+
+def odd_emails(count: int, seed: int) -> list[str]:
+    """Distinct e-mails of a contact list, each of them odd: no at-sign, no point in its domain, or that in capitals."""
+    choose = random.Random(seed)
+    found: dict[str, None] = {}
+    while len(found) < count:
+        for text in common_emails(min(count, 100_000), choose.randrange(1 << 30)):
+            local, _, domain = text.partition("@")
+            odd = choose.choice(
+                (f"{local}{domain}", f"{local}@{domain.partition('.')[0]}", f"{local}@{domain.upper()}")
+            )
+            found[odd] = None
+    return list(found)[:count]
+
+
 def common_phones(count: int, seed: int) -> list[Number]:
     """Distinct numbers of a contact list: some twenty countries, mostly valid, written in the common ways."""
     choose = random.Random(seed)

@@ -28,6 +28,8 @@ _POINT_ZERO = r"^(\+?\d{7,})\.0+$"
 """Pattern of a number that a spreadsheet held as a decimal."""
 _WORDS_BEHIND = r"^(\+?[\d(][\d\s()./–-]{4,}\d\)?)[\s,(\[–-]+\p{L}[^\d]*$"
 """Pattern of a number with words behind it; a number in letters (`1-800-FLOWERS`) has fewer digits before them."""
+_EXTENDED = r"^([+(\d][\d ().-]*\d\)?)[ \t,]*(?i:e?xt(?:ensio)?n?|x|#)[:.]?[ \t,-]*(\d{1,9})#?$"
+"""Pattern of a number and its extension as libphonenumber parts them, in the spellings of nearly all."""
 _FEWEST_DIGITS = 7
 """Digits of a number that words may stand behind, at least."""
 _SLASH = r"\d\)?\s+/\s+\(?\+?\d"
@@ -148,7 +150,15 @@ def _parsed(numbers: pl.DataFrame) -> pl.DataFrame:
 
     The common spellings are decided in columns; the library is asked about the others.
     """
-    known = decided(numbers).with_columns(extension=pl.lit(None, dtype=pl.String)).select("place", *_PARSED)
+    bare, extension = numbers, pl.Series([None], dtype=pl.String).new_from_index(0, len(numbers))
+    extended = numbers["phone"].str.contains(_EXTENDED).arg_true()
+    if len(extended):
+        parts = numbers["phone"].gather(extended)
+        bare = numbers.with_columns(numbers["phone"].scatter(extended, parts.str.extract(_EXTENDED, 1)))
+        extension = extension.scatter(extended, parts.str.extract(_EXTENDED, 2))
+    known = decided(bare)
+    own = extension.gather(known["place"])
+    known = known.with_columns(extension=own.set(known["e164"].is_null(), None)).select("place", *_PARSED)
     is_known = np.zeros(len(numbers), dtype=np.bool_)
     is_known[known["place"].to_numpy()] = True
     odd = numbers.with_row_index("place").filter(~pl.Series(is_known))
