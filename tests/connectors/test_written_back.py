@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from connectors.contacts import Contact
 from connectors.exports.reading import read_export
 from connectors.exports.writing import write_contacts
+from transforms.columns.cleaning import MANGLED
 from transforms.columns.cleaning import WORDS as NOTHING
 from transforms.normalise.records import to_records
 from transforms.plan.contents import contents, info_json
@@ -22,7 +24,12 @@ from transforms.schema.contact import Address, Email, Info, Phone
 BORN = st.dates(min_value=date(1920, 1, 1), max_value=date(2010, 1, 1)).map(date.isoformat)
 AT = datetime(2024, 3, 1, 12, tzinfo=UTC)
 LETTERS = st.characters(categories=("L",), exclude_characters="ªº", max_codepoint=0x24F)
-WORDS = st.text(LETTERS, min_size=2, max_size=8).map(str.capitalize).filter(lambda word: word.lower() not in NOTHING)
+WORDS = (
+    st.text(LETTERS, min_size=2, max_size=8)
+    .map(str.capitalize)
+    .filter(lambda word: word.lower() not in NOTHING and not re.search(MANGLED, word))
+)
+"""Words, but for those that mean nothing and those that look like letters of another encoding."""
 SPELLINGS = st.sampled_from(
     ["{}", "{} & Co.", "O'{}", "{}; {}", "{}, {}", '{} "{}"', "{}\\{}", "={}", "+{}", "{}: {}", "* {}"]
 )

@@ -173,4 +173,4 @@ def test_no_header_of_an_export_is_a_formula(onefold: Onefold, tmp_path: Path) -
     with (tmp_path / "out.csv").open(encoding="utf-8-sig", newline="") as file:
         header, row = csv.reader(file)
     assert all(not cell.startswith(("=", "+", "-", "@")) for cell in (*header, *row))
-    assert "'=HYPERLINK(1)" in header
+    assert "Custom field: =HYPERLINK(1)" in header
