@@ -62,6 +62,8 @@ def unheld(reading: Reading, tables: Records, rows: Sequence[Sequence[tuple[str,
     texts = said(tables)
     codes = {part: set(tables.addresses.drop_nulls(part)["record"]) for part in ("country", "region")}
     rejected = dict(pl.concat([reading.rejects, tables.rejects]).select("row", "raw").iter_rows())
+    if reading.format == "vcard":
+        rejected = {row: re.sub(r"\\(.)", r"\1", raw or "") for row, raw in rejected.items()}
     for number, cells in enumerate(rows, start=1):
         record = by_row.get(number)
         held = texts[record] if record is not None else [(rejected[number] or "").replace('""', '"')]

@@ -135,12 +135,14 @@ def _candidates(given: pl.DataFrame) -> pl.DataFrame:
     """Candidates for addresses in cells of several addresses, or of more than a bare one.
 
     What is no address as a whole is looked through for addresses: what stands around them costs none of them. Pieces
-    without an `@` beside an address are no addresses (`"Doe, Jane" <jane@…>`).
+    without an `@` beside an address are no addresses (`"Doe, Jane" <jane@…>`); a cell without any `@` stays whole.
     """
     bare = pl.col("piece").str.extract(r"<([^<>]+@[^<>]+)>").fill_null(pl.col("piece"))
+    apart = pl.col("given").str.replace_all(_SEPARATORS, ";").str.split(";")
+    is_said = pl.col("given").str.replace(_AT, "@").str.contains("@", literal=True)
     pieces = (
         given.with_row_index("of")
-        .with_columns(piece=pl.col("given").str.replace_all(_SEPARATORS, ";").str.split(";"))
+        .with_columns(piece=pl.when(is_said).then(apart).otherwise(pl.concat_list("given")))
         .explode("piece")
         .with_columns(
             candidate=bare.str.replace(r"(?i)^mailto:", "")
