@@ -241,10 +241,7 @@ class Settings(BaseSettings):
         """
         if encoding is None:
             return self
-        try:
-            known = known_encoding(encoding)
-        except ValueError as error:
-            raise UsageError(f"{error}.".replace("there", "There", 1)) from error
+        known = encoding_called(encoding)
         return self.model_copy(
             update={"source": tuple(source.model_copy(update={"encoding": known}) for source in self.source)}
         )
@@ -345,6 +342,18 @@ def load_settings(path: Path | None = None) -> Settings:
         given = path == Path(values.get(name, usual))  # in the file or not at all, so not in the environment
         paths[name] = folder / path if given else path
     return settings.model_copy(update={"site": site, "source": sources, **paths}).with_site(None)
+
+
+def encoding_called(name: str) -> str:
+    """The name of a text encoding.
+
+    Raises:
+        UsageError: there is no such encoding.
+    """
+    try:
+        return known_encoding(name)
+    except ValueError as error:
+        raise UsageError(f"{error}.".replace("there", "There", 1)) from error
 
 
 def _sentence(error: ValidationError) -> str:

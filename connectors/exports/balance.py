@@ -12,7 +12,7 @@ from transforms.schema.errors import InputError
 
 @dataclass(frozen=True)
 class Balance:
-    """The filled cells of a file's rows, each counted where it was found.
+    """The filled cells of a file's rows, each counted where it was found; a file of which one is nowhere is not read.
 
     Attributes:
         cells: all of them.
@@ -30,11 +30,6 @@ class Balance:
 
     def __add__(self, other: Balance) -> Balance:
         return Balance(*(one + more for one, more in zip(astuple(self), astuple(other), strict=True)))
-
-    @property
-    def missing(self) -> int:
-        """Cells that were found nowhere."""
-        return self.cells - self.placed - self.beside - self.left_out - self.rejected
 
 
 def balance(lines: pl.DataFrame, rows: pl.DataFrame, rejects: pl.DataFrame, places: Layout, file: str) -> Balance:

@@ -98,13 +98,19 @@ class _Card:
     properties: list[_Property] = field(default_factory=list)
     odd: list[str] = field(default_factory=list)
 
+    def telling(self) -> Iterator[_Property]:
+        """The properties that say something of the person: no program's own, and no label that is a field's name."""
+        fields = {one.group for one in self.every(FIELD)}
+        for one in self.properties:
+            is_label = one.value.startswith("_$!<") or (one.name == "X-ABLABEL" and one.group in fields)
+            if one.name not in _OF_PROGRAMS and not is_label:
+                yield one
+
     def values(self) -> Iterator[tuple[str, str]]:
         """What the card says of the person: name and plain text of each part of each property, and its odd lines."""
-        for one in self.properties:
-            is_name = one.name == "X-ABLABEL" and any(other.group == one.group for other in self.every(FIELD))
-            if one.name not in _OF_PROGRAMS and not one.value.startswith("_$!<") and not is_name:
-                parts = one.parts(_PARTED[one.name]) if one.name in _PARTED else [one.text() or ""]
-                yield from ((one.name, part.strip()) for part in parts if part.strip())
+        for one in self.telling():
+            parts = one.parts(_PARTED[one.name]) if one.name in _PARTED else [one.text() or ""]
+            yield from ((one.name, part.strip()) for part in parts if part.strip())
         yield from (("line of the card", line) for line in self.odd)
 
     def every(self, name: str) -> list[_Property]:
@@ -240,13 +246,11 @@ def _row(card: _Card) -> Places | str:
     beside = [("N", prefix), *(("NICKNAME", name) for name in nicknames[1:]), *(("ORG", unit) for unit in units[1:])]
     beside += [(one.name, one.text() or "") for name in ("N", "FN", "TITLE", "BDAY") for one in card.every(name)[1:]]
     names = {one.group: one.text() for one in card.every("X-ABLABEL")}
-    fields = {one.group for one in card.every(FIELD)}
     beside += [
         (str(names.get(one.group) or one.name) if one.name == FIELD else one.name, (one.text() or "").strip())
-        for one in card.properties
-        if one.name not in _READ | _OF_PROGRAMS and not one.value.startswith("_$!<")
-        and not (one.name == "X-ABLABEL" and one.group in fields)
-    ]  # fmt: skip
+        for one in card.telling()
+        if one.name not in _READ
+    ]
     beside += [("line of the card", line) for line in card.odd]
     return {
         "first": given.strip() or None,
@@ -277,15 +281,15 @@ def _row(card: _Card) -> Places | str:
 
 def _balance(card: _Card, row: Places) -> Balance:
     """Where each value of a card is in its row; one that is nowhere is put beside it."""
-    beside = [one["value"] for one in row["extras"]]
-    placed = [text for name, value in row.items() if name != "extras" for text in _texts(value)]
+    beside = [_bare(one["value"]) for one in row["extras"]]
+    placed = [_bare(text) for name, value in row.items() if name != "extras" for text in _texts(value)]
     counted = Balance()
     for name, value in card.values():
         plain = _bare(value)
-        if any(plain in text or (name in _SHORTENED and text in plain) for text in map(_bare, placed)):
+        if any(plain in text or (name in _SHORTENED and text in plain) for text in placed):
             counted += Balance(1, placed=1)
             continue
-        if not any(plain in _bare(text) for text in beside):
+        if not any(plain in text for text in beside):
             row["extras"].append({"name": name, "value": value})
         counted += Balance(1, beside=1)
     return counted

@@ -25,8 +25,8 @@ _WESTERN = (
 )  # fmt: skip
 _CENTRAL = ("pl_PL", "cs_CZ", "sk_SK", "hu_HU", "sl_SI", "hr_HR", "ro_RO")
 _CYRILLIC = ("ru_RU", "uk_UA", "bg_BG")
-_LATIN = (*_WESTERN, *_CENTRAL, "lt_LT", "lv_LV", "et_EE", "tr_TR")
 _BALTIC = ("lt_LT", "lv_LV", "et_EE")
+_LATIN = (*_WESTERN, *_CENTRAL, *_BALTIC, "tr_TR")
 CODE_PAGES: Mapping[str, tuple[str, ...]] = {
     "cp1252": _WESTERN,
     "cp1250": _CENTRAL,

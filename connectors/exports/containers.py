@@ -34,12 +34,12 @@ _OTHER = (b"%PDF", b"\x89PNG", b"\xff\xd8\xff", b"SQLite format 3\x00")
 
 
 class Part(NamedTuple):
-    """One table or set of cards in a file: its name for people, and its bytes, or a sheet's rows of cells."""
+    """One table or set of cards in a file: its name for people, and its bytes, or a sheet's rows and their encoding."""
 
     name: str
     file: BinaryIO = io.BytesIO()
     sheet: list[list[str]] | None = None
-    of_workbook: bool = True
+    encoding: str = "workbook"
 
 
 def parts(path: Path, limits: Limits) -> Iterator[Part]:
@@ -64,8 +64,8 @@ def _unpacked(name: str, file: BinaryIO, depth: int, limits: Limits) -> Iterator
             yield Part(name, _as_csv(name, file, limits))
         return
     if start.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
-        with file:
-            yield Part(name, sheet=objects(name, file, limits), of_workbook=False)
+        with file, _held(name, file, limits) as held:
+            yield Part(name, sheet=objects(name, held), encoding="utf-8")
         return
     if not start.startswith((_GZIP, _ZIP, _OLE)):
         yield Part(name, file)
@@ -119,7 +119,7 @@ def _too_large(name: str, limits: Limits) -> InputError:
     )
 
 
-def _held(name: str, packed: gzip.GzipFile | IO[bytes], limits: Limits) -> BinaryIO:
+def _held(name: str, packed: gzip.GzipFile | IO[bytes] | BinaryIO, limits: Limits) -> BinaryIO:
     """The unpacked bytes, in memory or, when they are many, in a temporary file."""
     spooled = SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115 - closed by who reads the part
     size = 0

@@ -74,6 +74,16 @@ def known_encoding(name: str) -> str:
     return name
 
 
+def doubt_about(file: str, encoding: str | None, rival: str | None) -> str | None:
+    """Why a person should look at how a file was read, if one should."""
+    if rival is None:
+        return None
+    return (
+        f"{file} was read as {encoding}, but {rival} is nearly as likely: "
+        "look at the names, or say which it is (--encoding)"
+    )
+
+
 def decoded(name: str, file: BinaryIO, encoding: str | None = None) -> Text:
     """The file as text: by its byte-order mark, else as UTF-8 where all of it is, else by the likeliest code page.
 

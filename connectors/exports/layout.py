@@ -77,13 +77,15 @@ class Layout:
         cell = {name: pl.col(str(at)) for at, name in enumerate(self.columns)}
         singles: dict[str, pl.Expr] = {}
         slots: dict[str, dict[str, dict[str, pl.Expr]]] = {}
-        labels: list[pl.Expr] = []
-        extras: list[pl.Expr] = []
-        ends: dict[str, list[tuple[str, str, str]]] = {name: [] for name in self.columns}
+        plain: dict[str, list[pl.Expr]] = {"labels": [], "extras": [], "identifiers": []}
+        ends: dict[str, list[End]] = {name: [] for name in self.columns}
+
+        def add(name: str, head: str, element: pl.Expr, part: str = "") -> None:
+            ends[name].append(End(head, len(plain[head]), part))
+            plain[head].append(element)
 
         def keep_beside(name: str, value: pl.Expr) -> None:
-            ends[name].append(("extras", str(len(extras)), "value"))
-            extras.append(pl.struct(name=pl.lit(name.removeprefix(CUSTOM)), value=value))
+            add(name, "extras", pl.struct(name=pl.lit(name.removeprefix(CUSTOM)), value=value), "value")
 
         for name in self.unmapped:
             keep_beside(name, cell[name])
@@ -94,18 +96,18 @@ class Layout:
             head, _, rest = str(place).partition(".")
             slot, _, part = rest.partition(".")
             if head == "labels":
-                ends[name].append(("labels", str(len(labels)), ""))
-                labels.append(cell[name])
+                add(name, head, cell[name])
                 continue
             if head not in _LISTS:
                 columns, key = singles, head
+                ends[name].append(End("birthdate" if head in _BORN else head))
             else:
                 columns, key = slots.setdefault(head, {}).setdefault(slot, {}), part or "value"
                 if key in columns and head != "addresses":  # a second column of e-mails or phones is one more of them
                     slot = f"{slot}+{len(slots[head])}"
                     columns = slots[head][slot] = {}
                     filled = cell[name]
-            ends[name].append((head, slot, "street" if key == "number" else key))
+                ends[name].append(End(head, list(slots[head]).index(slot), "street" if key == "number" else key))
             if key in columns:  # the first column that is filled counts; what another says stays beside it
                 differing = pl.when(columns[key].str.strip_chars() != filled.str.strip_chars()).then(filled)
                 keep_beside(name, differing)
@@ -113,34 +115,21 @@ class Layout:
         if all(part in singles for part in _BORN):
             born = _birthdate(*(singles.pop(part) for part in _BORN))
             singles["birthdate"] = pl.coalesce(singles["birthdate"], born) if "birthdate" in singles else born
-        lists = {
-            head: pl.concat_list([_slot(self.format, head, slot, parts) for slot, parts in by_slot.items()])
+        for name in sorted(self.identifiers):
+            add(name, "identifiers", pl.struct(name=pl.lit(name), value=cell[name]), "value")
+        plain |= {
+            head: [_slot(self.format, head, slot, parts) for slot, parts in by_slot.items()]
             for head, by_slot in slots.items()
         }
-        if labels:
-            lists["labels"] = pl.concat_list(labels)
-        if extras:
-            lists["extras"] = pl.concat_list(extras)
-        if self.identifiers:
-            for at, name in enumerate(sorted(self.identifiers)):
-                ends[name].append(("identifiers", str(at), "value"))
-            named = [pl.struct(name=pl.lit(name), value=cell[name]) for name in sorted(self.identifiers)]
-            lists["identifiers"] = pl.concat_list(named)
-        orders = {head: list(by_slot) for head, by_slot in slots.items()}
-        numbered = {"labels": len(labels), "extras": len(extras), "identifiers": len(self.identifiers)}
-        orders |= {head: list(map(str, range(count))) for head, count in numbered.items()}
-        return _Assembled(
-            singles | lists,
-            {name: [_end(orders, *parts) for parts in several] for name, several in ends.items()},
-        )
+        lists = {head: pl.concat_list(elements) for head, elements in plain.items() if elements}
+        return _Assembled(singles | lists, ends)
 
 
 class End(NamedTuple):
-    """A place in `ROWS`: a column, and for a list which of how many elements and which part of it."""
+    """A place in `ROWS`: a column, and for a list which element and which part of it."""
 
     column: str
-    at: int = 0
-    of: int = 0
+    at: int | None = None
     part: str = ""
 
     @property
@@ -150,21 +139,13 @@ class End(NamedTuple):
 
     def texts(self, rows: pl.DataFrame) -> pl.Series:
         """The texts there, row by row."""
-        if not self.of:
-            return rows[self.column]
-        elements = rows[self.column].explode().gather_every(self.of, self.at)
+        elements = rows[self.column] if self.at is None else rows[self.column].list.get(self.at)
         return elements.struct[self.part] if self.part else elements
 
 
 class _Assembled(NamedTuple):
     expressions: dict[str, pl.Expr]
     ends: dict[str, list[End]]
-
-
-def _end(orders: Mapping[str, list[str]], head: str, slot: str, part: str) -> End:
-    if head not in orders:
-        return End("birthdate" if head in _BORN else head)
-    return End(head, orders[head].index(slot), len(orders[head]), part)
 
 
 def layout(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -25,6 +25,7 @@ _SECTIONS = re.compile(r'((?:"[^"]*"|\\.|[^;"\\])*)(?:;|$)')
 _COMPARED = {
     "<": float.__lt__, "<=": float.__le__, ">": float.__gt__, ">=": float.__ge__, "=": float.__eq__, "<>": float.__ne__,
 }  # fmt: skip
+_UNREADABLE = (zipfile.BadZipFile, KeyError, ElementTree.ParseError, ValueError)
 _MOST_DIGITS = 15
 """Digits that a workbook's number keeps."""
 
@@ -80,8 +81,8 @@ def _section(value: float, code: str) -> tuple[str, bool]:
     return sections[0], False
 
 
-def as_shown(book: Path, sheets: Sequence[pl.DataFrame]) -> list[pl.DataFrame]:
-    """The sheets of a workbook, with numbers under formats of digits as it shows them.
+def as_shown(book: Path, sheets: Iterable[pl.DataFrame], count: int) -> Iterator[pl.DataFrame]:
+    """The sheets of a workbook one by one, with numbers under formats of digits as it shows them.
 
     Only the parts of `.xlsx` (ECMA-376) say so in a way that is read here; other workbooks are left as they are.
 
@@ -89,18 +90,27 @@ def as_shown(book: Path, sheets: Sequence[pl.DataFrame]) -> list[pl.DataFrame]:
         book: the workbook.
         sheets: the cells of its sheets as text, in their order: all rows from the first on, the columns from the first
             with anything in it.
+        count: number of sheets.
     """
+    paths, codes = _formatted(book)
+    if not codes or len(paths) != count:
+        yield from sheets
+        return
+    with zipfile.ZipFile(book) as packed:
+        for path, sheet in zip(paths, sheets, strict=True):
+            try:
+                yield _sheet_as_shown(packed, path, sheet, codes)
+            except _UNREADABLE:
+                yield sheet
+
+
+def _formatted(book: Path) -> tuple[list[str], dict[str, str]]:
+    """The paths of a workbook's sheets and its formats of digits; nothing where it is no `.xlsx`."""
     try:
         with zipfile.ZipFile(book) as packed:
-            codes = _digit_formats(packed)
-            if not codes:
-                return list(sheets)
-            paths = _sheet_paths(packed)
-            if len(paths) != len(sheets):
-                return list(sheets)
-            return [_sheet_as_shown(packed, path, sheet, codes) for path, sheet in zip(paths, sheets, strict=True)]
-    except (zipfile.BadZipFile, KeyError, ElementTree.ParseError, ValueError):
-        return list(sheets)
+            return _sheet_paths(packed), _digit_formats(packed)
+    except _UNREADABLE:
+        return [], {}
 
 
 def _digit_formats(packed: zipfile.ZipFile) -> dict[str, str]:

@@ -6,11 +6,10 @@ import json
 from collections.abc import Mapping
 from typing import Any, BinaryIO
 
-from connectors.exports.limits import Limits
 from transforms.schema.errors import InputError
 
 
-def objects(name: str, file: BinaryIO, limits: Limits) -> list[list[str]]:
+def objects(name: str, file: BinaryIO) -> list[list[str]]:
     """The header and the rows of a file of JSON lines, every value as text.
 
     Members of members are columns as well (`address.city`); a list of plain values has `;` between them, any other is
@@ -19,19 +18,13 @@ def objects(name: str, file: BinaryIO, limits: Limits) -> list[list[str]]:
     Args:
         name: the file's name for people.
         file: its bytes.
-        limits: how large it may be.
 
     Raises:
-        InputError: it is too large, or holds no object.
+        InputError: it holds no object.
     """
-    texts = file.read((limits.unpacked_mb << 20) + 1)
-    if len(texts) > limits.unpacked_mb << 20:
-        raise InputError(
-            f"{name} is larger than {limits.unpacked_mb:,} MB. If that is right, raise [limits] unpacked_mb."
-        )
     rows: list[Mapping[str, str] | str] = []
     columns: dict[str, None] = {}
-    for line in texts.decode("utf-8-sig", errors="replace").split("\n"):
+    for line in file.read().decode("utf-8-sig", errors="replace").split("\n"):
         row = _row(line) if line.strip() else {}
         rows.append(row if row is not None else line)
         columns |= dict.fromkeys(row or ())

@@ -22,7 +22,7 @@ import polars as pl
 from connectors.exports.balance import Balance, balance
 from connectors.exports.cards import cards, is_cards
 from connectors.exports.containers import Part, parts
-from connectors.exports.decoding import decoded
+from connectors.exports.decoding import decoded, doubt_about
 from connectors.exports.formats import normalised
 from connectors.exports.guards import unguarded
 from connectors.exports.layout import Layout, how_many_known, layout, no_column
@@ -63,6 +63,10 @@ class Reading:
     ignored: tuple[str, ...] = ()
     data_rows: int = 0
     balance: Balance = field(default_factory=Balance)
+
+    def doubt(self) -> str | None:
+        """Why a person should look at how the file was read, if one should."""
+        return doubt_about(self.file, self.encoding, self.rival_encoding)
 
 
 @dataclass(frozen=True)
@@ -192,7 +196,7 @@ def _read_part(part: Part, wanted: Wanted) -> Reading:
             header,
             [Piece(filled[before + 1 :])],
             wanted,
-            _Origin("workbook" if part.of_workbook else "utf-8"),
+            _Origin(part.encoding),
         )
     with part.file as file:
         text = decoded(part.name, file, wanted.encoding)

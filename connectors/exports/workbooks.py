@@ -72,8 +72,8 @@ def _main(folder: Path, megabytes: int) -> int:
     try:
         book = fastexcel.read_excel(folder / "book")
         names = book.sheet_names
-        sheets = [book.load_sheet(name, header_row=None, skip_rows=0, dtypes="string").to_polars() for name in names]
-        for number, sheet in enumerate(as_shown(folder / "book", sheets)):
+        sheets = (book.load_sheet(name, header_row=None, skip_rows=0, dtypes="string").to_polars() for name in names)
+        for number, sheet in enumerate(as_shown(folder / "book", sheets, len(names))):
             sheet.write_ipc(folder / f"{number}.arrow")
     except MemoryError:
         raise

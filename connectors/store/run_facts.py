@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from connectors.exports.decoding import doubt_about
+
 
 class RunState(StrEnum):
     """States of a run."""
@@ -65,12 +67,7 @@ class FileFacts(_Facts):
 
     def doubt(self) -> str | None:
         """Why a person should look at how the file was read, if one should."""
-        if self.rival_encoding is None:
-            return None
-        return (
-            f"{self.file} was read as {self.encoding}, but {self.rival_encoding} is nearly as likely: "
-            "look at the names, or say which it is (--encoding)"
-        )
+        return doubt_about(self.file, self.encoding, self.rival_encoding)
 
 
 class DecisionFacts(_Facts):
@@ -147,6 +144,10 @@ class RunFacts(RunBegun):
     over_budget: str | None
     stages: dict[str, float]
     plan_seconds: float
+
+    def doubts(self) -> list[str]:
+        """Why a person should look at how the files were read."""
+        return [doubt for file in self.files if (doubt := file.doubt()) is not None]
 
 
 class RunProgress(_Facts):

@@ -39,6 +39,7 @@ def match(
         str | None,
         typer.Option("--region", metavar="XX", help="The country of phones without a country code."),
     ] = None,
+    encoding: EncodingOption = None,
     threshold: Annotated[
         float | None,
         typer.Option(
@@ -87,6 +88,7 @@ def match(
         match_on=match_on or [],
         ignored=ignored or [],
         region=region,
+        encoding=encoding,
         decisions=decisions,
         index=index,
         threshold=threshold,
@@ -105,6 +107,7 @@ def match(
         f"The known clusters {stays} and {gone} are one person: {gone} is {stays} from now on."
         for stays, gone in summary.joined or []
     ]
+    lines += [f"Look first: {doubt}." for doubt in summary.warnings]
     lines += [f"Not honoured: {reason}." for reason in summary.not_honoured]
     answer("\n".join(lines), facts=summary.to_json(), as_json=as_json)
 

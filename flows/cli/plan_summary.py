@@ -24,7 +24,7 @@ def plan_summary(run: Run) -> str:
         f"  unfinished   {unfinished.folder}: applying this plan leaves that run as it is"
         for unfinished in facts.unfinished
     ]
-    lines += [f"  look first   {doubt}" for file in facts.files if (doubt := file.doubt()) is not None]
+    lines += [f"  look first   {doubt}" for doubt in facts.doubts()]
     if planned.is_nothing():
         lines.append("  No changes. The site agrees with the sources.")
     else:

@@ -17,7 +17,7 @@ from connectors.store.decisions import BETWEEN, read_decisions
 from connectors.store.index import Index
 from flows.engine.indexing import match_against
 from flows.engine.summaries import MatchSummary
-from flows.settings import load_settings
+from flows.settings import encoding_called, load_settings
 from flows.stages import Stage, directly
 from transforms.match.further import further_fields
 from transforms.match.households import households
@@ -63,12 +63,14 @@ class Rows:
         named: one row a record, in their order: `file` (the file's place), `row`, and the names of the result.
         rejected: the same of rows that cannot be used.
         names: the columns that a result calls a row by: `file` where there are several, and `id`.
+        doubts: why a person should look at how the files were read.
     """
 
     tables: Records
     named: pl.DataFrame
     rejected: pl.DataFrame
     names: tuple[str, ...]
+    doubts: tuple[str, ...]
 
     def called(self) -> pl.Series:
         """Names of the records in decisions."""
@@ -85,6 +87,7 @@ def match_files(
     match_on: Sequence[str] = (),
     ignored: Sequence[str] = (),
     region: str | None = None,
+    encoding: str | None = None,
     decisions: Path | None = None,
     index: Path | None = None,
     threshold: float | None = None,
@@ -102,6 +105,7 @@ def match_files(
         match_on: further columns that identify a person.
         ignored: columns that are left out.
         region: the country of phones without a country code.
+        encoding: what text files are in; found when not given.
         decisions: a file of what people decided, in which a record goes by its id here (`file:id` with several files).
         index: the folder of an index of known records: the rows are matched against it and added to it. The clusters'
             numbers are then those of the index.
@@ -119,10 +123,11 @@ def match_files(
     began = time.monotonic()
     _refuse_what_excludes(files, decisions, index, link, outputs, threshold)
     _refuse_to_overwrite([*files, *([decisions] if decisions else [])], [out, *outputs.paths()], force)
+    codec = encoding_called(encoding) if encoding is not None else None
     settings = load_settings().match
     auto = settings.auto if threshold is None else threshold
     review = min(settings.review, auto)
-    rows = stage("read and normalise", read_rows, files, id_column, list(match_on), region, list(ignored))
+    rows = stage("read and normalise", read_rows, files, id_column, list(match_on), region, list(ignored), codec)
     tables = rows.tables
     joined: Sequence[tuple[int, int]] = []
     matches: Matches | None = None
@@ -164,6 +169,7 @@ def match_files(
         joined=list(joined) if known is not None else None,
         columns=list(further_fields(matches.model.fields)) if matches is not None else [],
         known=known.facts["records"] - len(rows.named) if known is not None else None,
+        warnings=list(rows.doubts),
         seconds=round(time.monotonic() - began, 3),
     )
 
@@ -212,6 +218,7 @@ def read_rows(
     match_on: Sequence[str],
     region: str | None,
     ignored: Sequence[str] = (),
+    encoding: str | None = None,
 ) -> Rows:
     """The rows of all files, so that their order in a file makes no difference to who is found to be one person.
 
@@ -221,6 +228,7 @@ def read_rows(
         match_on: further columns that identify a person.
         region: the country of phones without a country code.
         ignored: columns that are left out.
+        encoding: what text files are in; found when not given.
 
     Raises:
         UsageError: no file has a column that is to be left out.
@@ -229,7 +237,7 @@ def read_rows(
     readings = [
         read_export(
             file, source=f"file {number}" if number else "file", rank=number, region=region, identifiers=match_on,
-            key_column=id_column, by_content=True, columns=dict.fromkeys(ignored, IGNORED),
+            key_column=id_column, by_content=True, columns=dict.fromkeys(ignored, IGNORED), encoding=encoding,
         )
         for number, file in enumerate(files)
     ]  # fmt: skip
@@ -251,9 +259,10 @@ def read_rows(
             for number, frame in enumerate(frames)
         )
 
+    doubts = tuple(doubt for reading in readings if (doubt := reading.doubt()) is not None)
     usable = named([reading.rows.select("row", id="source_key") for reading in readings])
     rejected = named([reading.rejects.select("row", id=pl.lit(None, dtype=pl.String)) for reading in readings])
-    return Rows(_normalised([reading.rows for reading in readings]), usable, rejected, names)
+    return Rows(_normalised([reading.rows for reading in readings]), usable, rejected, names, doubts)
 
 
 def _normalised(rows: Sequence[pl.DataFrame]) -> Records:

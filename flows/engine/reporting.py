@@ -70,7 +70,7 @@ def report(run: Run) -> RunSummary:
         duplicates=len(records) - people,
         planned=PlannedSummary(**{name: getattr(to_do, name) for name in PlannedSummary.model_fields}),
         **done._asdict(),
-        warnings=[doubt for file in facts.files if (doubt := file.doubt()) is not None],
+        warnings=facts.doubts(),
         seconds=round(facts.plan_seconds + progress.apply_seconds, 3),
         report=str(run.folder / "report.html"),
     )

@@ -84,6 +84,7 @@ class MatchSummary(_Summary):
         columns: columns that were compared though they are no field of a contact.
         joined: with an index: known clusters that are one, the number that stays and the other.
         known: with an index: records that were known before.
+        warnings: why a person should look at how the files were read.
     """
 
     file: str
@@ -97,6 +98,7 @@ class MatchSummary(_Summary):
     columns: list[str]
     joined: list[tuple[int, int]] | None = None
     known: int | None = None
+    warnings: list[str]
     seconds: float
 
     @model_serializer(mode="wrap")

@@ -18,7 +18,6 @@ def card(*lines: str) -> Card:
     text = ["BEGIN:VCARD", "VERSION:3.0", *lines, "END:VCARD"]
     (read,) = cards(iter(f"{line}\r\n" for line in text), Limits())
     assert read.reason is None
-    assert read.balance.missing == 0
     return read.places
 
 

@@ -120,4 +120,3 @@ def test_what_is_written_is_read_as_the_same_contact(suffix: str, info: Info) ->
 
     assert said(read) == said(info)
     assert tables.records["source_key"].to_list() == ["c1"]
-    assert reading.balance.missing == 0

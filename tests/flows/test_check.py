@@ -199,9 +199,7 @@ def test_where_no_name_server_answers_nothing_is_said_of_domains() -> None:
             without_mail(["mail.example"], resolver=resolver)
 
 
-def test_an_encoding_in_doubt_is_said_by_check_and_plan_and_can_be_told(
-    onefold: Callable[..., Ended], tmp_path: Path
-) -> None:
+def test_an_encoding_in_doubt_is_said_and_can_be_told(onefold: Callable[..., Ended], tmp_path: Path) -> None:
     path = tmp_path / "people.csv"
     path.write_bytes("Vorname;Nachname;E-Mail\nRené;Fox;rene@x.example\n".encode("cp1252"))
     site = f"local:{tmp_path / 'site.db'}"
@@ -211,10 +209,13 @@ def test_an_encoding_in_doubt_is_said_by_check_and_plan_and_can_be_told(
     told = onefold("plan", str(path), "--encoding", "cp1252", "--site", site, "--run", str(tmp_path / "two"), "--json")
     wrong = onefold("check", str(path), "--encoding", "utf-8")
     unknown = onefold("check", str(path), "--encoding", "klingon")
+    matched = onefold("match", str(path), "--out", str(tmp_path / "clusters.csv"), "--json")
+    certain = onefold("match", str(path), "--encoding", "cp1252", "--out", str(tmp_path / "again.csv"), "--json")
 
     assert checked.json["tables"][0]["rival_encoding"] is not None
     assert [warning.partition(" was")[0] for warning in planned.json["warnings"]] == ["people.csv"]
-    assert told.json["warnings"] == []
+    assert [warning.partition(" was")[0] for warning in matched.json["warnings"]] == ["people.csv"]
+    assert told.json["warnings"] == certain.json["warnings"] == []
     assert "line 2 has bytes that are none" in wrong.err
     assert "There is no encoding 'klingon'" in unknown.err
 

@@ -25,7 +25,7 @@ _IN_WORDS = {
     "first": "first name", "middle": "middle name", "last": "last name", "full_name": "full name",
     "job_title": "job title", "source_key": "key", "merged_ids": "merged ids", "birthdate": "birth date",
     "emails": "e-mail", "phones": "phone", "labels": "label", "extras": "further column", "street2": "street",
-    "postal_code": "postal code", "identifiers": "further column",
+    "postal_code": "postal code",
 }  # fmt: skip
 _SAME = ("last", "nickname", "suffix", "company", "job_title", "source_key", "merged_ids")
 """Values that a record has as they are."""
