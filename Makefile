@@ -1,6 +1,8 @@
 # make setup | make demo | make test   (Python 3.11 to 3.13 and make are all it needs)
 PYTHON ?= python3
 BIN := .venv/bin
+# Tests start the command hundreds of times; each start would compile every module anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: setup demo test heavy check sdk lock samples formats commands clean
 

@@ -203,7 +203,7 @@ HEADERS = st.sampled_from(
     ["First Name", "Last Name", "Email", "Phone", "Name", "Birthday", "City", "Notes", "", "Tags"]
 )
 ENCODINGS = st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "cp1252", "latin-1"])
-SLOW = settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+SLOW = settings(max_examples=75, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 
 
 def read_safely(path: Path) -> None:

@@ -242,20 +242,18 @@ def test_the_key_is_not_part_of_the_run(
 # --- 4: the key ---
 
 
-@pytest.mark.parametrize("command", [("apply", "--yes"), ("rehearse",), ("undo", "--yes")])
 def test_the_key_goes_to_no_address_that_only_the_run_names(
-    onefold: Onefold, crm: Path, served: Callable[..., str], command: tuple[str, ...]
+    onefold: Onefold, crm: Path, served: Callable[..., str]
 ) -> None:
     url = served()
     key = {"WIX_API_KEY": "hunter2", "WIX_SITE_ID": "s"}
     onefold("plan", crm, "--site", url, "--run", "run", environment=key)
-    verb, *flags = command
 
-    refused = onefold(verb, "run", *flags, environment=key)
-
-    assert (refused.code, "the key is not sent there" in refused.err, f"--site {url}" in refused.err) == (1, True, True)
-    if verb == "apply":
-        assert onefold(verb, "run", *flags, "--site", url, environment=key).code == 0
+    for verb, *flags in (("rehearse",), ("undo", "--yes"), ("apply", "--yes")):
+        refused = onefold(verb, "run", *flags, environment=key)
+        assert refused.code == 1
+        assert ("the key is not sent there" in refused.err, f"--site {url}" in refused.err) == (True, True)
+    assert onefold("apply", "run", "--yes", "--site", url, environment=key).code == 0
 
 
 # --- 5: the journal, and what the plan wrote ---
@@ -290,25 +288,30 @@ def test_a_copy_of_a_run_made_before_it_was_applied_is_not_applied_again(
     assert len(contacts_of(tmp_path / "s.db")) == 6
 
 
-@pytest.mark.parametrize(
-    "facts",
-    [
-        "",
-        "[]",
-        "{}",
-        "null",
-        '"text"',
-        "[" * 100_000,
-        '{"state": "planned"}',
-        '{"state": "planned", "site": 5}',
-        "\x00",
-    ],
-)
-def test_a_damaged_run_folder_is_one_sentence(onefold: Onefold, crm: Path, tmp_path: Path, facts: str) -> None:
-    onefold("plan", crm, "--site", "local:s.db", "--run", "run")
-    (tmp_path / "run" / FACTS).write_text(facts, "utf-8")
+DAMAGED = [
+    "",
+    "[]",
+    "{}",
+    "null",
+    '"text"',
+    "[" * 100_000,
+    '{"state": "planned"}',
+    '{"state": "planned", "site": 5}',
+    "\x00",
+]
 
-    for verb in ("apply", "undo", "rehearse", "report", "explain", "calibrate", "decide"):
+
+def test_a_damaged_run_folder_is_one_sentence(onefold: Onefold, crm: Path, tmp_path: Path) -> None:
+    onefold("plan", crm, "--site", "local:s.db", "--run", "run")
+    facts = tmp_path / "run" / FACTS
+
+    for damage in DAMAGED:
+        facts.write_text(damage, "utf-8")
+        with pytest.raises(RunError) as refused:
+            Run.opened(tmp_path / "run").facts()
+        assert "\n" not in str(refused.value)
+    for number, verb in enumerate(("apply", "undo", "rehearse", "report", "explain", "calibrate", "decide")):
+        facts.write_text(DAMAGED[number], "utf-8")
         more = {"explain": ["crm:1"], "decide": ["apart", "crm:1", "crm:2"], "apply": ["--yes"]}.get(verb, [])
         done = onefold(verb, "run", *more)
         assert done.code == 1

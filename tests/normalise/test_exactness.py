@@ -5,7 +5,7 @@ from __future__ import annotations
 import odd_values
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from transforms.normalise import email_syntax, emails, phone_plans, phones
@@ -38,10 +38,10 @@ def how_many_decided(values: list[str]) -> int:
 
 def test_phones_are_what_libphonenumber_says(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(phone_plans, "FEWEST_NUMBERS", 20)
-    values = odd_values.phones(60_000, seed=1)
+    values = odd_values.phones(30_000, seed=1)
 
     assert wrong_phones(values) == []
-    assert len(phone_plans.decided(numbers(values))) > 25_000
+    assert len(phone_plans.decided(numbers(values))) > 12_000
 
 
 def test_common_phones_are_nearly_all_decided_in_columns() -> None:
@@ -58,6 +58,7 @@ REGIONS = ["US", "GB", "DE", "IT", "BR", "MX", "AR", "RU", "KZ", "SM", "CI", "HU
 def test_any_digits_in_a_region_are_what_libphonenumber_says(region: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(phone_plans, "FEWEST_NUMBERS", 1)
 
+    @settings(max_examples=40)
     @given(st.lists(st.from_regex(r"\A[(]?\+?[0-9]{2,4}[0-9 ().\-/]{3,14}\Z"), min_size=1, max_size=40, unique=True))
     def check(texts: list[str]) -> None:
         assert wrong_phones([(text, where) for text in texts for where in (region, None)]) == []
@@ -66,10 +67,10 @@ def test_any_digits_in_a_region_are_what_libphonenumber_says(region: str, monkey
 
 
 def test_emails_are_what_email_validator_says() -> None:
-    values = odd_values.emails(40_000, seed=1)
+    values = odd_values.emails(20_000, seed=1)
 
     assert wrong_emails(values) == []
-    assert how_many_decided(values) > 8_000
+    assert how_many_decided(values) > 4_000
 
 
 @given(

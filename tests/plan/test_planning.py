@@ -363,7 +363,7 @@ MAILS = st.sampled_from(["", "a@kite.example", "A@KITE.example", "no mail", "a@k
 
 
 @given(st.lists(st.tuples(CELLS, CELLS, MAILS, PHONES, CELLS, CELLS, CELLS, CELLS), min_size=1, max_size=5))
-@hypothesis_settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@hypothesis_settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_row_planned_in_columns_is_what_folding_it_alone_gives(tmp_path: Path, rows: list[tuple[str, ...]]) -> None:
     path = tmp_path / "crm.csv"
     with path.open("w", encoding="utf-8", newline="") as file:
