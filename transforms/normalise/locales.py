@@ -34,7 +34,7 @@ def locale_tag(text: str) -> str | None:
 @cache
 def _codes() -> frozenset[str]:
     """Codes of languages, as English has them: nearly all, and much quicker read than those of every language."""
-    return frozenset(code for code in Locale("en").languages if len(code) <= _LONGEST_CODE)
+    return frozenset(code for code in map(str, Locale("en").languages) if len(code) <= _LONGEST_CODE)
 
 
 @cache
