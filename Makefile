@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Tests start the command hundreds of times; each start would compile every module anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup demo test heavy check sdk lock samples formats commands clean
+.PHONY: setup demo test heavy check node lock samples formats commands screenshots clean
 
 setup: .venv/installed
 
@@ -26,7 +26,7 @@ check: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: check sdk
+test: check node
 	$(BIN)/pytest -n 2
 
 # Minutes more: hundreds of kills, ten thousand calls under all faults, a limit of calls kept busy. CI runs them too.
@@ -35,10 +35,11 @@ heavy: setup
 	$(BIN)/pytest -m "heavy and timed"
 	$(BIN)/pytest -n 2 -m "heavy and not timed"
 
-# The JavaScript SDK is tested against our server where there is Node; elsewhere its test says that it is left out.
-sdk:
-	@if command -v npm >/dev/null && ! cmp -s tests/connectors/sdk/package-lock.json tests/connectors/sdk/node_modules/.locked; then \
-	  npm ci --silent --prefix tests/connectors/sdk && cp tests/connectors/sdk/package-lock.json tests/connectors/sdk/node_modules/.locked; fi
+# With Node, the JavaScript SDK is tested against our server and axe looks at our pages; elsewhere those tests say that they
+# are left out.
+node:
+	@if command -v npm >/dev/null && ! cmp -s tests/node/package-lock.json tests/node/node_modules/.locked; then \
+	  npm ci --silent --prefix tests/node && cp tests/node/package-lock.json tests/node/node_modules/.locked; fi
 
 # The set-up needs no uv; only renewing the pinned versions does.
 lock:
@@ -53,5 +54,11 @@ formats: setup
 commands: setup
 	$(BIN)/python -c "from flows.cli.reference import described; print(described(), end='')" > docs/commands.md
 
+screenshots: setup
+	@rm -rf demo
+	@$(BIN)/onefold site load data/samples/site.jsonl --site local:demo/site.db
+	@$(BIN)/onefold plan --config data/samples/onefold.toml --site local:demo/site.db --run demo/run || [ $$? -eq 3 ]
+	$(BIN)/python docs/screenshots.py demo/run
+
 clean:
-	rm -rf .venv demo runs dist tests/connectors/sdk/node_modules
+	rm -rf .venv demo runs dist tests/node/node_modules

@@ -156,13 +156,18 @@ class Ended:
 @pytest.fixture
 def onefold(tmp_path: Path) -> Callable[..., Ended]:
     """Runs the command line as a process of its own, in an empty folder."""
+    return command_in(tmp_path)
+
+
+def command_in(folder: Path) -> Callable[..., Ended]:
+    """The command line, run as a process of its own in a folder."""
 
     def run(*arguments: object, answer: str = "", environment: Mapping[str, str] | None = None) -> Ended:
         import os
 
         done = subprocess.run(
             [sys.executable, "-c", "from flows.cli.commands import main; main()", *map(str, arguments)],
-            cwd=tmp_path,
+            cwd=folder,
             input=answer,
             capture_output=True,
             text=True,

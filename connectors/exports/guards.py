@@ -65,12 +65,12 @@ def write_table(table: pl.DataFrame, path: Path) -> None:
 
 def write_report_csv(table: pl.DataFrame, path: Path) -> None:
     """`write_csv`, for people to read: whole or not at all, and with characters that are not shown as escapes."""
+    texts = [name for name, kind in table.schema.items() if kind == pl.String]
     with write_whole(path) as part:
-        write_csv(
-            table.with_columns(_visible(table[name]) for name in table.columns if table.schema[name] == pl.String), part
-        )
+        write_csv(table.with_columns(visible_texts(table[name]) for name in texts), part)
 
 
-def _visible(values: pl.Series) -> pl.Series:
+def visible_texts(values: pl.Series) -> pl.Series:
+    """Texts with characters that are not shown as escapes, as `visible` has them."""
     odd = values.str.contains(_NOT_SHOWN).arg_true()
     return values.scatter(odd, [visible(value) for value in values.gather(odd)]) if len(odd) else values

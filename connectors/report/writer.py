@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
+import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import polars as pl
 from jinja2 import Environment
@@ -15,126 +18,160 @@ from markupsafe import Markup
 
 from connectors.exports.guards import write_report_csv
 from connectors.private import write_whole
+from connectors.report.packing import packed
 from connectors.store.run_facts import RunFacts
 from connectors.visible import visible
-from transforms.schema.operations import WAITS, PlanCounts, Tally
+from transforms.schema.operations import PlanCounts, Tally
 
-Waterfall = tuple[str, str, Sequence[tuple[str, str, float, float]]]
-"""Probability, rival hypothesis, and steps of a waterfall: name, words, start, end."""
-WIDTH = 220
-"""Of a waterfall, in pixels."""
-MOST_ROWS = 2_000
-"""A table on the page shows at most this many rows; the files beside it hold all of them."""
+SECONDS_A_CASE = 15
+"""Seconds that a person takes for a case."""
+MOST_FILES = 40
+"""Files that the page lists at most."""
+MOST_REASONS = 8
+"""Reasons that the page counts by name at most."""
+SCRIPTS = ("tables.js", "card.js", "report.js")
+_BAR, _HIGH = 20, 70
+"""Width of a bar of scores with the space beside it, and the height of the highest, in the units of their picture."""
 
 
-def write_report(
-    folder: Path,
-    *,
-    facts: RunFacts,
-    is_applied: bool,
-    people: int,
-    planned: PlanCounts,
-    done: Tally,
-    audit: pl.DataFrame,
-    losses: pl.DataFrame,
-    rejects: pl.DataFrame,
-    records: pl.DataFrame,
-    waterfalls: Mapping[str, Waterfall],
-    site: str,
-) -> None:
-    """Writes `report.html`, `audit.csv`, `audit.parquet`, `losses.csv` and `rejects.csv` into the run's folder.
+class SourceQuality(NamedTuple):
+    """How many records, e-mails and phones of a source there are, and of which quality."""
 
-    Args:
-        folder: the run's folder.
+    source: str
+    records: int
+    emails: Sequence[tuple[str, int]]
+    phones: Sequence[tuple[str, int]]
+
+
+@dataclass(frozen=True)
+class Page:
+    """The contents of the report.
+
+    Attributes:
         facts: what the plan noted of the run.
+        site: the site, for people.
         is_applied: whether the plan was applied.
         people: how many there are.
         planned: what the plan will do.
         done: what came of it so far.
-        audit: `AUDIT`.
         losses: `LOSSES`.
         rejects: `REJECTS`.
-        records: `RECORDS`, for counting by source.
-        waterfalls: the evidence an operation rests on, by operation.
-        site: the site, for people.
+        sizes: how many people have so many records.
+        scores: how many pairs have a probability of so many per cent and more, in steps of five.
+        quality: of the sources, in the order of trust.
+        blocks: the tables of the cards: `cases`, `records`, `contents`, `losses`, `evidence`.
+        cases: how many cases there are in all.
+        compared: for each compared field its levels in words, and the field of a record that shows it.
+        fields: the fields of a record, in the order in which they are shown.
     """
+
+    facts: RunFacts
+    site: str
+    is_applied: bool
+    people: int
+    planned: PlanCounts
+    done: Tally
+    losses: pl.DataFrame
+    rejects: pl.DataFrame
+    sizes: Sequence[tuple[str, int]]
+    scores: Sequence[tuple[int, int]]
+    quality: Sequence[SourceQuality]
+    blocks: Mapping[str, pl.DataFrame]
+    cases: int
+    compared: Mapping[str, tuple[Sequence[str], str | None]]
+    fields: Sequence[str]
+
+
+def write_tables(folder: Path, audit: pl.DataFrame, losses: pl.DataFrame, rejects: pl.DataFrame) -> None:
+    """Writes `audit.csv`, `audit.parquet`, `losses.csv` and `rejects.csv` into the run's folder."""
     with write_whole(folder / "audit.parquet") as part:
         audit.write_parquet(part)
     for name, table in (("audit", audit), ("losses", losses), ("rejects", rejects)):
         write_report_csv(table, folder / f"{name}.csv")
-    here = resources.files(__package__)
-    style = (here / "report.css").read_text("utf-8")
-    page = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, finalize=_shown).from_string(
-        (here / "report.html.jinja").read_text("utf-8")
+
+
+def write_page(folder: Path, page: Page) -> None:
+    """Writes `report.html` into the run's folder."""
+    template = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, finalize=_shown).from_string(
+        (resources.files(__package__) / "report.html.jinja").read_text("utf-8")
     )
-    waiting, operations = by_urgency(audit)
-    tiles = [
-        (count if is_applied else wanted, words, later)
-        for count, wanted, words, later in (
-            (done.created, planned.create, "created", "to create"),
-            (done.merged, planned.merge, "merged away", "to merge away"),
-            (done.updated, planned.update, "updated", "to update"),
-            (done.labelled, planned.label, "labelled", "to label"),
-        )
-    ]
-    html = page.render(
-        style=Markup(style),
-        style_hash=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
-        facts=facts,
-        is_applied=is_applied,
-        people=people,
-        records=len(records),
-        done=done,
-        site=site,
-        tiles=tiles,
-        opt_outs=facts.opt_outs,
-        most=MOST_ROWS,
-        held=_rows(waiting),
-        held_count=len(waiting),
-        operations=_rows(operations),
-        operation_count=len(operations),
-        losses=_rows(losses),
-        lost_fields=losses["field"].value_counts(sort=True).head(8).rows(),
-        rejects=_rows(rejects),
-        reject_count=len(rejects),
-        sources=records.group_by("source", maintain_order=True).len().rows(),
-        loss_count=len(losses),
-        waterfalls={operation: _drawn(*waterfall) for operation, waterfall in waterfalls.items()},
-        width=WIDTH,
+    html = template.render(
+        style=_inline("report.css"),
+        script=_inline(*SCRIPTS),
+        facts=page.facts,
+        site=page.site,
+        is_applied=page.is_applied,
+        people=page.people,
+        records=sum(source.records for source in page.quality),
+        sources=[(source.source, source.records) for source in page.quality],
+        quality=page.quality,
+        done=page.done,
+        tiles=_tiles(page.planned, page.done, is_applied=page.is_applied),
+        opt_outs=page.facts.opt_outs,
+        causes=_counted(page.blocks["cases"].filter("waits")["cause"]),
+        minutes=math.ceil(page.done.held * SECONDS_A_CASE / 60),
+        loss_count=len(page.losses),
+        lost_fields=_counted(page.losses["field"]),
+        lost_reasons=_counted(page.losses["reason"]),
+        reject_count=len(page.rejects),
+        reject_reasons=_counted(page.rejects["reason"]),
+        scores=page.scores,
+        bars=_bars(page.scores, page.facts.auto, page.facts.review),
+        sizes=page.sizes,
+        MOST_FILES=MOST_FILES,
+        cases_shown=len(page.blocks["cases"]),
+        cases_left_out=page.cases - len(page.blocks["cases"]),
+        blocks={name: Markup(packed(table)) for name, table in page.blocks.items()},
+        levels=_levels(page),
     )
     with write_whole(folder / "report.html") as part:
         part.write_text(html, "utf-8")
 
 
-def by_urgency(audit: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The operations that wait for a person, and the others, each in the plan's order."""
-    waits = pl.col("outcome").is_in(WAITS)
-    return audit.filter(waits), audit.filter(~waits)
+def _inline(*names: str) -> dict[str, str]:
+    """Files of this package as one text in the page, and the hash by which the browser lets it through."""
+    text = "\n".join((resources.files(__package__) / name).read_text("utf-8") for name in names)
+    return {"text": Markup(text), "hash": base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}
 
 
-def _drawn(likely: str, instead: str, steps: Sequence[tuple[str, str, float, float]]) -> dict[str, Any]:
-    """A waterfall with the place and width of each bar, in pixels."""
-    ends = [0.0, *(end for _, _, *both in steps for end in both)]
-    low = min(ends)
-    scale = WIDTH / ((max(ends) - low) or 1.0)
-    bars = [
-        {
-            "name": name,
-            "what": what,
-            "bits": f"{to - start:+.1f}",
-            "x": round((min(start, to) - low) * scale, 1),
-            "width": max(round(abs(to - start) * scale, 1), 1),
-            "side": "for" if to >= start else "against",
-        }
-        for name, what, start, to in steps
+def _tiles(planned: PlanCounts, done: Tally, *, is_applied: bool) -> list[tuple[int, str, str, str]]:
+    """Counts: done or to be done, in words of both, and the state of the cases that are counted."""
+    return [
+        (count if is_applied else wanted, words, later, state)
+        for count, wanted, words, later, state in (
+            (done.created, planned.create, "created", "to create", "create"),
+            (done.merged, planned.merge, "merged away", "to merge away", "merge"),
+            (done.updated, planned.update, "updated", "to update", "update"),
+            (done.labelled, planned.label, "labelled", "to label", "label"),
+        )
     ]
-    return {"likely": likely, "instead": instead, "bars": bars, "zero": round(-low * scale, 1)}
+
+
+def _counted(values: pl.Series) -> list[tuple[str, int]]:
+    """The different values with their counts, the most frequent first; those beyond the most are counted together."""
+    counts = values.drop_nulls().rename("value").value_counts(sort=True).rows()
+    rest = sum(count for _, count in counts[MOST_REASONS:])
+    return [*counts[:MOST_REASONS], *([("others", rest)] if rest else [])]
+
+
+def _bars(scores: Sequence[tuple[int, int]], auto: float, review: float) -> list[dict[str, Any]]:
+    """The bars of the scores, on a scale of logarithms: the many that are surely apart would leave no other visible."""
+    highest = math.log1p(max([count for _, count in scores], default=1)) or 1.0
+    bars = []
+    for low, count in scores:
+        height = round(_HIGH * math.log1p(count) / highest, 1)
+        kind = "joined" if low >= 100 * auto else "asked" if low + 5 > 100 * review else "apart"
+        title = f"{low} to {low + 5} %: {count:,} pairs"
+        bars.append({"kind": kind, "x": low // 5 * _BAR, "y": _HIGH - height, "height": height, "title": title})
+    return bars
+
+
+def _levels(page: Page) -> Markup:
+    compared = {field: {"words": words, "shows": shows} for field, (words, shows) in page.compared.items()}
+    text = json.dumps({"fields": page.fields, "compared": compared}, ensure_ascii=True)
+    return Markup(text.replace("<", "\\u003c").replace("&", "\\u0026"))
 
 
 def _shown(value: object) -> object:
     """Shown text of a value: invisible characters as escapes."""
     return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
-
-
-def _rows(frame: pl.DataFrame) -> list[dict[str, Any]]:
-    return frame.head(MOST_ROWS).to_dicts()

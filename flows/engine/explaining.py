@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields, replace
-from itertools import accumulate
 from typing import Any
 
 import polars as pl
@@ -48,20 +46,6 @@ class PairExplained:
     probability: float
     other_explanation: str
     together: bool
-
-    def steps(self) -> list[tuple[str, str, float, float]]:
-        """Steps of a waterfall: name, words, and the sums of bits before and after."""
-        weights = [("before looking", "", self.start)]
-        weights += [
-            (
-                evidence.field,
-                f"{evidence.level}: {evidence.values[0] or '–'} | {evidence.values[1] or '–'}",
-                evidence.bits,
-            )
-            for evidence in self.evidence
-        ]
-        sums = list(accumulate(bits for _, _, bits in weights))
-        return [(name, what, total - bits, total) for (name, what, bits), total in zip(weights, sums, strict=True)]
 
     def text(self) -> str:
         """For a terminal, a bar for each step."""
@@ -151,13 +135,26 @@ def _place(clusters: pl.DataFrame, record: str) -> int:
     return int(places[0])
 
 
-def _scored(run: Run, left: int, right: int) -> pl.DataFrame:
-    """A pair of records that the plan did not score, scored by what the plan learned."""
-    tables = Records(**{field.name: run.table(field.name) for field in fields(Records)})
+def tables_of(run: Run) -> Records:
+    """The records of a planned run."""
+    return Records(**{field.name: run.table(field.name) for field in fields(Records)})
+
+
+def model_of(run: Run) -> Model:
+    """The model that a planned run learned.
+
+    Raises:
+        RunError: the run does not hold it.
+    """
     try:
-        model = TypeAdapter(Model).validate_python(run.facts().model)
+        return TypeAdapter(Model).validate_python(run.facts().model)
     except (KeyError, ValidationError) as error:
         raise RunError(f"{run.folder} does not hold the model of its plan. Plan again.") from error
+
+
+def _scored(run: Run, left: int, right: int) -> pl.DataFrame:
+    """A pair of records that the plan did not score, scored by what the plan learned."""
+    tables, model = tables_of(run), model_of(run)
     values = compared_values(tables)
     pair = pairs_frame([(left, right)])
     common = replace(term_frequencies(tables, values), records_a_person=records_a_person(model))
@@ -182,23 +179,6 @@ def _weakest(pairs: pl.DataFrame, records: int) -> tuple[list[list[int]], dict[s
         .filter(pl.col("component").is_in([without[link["left"]], without[link["right"]]]))
     )
     return sides.group_by("component", maintain_order=True).agg("record")["record"].to_list(), link
-
-
-def explained_links(run: Run, links: Iterable[Sequence[str]]) -> dict[tuple[str, ...], PairExplained]:
-    """The evidence of many pairs of records, by their ids; a pair that was not compared to the end has none."""
-    wanted = pl.DataFrame(
-        sorted({tuple(link) for link in links}), schema=dict.fromkeys(("one", "two"), pl.String), orient="row"
-    )
-    clusters, pairs = run.table("clusters"), run.table("pairs")
-    places = clusters.select("record_id", "record")
-    scored_links = (
-        wanted.join(places, left_on="one", right_on="record_id")
-        .join(places, left_on="two", right_on="record_id", suffix="_two")
-        .with_columns(left=pl.min_horizontal("record", "record_two"), right=pl.max_horizontal("record", "record_two"))
-        .join(pairs, on=["left", "right"])
-    )
-    values = _Values(run, pl.concat([scored_links["left"], scored_links["right"]]).unique())
-    return {(pair["one"], pair["two"]): _pair(values, clusters, pair) for pair in scored_links.iter_rows(named=True)}
 
 
 def _pair(values: _Values, clusters: pl.DataFrame, pair: dict[str, Any]) -> PairExplained:

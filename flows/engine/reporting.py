@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import polars as pl
 
 from connectors.contacts import Contact
-from connectors.report.writer import MOST_ROWS, by_urgency, write_report
+from connectors.report.writer import Page, SourceQuality, write_page, write_tables
 from connectors.store.journal import SCHEMA as JOURNAL
 from connectors.store.journal import Journal
 from connectors.store.run_facts import RunState
 from connectors.store.run_folder import Run
-from flows.engine.explaining import explained_links
+from flows.engine.explaining import model_of, tables_of
 from flows.engine.inputs import infos_of
 from flows.engine.right_site import JOURNAL as JOURNAL_FILE
 from flows.engine.summaries import PlannedSummary, RunSummary
+from flows.settings import PlannedSettings
 from flows.sites import shown_site
+from transforms.cases.cards import SHOWN_AS, cards
+from transforms.cases.values import FIELDS
+from transforms.match.levels import level_labels
 from transforms.match.matching import Matches
 from transforms.plan.audit import audit, counts, tally
 from transforms.plan.planning import Plan
+from transforms.quality import email_counts, phone_counts
+from transforms.schema.operations import PlanCounts, Tally
 from transforms.schema.records import Records
+
+MOST_CASES = 100_000
+"""Cases that a report shows at most, the riskiest."""
+MOST_SIZES = 8
+"""Sizes of people that a report counts at most."""
 
 
 def save(
@@ -74,26 +85,57 @@ def report(run: Run) -> RunSummary:
         seconds=round(facts.plan_seconds + progress.apply_seconds, 3),
         report=str(run.folder / "report.html"),
     )
-    shown = pl.concat([part.select("operation").head(MOST_ROWS) for part in by_urgency(rows)])
-    shown = shown.join(planned.select("operation", "link"), on="operation")
-    links = dict(shown.filter(pl.col("link").list.len() == 2).iter_rows())
-    evidence = explained_links(run, links.values())
-    write_report(
-        run.folder,
+    write_tables(run.folder, rows, run.table("losses"), run.table("rejects"))
+    write_page(run.folder, _page(run, entries, planned, to_do, done, people))
+    return summary
+
+
+def _page(run: Run, entries: pl.DataFrame, planned: pl.DataFrame, to_do: PlanCounts, done: Tally, people: int) -> Page:
+    """The contents of the run's report."""
+    facts = run.facts()
+    tables, matches = tables_of(run), Matches(run.table("pairs"), run.table("clusters"), model_of(run))
+    policy = PlannedSettings(**facts.settings).policy_for(run.name)
+    shown = cards(
+        tables, planned, entries, matches, run.table("contacts"), run.table("losses"), policy, most=MOST_CASES
+    )
+    sizes = matches.clusters.group_by("cluster").len().group_by("len").len("people").sort("len")
+    fields = [name.removeprefix("level_") for name in matches.pairs.columns if name.startswith("level_")]
+    return Page(
         facts=facts,
-        is_applied=progress.state == RunState.APPLIED,
+        site=shown_site(facts.site),
+        is_applied=run.progress().state == RunState.APPLIED,
         people=people,
-        audit=rows,
-        losses=run.table("losses"),
-        rejects=run.table("rejects"),
-        records=records,
         planned=to_do,
         done=done,
-        site=shown_site(facts.site),
-        waterfalls={
-            operation: (f"{explained.probability:.1%}", explained.other_explanation, explained.steps())
-            for operation, link in links.items()
-            if (explained := evidence.get(tuple(link))) is not None
-        },
+        losses=run.table("losses"),
+        rejects=run.table("rejects"),
+        sizes=[(f"{size}:", count) for size, count in sizes.head(MOST_SIZES).iter_rows()],
+        scores=_scores(matches.pairs),
+        quality=_quality(tables),
+        blocks={name: getattr(shown, name) for name in ("cases", "records", "contents", "losses", "evidence")},
+        cases=shown.total,
+        compared={field: (level_labels(field), SHOWN_AS.get(field)) for field in fields},
+        fields=FIELDS,
     )
-    return summary
+
+
+def _scores(pairs: pl.DataFrame) -> list[tuple[int, int]]:
+    """How many pairs have a probability of so many per cent and more, in steps of five."""
+    steps = (pairs["probability"] * 20).floor().clip(0, 19).cast(pl.Int64) * 5
+    counts = dict(steps.rename("low").value_counts().iter_rows())
+    return [(low, counts.get(low, 0)) for low in range(0, 100, 5)]
+
+
+def _quality(tables: Records) -> list[SourceQuality]:
+    """The quality of each source's values, the most trusted source first."""
+    found = []
+    sources = tables.records.group_by("source", "source_rank").agg("record").sort("source_rank")
+    for source, _, records in sources.iter_rows():
+        of = pl.col("record").is_in(records)
+        mails, numbers = email_counts(tables.emails.filter(of)), phone_counts(tables.phones.filter(of))
+        found.append(SourceQuality(source, len(records), *(_said(counts) for counts in (mails, numbers))))
+    return found
+
+
+def _said(counts: Mapping[str, int]) -> list[tuple[str, int]]:
+    return [(name, count) for name, count in counts.items() if count]

@@ -12,14 +12,14 @@ from pathlib import Path
 import httpx
 import pytest
 
-SDK = Path(__file__).parent / "sdk"
+SDK = Path(__file__).parents[1] / "node"
 
 
 def missing() -> str | None:
     if shutil.which("node") is None:
         return "Node is not installed"
     if not (SDK / "node_modules" / "@wix" / "crm").is_dir():
-        return "the SDK is not installed: make sdk"
+        return "the SDK is not installed: make node"
     return None
 
 

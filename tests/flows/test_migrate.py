@@ -85,7 +85,8 @@ def test_the_report_and_the_audit_tell_each_operation(onefold: Onefold, sample_s
     audit = pl.read_csv(tmp_path / "one" / "audit.csv", infer_schema=False)
     assert "http://" not in page
     assert "https://" not in page
-    assert "loss ledger" in page
+    assert "What would be visible nowhere" in page
+    assert "style=" not in page  # the page's policy allows no style but its own
     plan = table(tmp_path / "one", "plan")
     assert len(audit) == len(plan)
     assert set(audit["outcome"]) <= {"done", "review", "blocked"}

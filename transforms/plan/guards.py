@@ -9,7 +9,7 @@ from typing import NamedTuple
 from transforms.plan.operations import PersonRecord
 from transforms.plan.reasons import LEFT_BEFORE, OPT_OUT_LOST, TWO_MEMBERS, Reason, too_many_items
 from transforms.schema.contact import Info
-from transforms.schema.operations import State
+from transforms.schema.operations import Cause, State
 
 
 class ClusterReasons(NamedTuple):
@@ -60,6 +60,7 @@ class Hold(NamedTuple):
     """Why the operations of a person are held, and the two records it is about, where it is about two."""
 
     reason: str
+    cause: Cause
     link: Sequence[str] = ()
     state: State = State.REVIEW
 
@@ -70,14 +71,14 @@ Guard = Callable[[Case], Hold | None]
 def two_members(case: Case) -> Hold | None:
     """The site never merges two of its members."""
     if sum(bool(row.is_member) for row in case.existing.values()) > 1:
-        return Hold(TWO_MEMBERS, state=State.BLOCKED)
+        return Hold(TWO_MEMBERS, Cause.MEMBERS, state=State.BLOCKED)
     return None
 
 
 def more_than_a_contact_holds(case: Case) -> Hold | None:
     """Contacts that together have more e-mails, phones or addresses than one may have."""
     reason = too_many_items([case.contents[contact] for contact in case.existing]) if len(case.existing) > 1 else None
-    return Hold(reason) if reason is not None else None
+    return Hold(reason, Cause.TOO_MANY) if reason is not None else None
 
 
 def opt_out_would_be_lost(case: Case) -> Hold | None:
@@ -85,27 +86,28 @@ def opt_out_would_be_lost(case: Case) -> Hold | None:
     if not any(row.opted_out for row in case.existing.values()):
         return None
     written_to = next((row for contact, row in case.existing.items() if case.contents[contact].emails), None)
-    return Hold(OPT_OUT_LOST) if written_to is not None and written_to.subscribed else None
+    return Hold(OPT_OUT_LOST, Cause.OPT_OUT) if written_to is not None and written_to.subscribed else None
 
 
 def contested_decision(case: Case) -> Hold | None:
     """Decisions about its records that contradict each other, or strong evidence."""
     reason = case.reasons.contested.get(case.cluster)
-    return Hold(reason) if reason is not None else None
+    return Hold(reason, Cause.CONTRADICTION) if reason is not None else None
 
 
 def doubtful_newcomer(case: Case) -> Hold | None:
     """A person without a contact who may be somebody else's duplicate."""
     if case.existing or case.cluster not in case.reasons.doubts:
         return None
-    return Hold(*case.reasons.doubts[case.cluster])
+    doubt, link = case.reasons.doubts[case.cluster]
+    return Hold(doubt, Cause.ALIKE, link)
 
 
 def differing_birth_dates(case: Case) -> Hold | None:
     """Records with birth dates that differ, where something would be done with them."""
     is_something = len(case.existing) > 1 or bool(case.rows)
     return (
-        Hold("birth dates of its records differ")
+        Hold("birth dates of its records differ", Cause.BIRTH)
         if case.cluster in case.reasons.contradicted and is_something
         else None
     )
@@ -113,7 +115,7 @@ def differing_birth_dates(case: Case) -> Hold | None:
 
 def left_by_an_earlier_run(case: Case) -> Hold | None:
     """What an earlier run left to a person, and about which nothing has changed."""
-    return Hold(LEFT_BEFORE) if case.is_settled() and any(case.was_left()) else None
+    return Hold(LEFT_BEFORE, Cause.LEFT) if case.is_settled() and any(case.was_left()) else None
 
 
 GUARDS: tuple[Guard, ...] = (

@@ -12,7 +12,7 @@ from transforms.plan.opt_outs import reaches
 from transforms.plan.policy import Policy
 from transforms.plan.reasons import LEFT_BEFORE, NOBODY_ELSE, Reason
 from transforms.schema.ids import short_id
-from transforms.schema.operations import Kind, State
+from transforms.schema.operations import Cause, Kind, State
 from transforms.schema.tables import PLAN, conform
 
 
@@ -61,6 +61,13 @@ def new_contacts(
         ).list.unique(maintain_order=True),
         reason=pl.coalesce("contested", "doubt", pl.when("is_left").then(pl.lit(LEFT_BEFORE)), pl.lit("")),
         link=pl.col("link").fill_null([]),
+        cause=pl.when(pl.col("contested").is_not_null())
+        .then(pl.lit(Cause.CONTRADICTION.value))
+        .when(pl.col("doubt").is_not_null())
+        .then(pl.lit(Cause.ALIKE.value))
+        .when("is_left")
+        .then(pl.lit(Cause.LEFT.value))
+        .otherwise(pl.lit(Cause.NONE.value)),
         is_settled=pl.col("is_left").is_not_null(),
     )
     is_auto = pl.col("reason") == ""
@@ -70,6 +77,7 @@ def new_contacts(
         "place",
         "cluster",
         "reason",
+        "cause",
         "labels",
         "changes",
         "link",

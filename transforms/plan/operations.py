@@ -16,7 +16,7 @@ from transforms.plan.policy import Policy
 from transforms.plan.survivorship import Change, Contribution, Loss, fingerprint, fold, merge_losses, merged, preferred
 from transforms.schema.contact import Info
 from transforms.schema.ids import short_id
-from transforms.schema.operations import CREATED_BY, Kind, Operation, State
+from transforms.schema.operations import CREATED_BY, Cause, Kind, Operation, State
 
 SOURCES_A_CALL = 5
 """The site merges at most this many contacts into one in a call."""
@@ -64,6 +64,7 @@ class Draft:
     link: Sequence[str]
     state: State = State.AUTO
     reason: str = ""
+    cause: Cause = Cause.NONE
     operations: list[Operation] = field(default_factory=list)
     losses: list[Loss] = field(default_factory=list)
 
@@ -91,6 +92,7 @@ class Draft:
                 kind=kind,
                 state=self.state,
                 reason=self.reason,
+                cause=self.cause,
                 target=target,
                 sources=sources,
                 records=self.records,

@@ -126,7 +126,7 @@ def _dealt_with(
     case = Case(cluster, existing, rows, reasons, known.infos)
     hold = first_hold(case)
     if hold is not None:
-        draft.state, draft.reason, draft.link = hold.state, hold.reason, hold.link or link
+        draft.state, draft.reason, draft.cause, draft.link = hold.state, hold.reason, hold.cause, hold.link or link
     elif not draft.evidence:
         draft.evidence = NOBODY_ELSE
     allowed = any(row.is_shared for row in group)

@@ -11,7 +11,7 @@ from transforms.plan.policy import Policy
 from transforms.plan.survivorship import MAX_ITEMS, merged
 from transforms.schema.contact import Info
 from transforms.schema.ids import short_id
-from transforms.schema.operations import Kind, Operation, State
+from transforms.schema.operations import Cause, Kind, Operation, State
 
 OPT_OUT_LOST = (
     "one of its contacts has opted out or bounced, and the one that would stay is subscribed: nobody is to be "
@@ -146,6 +146,7 @@ def held_pairs(matches: Matches, people: pl.DataFrame, policy: Policy) -> list[O
             kind=Kind.MERGE,
             state=State.BLOCKED if are_members else State.REVIEW,
             reason=TWO_MEMBERS if are_members else f"may be the same person ({probability:.0%})",
+            cause=Cause.MEMBERS if are_members else Cause.ALIKE,
             target=target,
             sources=[source],
             records=records,

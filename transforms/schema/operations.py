@@ -35,6 +35,19 @@ class State(StrEnum):
     BLOCKED = "blocked"
 
 
+class Cause(StrEnum):
+    """Kinds of reasons why an operation waits for a person."""
+
+    NONE = ""
+    ALIKE = "alike"
+    BIRTH = "birth dates differ"
+    CONTRADICTION = "decisions contradict"
+    OPT_OUT = "opt-out"
+    MEMBERS = "two members"
+    TOO_MANY = "too many for one contact"
+    LEFT = "left before"
+
+
 class Outcome(StrEnum):
     """Outcome of an operation: unknown yet, done, held, stale, or refused."""
 
@@ -51,6 +64,7 @@ class Operation:
 
     Attributes:
         id: the column `operation`; the same whenever the same is planned of the same records.
+        reason, cause: why it waits: in words, and which kind of reason that is.
         preconditions: as JSON: the fingerprint of each contact's content that the decision rests on, by its id.
         target: the contact it is about; empty for a create.
         before, after: the target's content as `Info` writes it; None where there is none.
@@ -62,6 +76,7 @@ class Operation:
     kind: Kind
     state: State
     reason: str
+    cause: Cause
     target: str
     sources: Sequence[str]
     records: Sequence[str]
@@ -143,8 +158,8 @@ WAITS: tuple[str, ...] = (
 
 def operations_of(plan: pl.DataFrame) -> Iterator[Operation]:
     """The operations of a `PLAN`, in its order."""
-    for name, cluster, step, kind, state, reason, target, *rest in plan.select(*PLAN).iter_rows():
-        yield Operation(name, cluster, step, Kind(kind), State(state), reason, target or "", *rest)
+    for name, cluster, step, kind, state, reason, cause, target, *rest in plan.select(*PLAN).iter_rows():
+        yield Operation(name, cluster, step, Kind(kind), State(state), reason, Cause(cause), target or "", *rest)
 
 
 def operations_table(operations: Sequence[Operation]) -> pl.DataFrame:

@@ -213,6 +213,7 @@ PLAN: Schema = {
     "kind": pl.String,
     "state": pl.String,
     "reason": pl.String,
+    "cause": pl.String,
     "target": pl.String,
     "sources": pl.List(pl.String),
     "records": pl.List(pl.String),
