@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import polars as pl
@@ -32,6 +33,11 @@ def guarded(cells: pl.Expr, *, numbers: bool = True) -> pl.Expr:
 def unguarded(cells: pl.Series) -> pl.Series:
     """Cells as they were before a writer, ours or another, put the mark before them."""
     return cells.str.replace(_GUARDED, "$1") if cells.str.starts_with("'").any() else cells
+
+
+def unguarded_text(cell: str) -> str:
+    """A cell as it was before a writer put the mark before it."""
+    return cell[1:] if re.match(_GUARDED, cell) else cell
 
 
 def write_csv(table: pl.DataFrame, path: Path) -> None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
 import polars as pl
+from filelock import FileLock
 
 from connectors.exports.decoding import decoded
 from connectors.exports.guards import unguarded, write_csv
-from connectors.private import write_whole
+from connectors.private import private_folder, write_whole
 from transforms.schema.errors import InputError
 from transforms.schema.tables import DECISIONS, VERDICTS, empty
 
@@ -86,16 +88,40 @@ def _decision(given: dict[str, str], where: str) -> dict[str, object]:
 _LISTS = ("records", "identities")
 
 
-def add_decision(path: Path, decision: dict[str, object]) -> None:
-    """Adds a decision to the end of the file, which is replaced whole or not at all.
+def add_decisions(path: Path, decisions: Sequence[Mapping[str, object]]) -> None:
+    """Adds decisions to the end of the file, which is replaced whole or not at all.
 
     Args:
         path: the file; made when it is missing.
-        decision: one row of `DECISIONS`.
+        decisions: rows of `DECISIONS`.
 
     Raises:
         InputError: the file there is not one of decisions.
     """
-    every = pl.concat([read_decisions(path), pl.DataFrame([decision], schema=dict(DECISIONS))])
+    with _alone(path):
+        _write(path, pl.concat([read_decisions(path), pl.DataFrame(decisions, schema=dict(DECISIONS))]))
+
+
+def take_back(path: Path, number: int) -> dict[str, object]:
+    """Takes a decision out of the file, by its place from 1; returns it.
+
+    Raises:
+        InputError: the file there is not one of decisions, or has fewer.
+    """
+    with _alone(path):
+        every = read_decisions(path)
+        if not 1 <= number <= len(every):
+            raise InputError(f"{path} has no decision {number}; it has {len(every)}.")
+        _write(path, every.with_row_index("place", offset=1).filter(pl.col("place") != number).drop("place"))
+        return every.row(number - 1, named=True)
+
+
+def _alone(path: Path) -> FileLock:
+    """Waits until nobody else writes decisions, so that none of two people's is lost."""
+    private_folder(path.parent)
+    return FileLock(path.with_name(f".{path.name}.lock"), mode=0o600)
+
+
+def _write(path: Path, every: pl.DataFrame) -> None:
     with write_whole(path) as part:
         write_csv(every.with_columns(pl.col(name).list.join(BETWEEN) for name in _LISTS), part)

@@ -253,12 +253,20 @@ def undo(
 
 @app.command()
 def report(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run.")], as_json: AsJson = False
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run.")],
+    xlsx: Annotated[
+        bool, typer.Option("--xlsx", help="Write review.xlsx, too: the cases that wait, to be filled in.")
+    ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Write a run's report again, and say where it is."""
     from connectors.store.run_folder import Run
 
     planned = Run.opened(run)
+    if xlsx:
+        from flows.commands.decide import write_review
+
+        write_review(planned)
     summary = _report(planned)
     _show_plan(planned, as_json)
     _finish(summary, planned, as_json)

@@ -9,6 +9,7 @@ import typer
 
 from flows.cli.options import AsJson
 from flows.cli.terminal import answer
+from transforms.schema.errors import UsageError
 
 evidence_app = typer.Typer()
 
@@ -36,19 +37,46 @@ def explain(
 @evidence_app.command()
 def decide(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a planned run.")],
-    verdict: Annotated[Literal["together", "apart"], typer.Argument(metavar="together|apart", help="What they are.")],
-    records: Annotated[list[str], typer.Argument(metavar="RECORD", help="Two records or more.")],
+    verdict: Annotated[
+        Literal["together", "apart"] | None, typer.Argument(metavar="[together|apart]", help="What they are.")
+    ] = None,
+    records: Annotated[list[str] | None, typer.Argument(metavar="[RECORD…]", help="Two records or more.")] = None,
+    filled: Annotated[
+        Path | None,
+        typer.Option("--from", metavar="FILE", help="Take the decisions of a filled review.xlsx, CSV or JSON instead."),
+    ] = None,
+    is_list: Annotated[bool, typer.Option("--list", help="List the decisions about this run's site instead.")] = False,
+    undo: Annotated[
+        int | None, typer.Option("--undo", metavar="NUMBER", help="Take back the decision of this number (--list).")
+    ] = None,
     note: Annotated[str, typer.Option("--note", metavar="TEXT", help="Why.")] = "",
     by: Annotated[
         str | None, typer.Option("--by", metavar="NAME", help="Who decided (default: who is logged in).")
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Write down whether records are one person; every later plan honours it."""
     from connectors.store.run_folder import Run
-    from flows.commands.decide import decide as decided
+    from flows.commands import decide as deciding
 
-    path = decided(Run.opened(run), verdict, records, by=by, note=note)
-    answer(f"Written to {path}. Plan again to have it honoured.")
+    ways = [bool(verdict or records), filled is not None, is_list, undo is not None]
+    if sum(ways) != 1:
+        raise UsageError("Say what they are and which (together crm:1 crm:2), or give one of --from, --list, --undo.")
+    planned = Run.opened(run)
+    if is_list:
+        answer(
+            deciding.listed(planned), facts={"decisions": deciding.decisions_of(planned).to_dicts()}, as_json=as_json
+        )
+    elif undo is not None:
+        told = deciding.undo_decision(planned, undo)
+        answer(told, facts={"taken_back": undo}, as_json=as_json)
+    else:
+        receipt = (
+            deciding.decide_from(planned, filled, by=by)
+            if filled is not None
+            else deciding.decide(planned, str(verdict), records or [], by=by, note=note)
+        )
+        answer(receipt.text(), facts=receipt.facts(), as_json=as_json)
 
 
 @evidence_app.command()

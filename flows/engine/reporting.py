@@ -18,7 +18,7 @@ from flows.engine.right_site import JOURNAL as JOURNAL_FILE
 from flows.engine.summaries import PlannedSummary, RunSummary
 from flows.settings import PlannedSettings
 from flows.sites import shown_site
-from transforms.cases.cards import SHOWN_AS, cards
+from transforms.cases.cards import SHOWN_AS, Cards, cards
 from transforms.cases.values import FIELDS
 from transforms.match.levels import level_labels
 from transforms.match.matching import Matches
@@ -62,11 +62,7 @@ def save(
 def report(run: Run) -> RunSummary:
     """Writes the run's audit and report from its tables and journal; returns the summary."""
     planned = run.table("plan")
-    path = run.folder / JOURNAL_FILE
-    entries = pl.DataFrame(schema=JOURNAL)
-    if path.exists():
-        with Journal(path) as journal:
-            entries = journal.entries()
+    entries = _entries(run)
     rows = audit(planned, entries)
     records, clusters = run.table("records"), run.table("clusters")
     facts, progress = run.facts(), run.progress()
@@ -90,14 +86,36 @@ def report(run: Run) -> RunSummary:
     return summary
 
 
+def cards_of(run: Run, *, most: int) -> Cards:
+    """The cards of a run's cases, the riskiest first, `most` of them at most."""
+    return _cards(run, run.table("plan"), _entries(run), tables_of(run), matches_of(run), most)
+
+
+def _cards(
+    run: Run, planned: pl.DataFrame, entries: pl.DataFrame, tables: Records, matches: Matches, most: int
+) -> Cards:
+    policy = PlannedSettings(**run.facts().settings).policy_for(run.name)
+    return cards(tables, planned, entries, matches, run.table("contacts"), run.table("losses"), policy, most=most)
+
+
+def matches_of(run: Run) -> Matches:
+    """The pairs and clusters of a planned run."""
+    return Matches(run.table("pairs"), run.table("clusters"), model_of(run))
+
+
+def _entries(run: Run) -> pl.DataFrame:
+    """The entries of the run's journal; none where it was not begun."""
+    path = run.folder / JOURNAL_FILE
+    if not path.exists():
+        return pl.DataFrame(schema=JOURNAL)
+    with Journal(path) as journal:
+        return journal.entries()
+
+
 def _page(run: Run, entries: pl.DataFrame, planned: pl.DataFrame, to_do: PlanCounts, done: Tally, people: int) -> Page:
     """The contents of the run's report."""
-    facts = run.facts()
-    tables, matches = tables_of(run), Matches(run.table("pairs"), run.table("clusters"), model_of(run))
-    policy = PlannedSettings(**facts.settings).policy_for(run.name)
-    shown = cards(
-        tables, planned, entries, matches, run.table("contacts"), run.table("losses"), policy, most=MOST_CASES
-    )
+    facts, tables, matches = run.facts(), tables_of(run), matches_of(run)
+    shown = _cards(run, planned, entries, tables, matches, MOST_CASES)
     sizes = matches.clusters.group_by("cluster").len().group_by("len").len("people").sort("len")
     fields = [name.removeprefix("level_") for name in matches.pairs.columns if name.startswith("level_")]
     return Page(
