@@ -21,10 +21,8 @@ from connectors.private import write_whole
 from connectors.report.packing import packed
 from connectors.store.run_facts import RunFacts
 from connectors.visible import visible
-from transforms.schema.operations import PlanCounts, Tally
+from transforms.schema.operations import PlanCounts, Tally, minutes_for
 
-SECONDS_A_CASE = 15
-"""Seconds that a person takes for a case."""
 MOST_FILES = 40
 """Files that the page lists at most."""
 MOST_REASONS = 8
@@ -109,7 +107,7 @@ def write_page(folder: Path, page: Page) -> None:
         tiles=_tiles(page.planned, page.done, is_applied=page.is_applied),
         opt_outs=page.facts.opt_outs,
         causes=_counted(page.blocks["cases"].filter("waits")["cause"]),
-        minutes=math.ceil(page.done.held * SECONDS_A_CASE / 60),
+        minutes=minutes_for(page.done.held),
         loss_count=len(page.losses),
         lost_fields=_counted(page.losses["field"]),
         lost_reasons=_counted(page.losses["reason"]),

@@ -18,7 +18,10 @@ evidence_app = typer.Typer()
 def explain(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a planned run.")],
     record: Annotated[
-        str, typer.Argument(metavar="RECORD", help="A record (source:row or site:contact-id), or a cluster's id.")
+        str,
+        typer.Argument(
+            metavar="RECORD", help="A record (source:row or site:contact-id), a cluster's id, a name, or an e-mail."
+        ),
     ],
     record_two: Annotated[
         str | None, typer.Argument(metavar="[RECORD]", help="A second one: why the two are one person, or are not.")
@@ -77,6 +80,20 @@ def decide(
             else deciding.decide(planned, str(verdict), records or [], by=by, note=note)
         )
         answer(receipt.text(), facts=receipt.facts(), as_json=as_json)
+
+
+@evidence_app.command()
+def diff(
+    before: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of an earlier planned run.")],
+    after: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a later one.")],
+    as_json: AsJson = False,
+) -> None:
+    """Show what differs between two plans: cases that are new, settled, or other than before."""
+    from connectors.store.run_folder import Run
+    from flows.commands.diff import compare_runs
+
+    found = compare_runs(Run.opened(before), Run.opened(after))
+    answer(found.text(), facts=found.facts(), as_json=as_json)
 
 
 @evidence_app.command()

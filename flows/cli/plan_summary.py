@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from connectors.store.run_folder import Run
 from flows.sites import shown_site
+from transforms.cases.values import names_of
 from transforms.plan.audit import counts
+from transforms.schema.operations import minutes_for
 
 MOST_EXAMPLES = 5
+MOST_NAMED = 3
+"""Records of an example that are named at most."""
 
 
 def plan_summary(run: Run) -> str:
@@ -52,13 +56,19 @@ def plan_summary(run: Run) -> str:
         )
     lines.append("")
     if planned.review or planned.blocked:
-        lines.append(
-            f"  needs you {planned.review:>6,} cases"
-            + (f", {planned.blocked:,} more are blocked" if planned.blocked else "")
-        )
         waiting = plan.filter(plan["state"] != "auto").unique("cluster", keep="first", maintain_order=True)
-        for records_of, reason in waiting.select("records", "reason").head(MOST_EXAMPLES).iter_rows():
-            lines.append(f"      {' + '.join(records_of[:3])}: {reason}")
+        causes = " · ".join(
+            f"{cause} {count:,}" for cause, count in waiting["cause"].value_counts(sort=True).iter_rows()
+        )
+        lines.append(
+            f"  needs you {planned.review:>6,} cases, about {minutes_for(planned.review):,} min"
+            + (f", {planned.blocked:,} more are blocked" if planned.blocked else "")
+            + f"   {causes}"
+        )
+        examples = waiting.select("records", "reason").head(MOST_EXAMPLES)
+        names = names_of(records, examples["records"].list.head(MOST_NAMED).explode())
+        for records_of, reason in examples.iter_rows():
+            lines.append(f"      {' + '.join(names[record] for record in records_of[:MOST_NAMED])}: {reason}")
         if waiting.height > MOST_EXAMPLES:
             lines.append(f"      … and {waiting.height - MOST_EXAMPLES:,} more in the report")
     if len(rejects):
@@ -72,6 +82,8 @@ def plan_summary(run: Run) -> str:
             f"{field} {count}" for field, count in losses["field"].value_counts(sort=True).head(5).iter_rows()
         )
         lines.append(f"  would lose{len(losses):>6,} values   {top}")
+        for reason, count in losses["reason"].value_counts(sort=True).head(MOST_EXAMPLES).iter_rows():
+            lines.append(f"      {count:>6,}  {reason}")
     opt_outs = facts.opt_outs
     if opt_outs.rows:
         lines.append(

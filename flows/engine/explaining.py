@@ -21,6 +21,8 @@ from transforms.match.term_frequency import compared_values, term_frequencies
 from transforms.schema.errors import RunError, UsageError
 from transforms.schema.records import Records
 
+MOST_NAMED = 10
+"""People of one name that are named at most."""
 BAR = 24
 """Letters of the longest bar of evidence."""
 
@@ -92,15 +94,17 @@ def explain(run: Run, record: str, record_two: str | None = None) -> PairExplain
 
     Args:
         run: a planned run.
-        record: a record's id (`source:row` or `site:contact id`), or alone, a cluster's.
+        record: a record's id (`source:row` or `site:contact id`), or alone, a cluster's, or a person's name or e-mail.
         record_two: a second record. A pair that the plan did not score is scored now.
 
     Raises:
-        UsageError: there is no such record.
+        UsageError: there is no such record, or several people are called so.
     """
     clusters, pairs = run.table("clusters"), run.table("pairs")
     if record_two is None and record in clusters["cluster"]:
         record = clusters.filter(pl.col("cluster") == record)["record_id"][0]
+    elif record_two is None and record not in clusters["record_id"]:
+        record = _called(run, clusters, record)
     first = _place(clusters, record)
     if record_two is not None:
         second = _place(clusters, record_two)
@@ -133,6 +137,24 @@ def _place(clusters: pl.DataFrame, record: str) -> int:
     if places.is_empty():
         raise UsageError(f"The run has no record {record!r}. Records are called source:row or site:contact-id.")
     return int(places[0])
+
+
+def _called(run: Run, clusters: pl.DataFrame, name: str) -> str:
+    """The id of a record of the person who has this name or e-mail; the text itself where nobody has.
+
+    Raises:
+        UsageError: several people have.
+    """
+    said = " ".join(name.casefold().split())
+    records, mails = run.table("records"), run.table("emails")
+    named = pl.concat_str("first", "last", separator=" ", ignore_nulls=True).str.to_lowercase() == said
+    written_to = mails.filter(pl.coalesce("email", "given").str.to_lowercase() == said)["record"]
+    found = records.filter(named | pl.col("record").is_in(written_to.implode()))["record"]
+    people = clusters.filter(pl.col("record").is_in(found.implode())).unique("cluster", maintain_order=True)
+    if len(people) > 1:
+        which = ", ".join(people["record_id"].head(MOST_NAMED)) + (" …" if len(people) > MOST_NAMED else "")
+        raise UsageError(f"{len(people)} people are called {name!r}. Say which one: {which}.")
+    return str(people["record_id"][0]) if len(people) else name
 
 
 def tables_of(run: Run) -> Records:

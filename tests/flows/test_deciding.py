@@ -214,3 +214,23 @@ def test_hostile_names_are_texts_in_the_workbook(tmp_path: Path) -> None:
         assert not any("hyperlink" in name.lower() for name in packed.namelist())
     read = fastexcel.read_excel(tmp_path / "review.xlsx").load_sheet("Cases", dtypes="string").to_polars()["name"]
     assert read.to_list() == [*names[:2], "\\u202egnp.exe", "\\x1b[31m", "<b>&amp;", "x" * 32_767]
+
+
+@pytest.mark.usefixtures("run")
+def test_two_plans_are_compared_by_their_people(onefold: Onefold) -> None:
+    onefold("decide", "run", "together", "crm:1", "crm:2")
+    onefold("plan", "--run", "again")
+
+    same = onefold("diff", "run", "run")
+    found = onefold("diff", "run", "again", "--json").json["changes"]
+    told = onefold("diff", "run", "again").out
+
+    assert "plan the same" in same.out
+    waiting = [one for one in found if one["waits"]]
+    assert [(one["change"], one["record_id"]) for one in waiting] == [("settled", "crm:2")]
+    assert {(one["change"], one["does"], len(one["people"])) for one in found if not one["waits"]} == {
+        ("new", "create", 2),
+        ("settled", None, 1),
+    }
+    assert "1 cases that wait are settled" in told
+    assert "Carlo Quist (crm:2)" in told

@@ -86,3 +86,13 @@ def test_what_cannot_be_explained_is_one_sentence(
     assert done.code == 2
     assert sentence in done.err
     assert "Traceback" not in done.err
+
+
+def test_a_person_is_found_by_name_and_by_e_mail(onefold: Callable[..., Ended], run: Path) -> None:
+    by_id = json.loads(onefold("explain", run, "people:2", "--json").out)
+
+    assert json.loads(onefold("explain", run, "bob  WHITAKER", "--json").out) == by_id
+    assert json.loads(onefold("explain", run, "Bob@postbox.example", "--json").out) == by_id
+    several = onefold("explain", run, "the.hargroves@postbox.example")
+    assert (several.code, "2 people are called" in several.err, "people:5, people:6" in several.err) == (2, True, True)
+    assert "has no record 'Nobody'" in onefold("explain", run, "Nobody").err

@@ -54,6 +54,20 @@ def record_values(tables: Records) -> pl.DataFrame:
     return singles.select("record", *FIELDS)
 
 
+def names_of(records: pl.DataFrame, wanted: pl.Series) -> dict[str, str]:
+    """Names of records, with their ids: `Ada Novak (crm:1)`; the id alone where a record has no name.
+
+    Args:
+        records: `RECORDS`.
+        wanted: the ids.
+    """
+    name = pl.concat_str("first", "last", separator=" ", ignore_nulls=True)
+    named = records.filter(pl.col("record_id").is_in(wanted.implode())).select(
+        "record_id", name=pl.coalesce(pl.when(name != "").then(name), "company")
+    )
+    return {record: f"{said} ({record})" if said else record for record, said in named.iter_rows()}
+
+
 def content_values(contents: pl.Series) -> pl.DataFrame:
     """The values of contents (`Info` as JSON), in their order: `VALUES`; null where a content says nothing."""
     known = contents.fill_null("{}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -104,6 +105,15 @@ class Operation:
     def touches_a_new_contact(self) -> bool:
         """Whether its target or a source is a contact that an earlier operation creates."""
         return any(name.startswith(CREATED_BY) for name in (self.target, *self.sources))
+
+
+SECONDS_A_CASE = 15
+"""Seconds that a person takes for a case."""
+
+
+def minutes_for(cases: int) -> int:
+    """Minutes that a person takes for cases, rounded up."""
+    return math.ceil(cases * SECONDS_A_CASE / 60)
 
 
 class PlanCounts(NamedTuple):
