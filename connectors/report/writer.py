@@ -1,4 +1,4 @@
-"""Writes a run's report: one HTML file that needs nothing else, and the audit as CSV and Parquet."""
+"""Writes a run's report: one HTML file that needs nothing else, and the audit as CSV, Parquet and a chain of lines."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from markupsafe import Markup
 
 from connectors.exports.guards import write_report_csv
 from connectors.private import write_whole
+from connectors.report.chain import write_chain
 from connectors.report.packing import packed
 from connectors.store.run_facts import RunFacts
 from connectors.visible import visible
@@ -61,6 +62,7 @@ class Page:
         cases: how many cases there are in all.
         compared: for each compared field its levels in words, and the field of a record that shows it.
         fields: the fields of a record, in the order in which they are shown.
+        audit: the last hash of the audit's chain.
     """
 
     facts: RunFacts
@@ -78,14 +80,25 @@ class Page:
     cases: int
     compared: Mapping[str, tuple[Sequence[str], str | None]]
     fields: Sequence[str]
+    audit: str
 
 
-def write_tables(folder: Path, audit: pl.DataFrame, losses: pl.DataFrame, rejects: pl.DataFrame) -> None:
-    """Writes `audit.csv`, `audit.parquet`, `losses.csv` and `rejects.csv` into the run's folder."""
-    with write_whole(folder / "audit.parquet") as part:
+def write_audit(folder: Path, audit: pl.DataFrame, head: Mapping[str, object], suffix: str = "") -> str:
+    """Writes `audit.csv`, `audit.parquet` and `operations.jsonl`, a chain, into the run's folder.
+
+    Args:
+        folder: the run's folder.
+        audit: one row an operation.
+        head: what the chain begins with: which run it is of.
+        suffix: stands behind the files' names.
+
+    Returns:
+        The chain's last hash.
+    """
+    with write_whole(folder / f"audit{suffix}.parquet") as part:
         audit.write_parquet(part)
-    for name, table in (("audit", audit), ("losses", losses), ("rejects", rejects)):
-        write_report_csv(table, folder / f"{name}.csv")
+    write_report_csv(audit, folder / f"audit{suffix}.csv")
+    return write_chain(folder / f"operations{suffix}.jsonl", head, audit.iter_rows(named=True))
 
 
 def write_page(folder: Path, page: Page) -> None:
@@ -121,6 +134,7 @@ def write_page(folder: Path, page: Page) -> None:
         cases_left_out=page.cases - len(page.blocks["cases"]),
         blocks={name: Markup(packed(table)) for name, table in page.blocks.items()},
         levels=_levels(page),
+        audit=page.audit,
     )
     with write_whole(folder / "report.html") as part:
         part.write_text(html, "utf-8")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.cli.evidence import evidence_app
+from flows.cli.evidence import audit_app, evidence_app
 from flows.cli.files import files_app
 from flows.cli.options import (
     EXIT_WITH_CASES,
@@ -73,6 +73,7 @@ app.add_typer(files_app)
 app.add_typer(evidence_app)
 app.add_typer(server_app)
 app.add_typer(site_app, name="site")
+app.add_typer(audit_app, name="audit")
 
 
 @app.command()
@@ -257,6 +258,9 @@ def report(
     xlsx: Annotated[
         bool, typer.Option("--xlsx", help="Write review.xlsx, too: the cases that wait, to be filled in.")
     ] = False,
+    redact: Annotated[
+        bool, typer.Option("--redact", help="Write the audit without personal data, too: audit-redacted.csv …")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Write a run's report again, and say where it is."""
@@ -267,6 +271,10 @@ def report(
         from flows.commands.decide import write_review
 
         write_review(planned)
+    if redact:
+        from flows.engine.reporting import write_redacted
+
+        write_redacted(planned)
     summary = _report(planned)
     _show_plan(planned, as_json)
     _finish(summary, planned, as_json)

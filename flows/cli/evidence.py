@@ -7,11 +7,12 @@ from typing import Annotated, Literal
 
 import typer
 
-from flows.cli.options import AsJson
+from flows.cli.options import EXIT_WITH_CASES, AsJson, Config, SiteUrl
 from flows.cli.terminal import answer
 from transforms.schema.errors import UsageError
 
 evidence_app = typer.Typer()
+audit_app = typer.Typer(help="The audit of a run.", no_args_is_help=True)
 
 
 @evidence_app.command()
@@ -113,3 +114,21 @@ def calibrate(
 
     calibration = calibrated(Run.opened(run), precision=precision, recall=recall)
     answer(calibration.text(), facts=calibration.facts(), as_json=as_json)
+
+
+@audit_app.command()
+def verify(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run.")],
+    site: SiteUrl = None,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check that the audit is whole and what was done; with --site, that the site shows it, value by value."""
+    from connectors.store.run_folder import Run
+    from flows.commands.audit import verify as verified
+    from flows.settings import load_settings
+
+    found = verified(Run.opened(run), load_settings(config), site=site, with_site=site is not None)
+    answer(found.text(), facts=found.facts(), as_json=as_json)
+    if found.findings:
+        raise typer.Exit(EXIT_WITH_CASES)

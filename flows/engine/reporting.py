@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 import polars as pl
 
 from connectors.contacts import Contact
-from connectors.report.writer import Page, SourceQuality, write_page, write_tables
+from connectors.exports.guards import write_report_csv
+from connectors.report.writer import Page, SourceQuality, write_audit, write_page
 from connectors.store.journal import SCHEMA as JOURNAL
 from connectors.store.journal import Journal
 from connectors.store.run_facts import RunState
@@ -24,6 +25,7 @@ from transforms.match.levels import level_labels
 from transforms.match.matching import Matches
 from transforms.plan.audit import audit, counts, tally
 from transforms.plan.planning import Plan
+from transforms.plan.redacted import redacted
 from transforms.quality import email_counts, phone_counts
 from transforms.schema.operations import PlanCounts, Tally
 from transforms.schema.records import Records
@@ -69,6 +71,9 @@ def report(run: Run) -> RunSummary:
     people = clusters["cluster"].n_unique()
     to_do = counts(planned)
     done = tally(planned, entries)
+    chain = write_audit(run.folder, rows, chain_head(run))
+    for name in ("losses", "rejects"):
+        write_report_csv(run.table(name), run.folder / f"{name}.csv")
     summary = RunSummary(
         run=str(run.folder),
         records=len(records),
@@ -79,11 +84,28 @@ def report(run: Run) -> RunSummary:
         **done._asdict(),
         warnings=facts.doubts(),
         seconds=round(facts.plan_seconds + progress.apply_seconds, 3),
+        audit=chain,
         report=str(run.folder / "report.html"),
     )
-    write_tables(run.folder, rows, run.table("losses"), run.table("rejects"))
-    write_page(run.folder, _page(run, entries, planned, to_do, done, people))
+    write_page(run.folder, _page(run, entries, planned, to_do, done, people, chain))
     return summary
+
+
+def audit_of(run: Run) -> pl.DataFrame:
+    """The audit of a run as its plan and its journal have it: `AUDIT`."""
+    return audit(run.table("plan"), _entries(run))
+
+
+def chain_head(run: Run) -> dict[str, str]:
+    """What the chain of a run's audit begins with."""
+    facts = run.facts()
+    return {"run": run.id, "name": run.name, "site": facts.site, "planned_at": facts.planned_at}
+
+
+def write_redacted(run: Run) -> str:
+    """Writes the run's audit without personal data beside it; returns its chain's last hash."""
+    rows = redacted(audit_of(run), run.table("plan"), run.id)
+    return write_audit(run.folder, rows, {"run": run.id, "planned_at": run.facts().planned_at}, "-redacted")
 
 
 def cards_of(run: Run, *, most: int) -> Cards:
@@ -112,7 +134,9 @@ def _entries(run: Run) -> pl.DataFrame:
         return journal.entries()
 
 
-def _page(run: Run, entries: pl.DataFrame, planned: pl.DataFrame, to_do: PlanCounts, done: Tally, people: int) -> Page:
+def _page(
+    run: Run, entries: pl.DataFrame, planned: pl.DataFrame, to_do: PlanCounts, done: Tally, people: int, chain: str
+) -> Page:
     """The contents of the run's report."""
     facts, tables, matches = run.facts(), tables_of(run), matches_of(run)
     shown = _cards(run, planned, entries, tables, matches, MOST_CASES)
@@ -134,6 +158,7 @@ def _page(run: Run, entries: pl.DataFrame, planned: pl.DataFrame, to_do: PlanCou
         cases=shown.total,
         compared={field: (level_labels(field), SHOWN_AS.get(field)) for field in fields},
         fields=FIELDS,
+        audit=chain,
     )
 
 

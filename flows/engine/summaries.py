@@ -39,6 +39,7 @@ class RunSummary(_Summary):
         left: operations still to be done.
         warnings: what a person should look at before the plan is applied, in sentences.
         seconds: planning and applying took.
+        audit: the last hash of the audit's chain: who keeps it can tell later that the audit is still the same.
         report: the file.
     """
 
@@ -57,6 +58,7 @@ class RunSummary(_Summary):
     left: int
     warnings: list[str]
     seconds: float
+    audit: str
     report: str
 
 

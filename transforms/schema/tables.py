@@ -300,6 +300,21 @@ AUDIT: Schema = {
     "at": pl.String,
 }
 
+REDACTED: Schema = {
+    # The audit without personal data: `records` is how many there are, `contact` another id than the site's, and
+    # `fields` the names of those that differ afterwards.
+    "operation": pl.String,
+    "cluster": pl.String,
+    "kind": pl.String,
+    "state": pl.String,
+    "cause": pl.String,
+    "records": pl.UInt32,
+    "contact": pl.String,
+    "fields": pl.String,
+    "outcome": pl.String,
+    "at": pl.String,
+}
+
 
 def conform(frame: pl.DataFrame, schema: Schema) -> pl.DataFrame:
     """The frame with exactly the schema's columns in its order; a column it lacks is added as null.
