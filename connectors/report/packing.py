@@ -17,9 +17,13 @@ def packed(table: pl.DataFrame) -> str:
     A column of texts that repeat is a list of the different ones (`of`) and which of them each row has (`at`); null is
     -1. Characters that are not seen are shown as escapes.
     """
-    columns = {name: _column(table[name]) for name in table.columns}
-    text = json.dumps({"rows": len(table), "columns": columns}, ensure_ascii=False, separators=(",", ":"))
+    text = json.dumps(as_columns(table), ensure_ascii=False, separators=(",", ":"))
     return base64.b64encode(gzip.compress(text.encode("utf-8", errors="replace"), compresslevel=6, mtime=0)).decode()
+
+
+def as_columns(table: pl.DataFrame) -> dict[str, object]:
+    """A table as the page's scripts have it: how many rows there are, and its columns."""
+    return {"rows": len(table), "columns": {name: _column(table[name]) for name in table.columns}}
 
 
 def _column(values: pl.Series) -> object:

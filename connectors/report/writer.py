@@ -28,7 +28,7 @@ MOST_FILES = 40
 """Files that the page lists at most."""
 MOST_REASONS = 8
 """Reasons that the page counts by name at most."""
-SCRIPTS = ("tables.js", "card.js", "report.js")
+SCRIPTS = ("tables.js", "card.js", "view.js", "report.js")
 _BAR, _HIGH = 20, 70
 """Width of a bar of scores with the space beside it, and the height of the highest, in the units of their picture."""
 

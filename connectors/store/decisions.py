@@ -116,6 +116,20 @@ def take_back(path: Path, number: int) -> dict[str, object]:
         return every.row(number - 1, named=True)
 
 
+def take_out(path: Path, by: str, decided_at: str) -> pl.DataFrame:
+    """Takes out of the file what somebody decided at a moment; returns these decisions.
+
+    Raises:
+        InputError: the file there is not one of decisions.
+    """
+    with _alone(path):
+        every = read_decisions(path)
+        is_it = ((pl.col("by") == by) & (pl.col("decided_at") == decided_at)).fill_null(value=False)
+        if len(gone := every.filter(is_it)):
+            _write(path, every.filter(~is_it))
+        return gone
+
+
 def _alone(path: Path) -> FileLock:
     """Waits until nobody else writes decisions, so that none of two people's is lost."""
     private_folder(path.parent)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
 from flows.cli.options import EXIT_WITH_CASES, AsJson, Config, SiteUrl
-from flows.cli.terminal import answer
+from flows.cli.terminal import StageProgress, answer, say
 from transforms.schema.errors import UsageError
 
 evidence_app = typer.Typer()
@@ -81,6 +82,23 @@ def decide(
             else deciding.decide(planned, str(verdict), records or [], by=by, note=note)
         )
         answer(receipt.text(), facts=receipt.facts(), as_json=as_json)
+
+
+@evidence_app.command()
+def review(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a planned run.")],
+    site: SiteUrl = None,
+    config: Config = None,
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="The port; 0 takes a free one.")] = 0,
+) -> None:
+    """Review a run's cases in a browser on this machine: decide, plan again, apply. Ctrl-C ends it."""
+    from connectors.store.run_folder import Run
+    from flows.commands.review import Review, serve_review
+    from flows.settings import load_settings
+
+    found = StageProgress()("read the run", Review, Run.opened(run), load_settings(config), site)
+    with suppress(KeyboardInterrupt):
+        serve_review(found, port=port, started=lambda address: say(f"Review run {found.run.name} at {address}"))
 
 
 @evidence_app.command()

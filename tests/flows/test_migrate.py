@@ -20,7 +20,7 @@ from transforms.schema.contact import Email, Info
 Onefold = Callable[..., Ended]
 Export = Callable[[str, str], Path]
 COUNTS = ("records", "rejected", "clusters", "duplicates", "created", "updated", "merged", "labelled", "held", "failed")
-KEYS = {"run", *COUNTS, "planned", "left", "warnings", "seconds", "report"}
+KEYS = {"run", *COUNTS, "planned", "left", "warnings", "seconds", "audit", "report"}
 
 
 @pytest.fixture

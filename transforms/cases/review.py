@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import polars as pl
 
 from transforms.cases.cards import Cards
 from transforms.cases.values import FIELDS
+from transforms.schema.errors import UsageError
 from transforms.schema.ids import short_id
 from transforms.schema.tables import APART, TOGETHER, Schema
 
@@ -154,36 +155,57 @@ def read_back(sheet: pl.DataFrame, filled: Iterable[Filled], links: Mapping[str,
     return ReadBack(tuple(decided), tuple(problems), tuple(ignored))
 
 
+def decisions_about(
+    verdict: str | None, records: Sequence[str], leaving: Sequence[str], link: tuple[str, str] | None
+) -> list[tuple[str, tuple[str, ...]]]:
+    """The decisions that a person takes about a case: each a verdict and the records it is about.
+
+    Args:
+        verdict: what is said of the case; None where only some of its records are taken out.
+        records: all its records.
+        leaving: those that are taken out: set apart from each that stays and from each other.
+        link: the two records it rests on, where it may be two people.
+
+    Raises:
+        UsageError: what is said does not go together.
+    """
+    staying = [record for record in records if record not in leaving]
+    parted: list[tuple[str, tuple[str, ...]]] = [
+        (APART, (record, other))
+        for number, record in enumerate(leaving)
+        for other in (*staying, *leaving[number + 1 :])
+    ]
+    if verdict is None:
+        return parted
+    if verdict == TOGETHER:
+        if len(staying) < 2:
+            raise UsageError(f"together needs two records at least, and all but {len(staying)} are set apart.")
+        return [(TOGETHER, tuple(staying)), *parted]
+    if leaving:
+        raise UsageError("apart is said of the case and of one of its records.")
+    two = link or ((staying[0], staying[1]) if len(staying) == 2 else None)
+    if two is None:
+        raise UsageError(f"the case has {len(staying)} records; say apart of the one that leaves.")
+    return [(APART, two)]
+
+
 def _of_a_case(
     case: str, rows: Sequence[Mapping[str, Any]], said: Mapping[str, Filled], links: Mapping[str, tuple[str, str]]
 ) -> list[Decided] | str:
     """The decisions about one case, or what is wrong with them."""
     whole = said.get(rows[0][CHECK])
     leaving = {row["record"]: said[row[CHECK]] for row in rows[1:] if row[CHECK] in said}
-    staying = [row["record"] for row in rows[1:] if row["record"] not in leaving]
-    decided = list(_left(leaving, staying))
-    if whole is None:
-        return decided
-    note = whole.texts.get(NOTE, "")
-    if _decision(whole) == TOGETHER:
-        if len(staying) < 2:
-            return f"{whole.cell}: together needs two records at least, and all but {len(staying)} are set apart."
-        return [Decided(whole.cell, TOGETHER, tuple(staying), note), *decided]
-    if leaving:
-        return f"{whole.cell}: apart is said of the case and of its record in {next(iter(leaving.values())).cell}."
-    two = links.get(case) or (tuple(staying) if len(staying) == 2 else None)
-    if two is None:
-        return f"{whole.cell}: the case has {len(staying)} records; say apart on the row of the one that leaves."
-    return [Decided(whole.cell, APART, tuple(two), note)]
-
-
-def _left(leaving: Mapping[str, Filled], staying: Sequence[str]) -> Iterator[Decided]:
-    """Each record that leaves, set apart from each that stays and from each other one that leaves."""
-    gone = list(leaving)
-    for number, record in enumerate(gone):
-        row = leaving[record]
-        for other in (*staying, *gone[number + 1 :]):
-            yield Decided(row.cell, APART, (record, other), row.texts.get(NOTE, ""))
+    verdict = _decision(whole) if whole is not None else None
+    try:
+        found = decisions_about(verdict, [row["record"] for row in rows[1:]], list(leaving), links.get(case))
+    except UsageError as error:
+        return f"{whole.cell if whole is not None else case}: {error}"
+    decided = []
+    for kind, records in found:
+        row = leaving.get(records[0], whole) if kind == APART else whole
+        assert row is not None
+        decided.append(Decided(row.cell, kind, records, row.texts.get(NOTE, "")))
+    return decided
 
 
 def _decision(row: Filled) -> str:

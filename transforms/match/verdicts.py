@@ -132,9 +132,10 @@ def resolved(decisions: pl.DataFrame, known: pl.DataFrame, placed: Mapping[str, 
         placed: the identity of a record with that of the contact which it went to in an earlier run.
     """
     at: dict[str, list[int]] = {}
-    for record, identity in known.select("record", "identity").iter_rows():
+    spoken_of = _spoken_of(decisions, known, placed)
+    for record, identity in spoken_of.select("record", "identity").iter_rows():
         at.setdefault(identity, []).append(record)
-    by_id = dict(known.select("record_id", "identity").iter_rows())
+    by_id = dict(spoken_of.select("record_id", "identity").iter_rows())
     latest: dict[tuple[str, str], tuple[bool, str]] = {}
     missing = 0
     made = decisions.drop_nulls("verdict").sort("decided_at", maintain_order=True, nulls_last=False)
@@ -166,6 +167,15 @@ def resolved(decisions: pl.DataFrame, known: pl.DataFrame, placed: Mapping[str, 
         contested=dict.fromkeys(contested, CONTRADICTORY),
         missing=missing,
     )
+
+
+def _spoken_of(decisions: pl.DataFrame, known: pl.DataFrame, placed: Mapping[str, str]) -> pl.DataFrame:
+    """The records that decisions name, by id or identity, and those that are known by the same."""
+    names = {name for column in ("records", "identities") for several in decisions[column] for name in several}
+    names |= {placed[name] for name in names if name in placed}
+    by_id = known.filter(pl.col("record_id").is_in(list(names)))["identity"]
+    names |= set(by_id) | {placed[name] for name in by_id if name in placed}
+    return known.filter(pl.col("record_id").is_in(list(names)) | pl.col("identity").is_in(list(names)))
 
 
 def _pairs(lefts: Iterable[int], rights: Iterable[int]) -> Iterable[Pair]:
