@@ -283,5 +283,5 @@ def shown(answer: object, names: SiteKeys) -> object:
 
 TestAgreement = Agreement.TestCase
 TestAgreement.settings = settings(
-    max_examples=50, stateful_step_count=30, deadline=None, database=None, report_multiple_bugs=False
+    max_examples=30, stateful_step_count=30, deadline=None, database=None, report_multiple_bugs=False
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -14,7 +15,7 @@ import fastexcel
 import polars as pl
 import pytest
 import xlsxwriter
-from conftest import Ended, table
+from conftest import Ended, command_in, table
 
 from connectors.report.workbook import write_workbook
 from connectors.store.decisions import read_decisions
@@ -35,23 +36,34 @@ PEOPLE = HEADER + "".join(
 Cells = list[list[str]]
 
 
-@pytest.fixture
-def run(onefold: Onefold, tmp_path: Path) -> Path:
-    """A planned run in which four couples wait, each of one mailbox and one phone."""
-    (tmp_path / "crm.csv").write_text(PEOPLE, "utf-8")
-    (tmp_path / "onefold.toml").write_text(
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a planned run in which four couples wait, each of one mailbox and one phone."""
+    folder = tmp_path_factory.mktemp("deciding")
+    onefold = command_in(folder)
+    (folder / "crm.csv").write_text(PEOPLE, "utf-8")
+    (folder / "onefold.toml").write_text(
         '[[source]]\nname = "crm"\nfiles = ["crm.csv"]\n[match]\nreview = 0.01\n[site]\nurl = "local:s.db"\n', "utf-8"
     )
     onefold("plan", "--run", "run")
-    assert table(tmp_path / "run", "plan").filter(pl.col("state") == "review").height == len(COUPLES)
-    return tmp_path / "run"
+    onefold("report", "run", "--xlsx")
+    assert table(folder / "run", "plan").filter(pl.col("state") == "review").height == len(COUPLES)
+    return folder
 
 
 @pytest.fixture
-def sheet(onefold: Onefold, run: Path) -> Cells:
-    """The cells of the workbook that the run gives out."""
-    onefold("report", "run", "--xlsx")
-    rows = fastexcel.read_excel(run / "review.xlsx").load_sheet("Cases", header_row=None, dtypes="string").to_polars()
+def onefold(folder: Path) -> Onefold:
+    """The command line in that folder, with nothing decided."""
+    (folder / "decisions.csv").unlink(missing_ok=True)
+    shutil.rmtree(folder / "again", ignore_errors=True)
+    return command_in(folder)
+
+
+@pytest.fixture
+def sheet(folder: Path) -> Cells:
+    """The cells of the workbook that the run gave out."""
+    book = fastexcel.read_excel(folder / "run" / "review.xlsx")
+    rows = book.load_sheet("Cases", header_row=None, dtypes="string").to_polars()
     return [[cell or "" for cell in row] for row in rows.iter_rows()]
 
 
@@ -75,7 +87,7 @@ def fill(cells: Cells, decisions: Sequence[tuple[str, str, str]]) -> Cells:
 
 
 def test_a_workbook_filled_in_sorted_and_saved_decides_what_it_says(
-    onefold: Onefold, sheet: Cells, tmp_path: Path
+    onefold: Onefold, sheet: Cells, folder: Path, tmp_path: Path
 ) -> None:
     whole = "contact if together"
     filled = fill(sheet, [("Quist", whole, "together"), ("Strand", whole, "Apart"), ("Rook", "record", "apart")])
@@ -92,15 +104,15 @@ def test_a_workbook_filled_in_sorted_and_saved_decides_what_it_says(
     }
     assert all(one["cell"][0] == "D" and one["cell"][1:].isdigit() for one in receipt["decided"])
     onefold("plan", "--run", "again")
-    again = table(tmp_path / "again", "plan")
+    again = table(folder / "again", "plan")
     assert again.filter(pl.col("state") == "review").height == 1
     together = again.filter(pl.col("records").list.len() == 2, pl.col("state") == "auto")["records"].to_list()
     assert [sorted(records) for records in together] == [["crm:1", "crm:2"]]
-    assert set(read_decisions(tmp_path / "decisions.csv")["by"]) == {"mara"}
+    assert set(read_decisions(folder / "decisions.csv")["by"]) == {"mara"}
 
 
 def test_all_is_taken_or_nothing_and_what_is_wrong_is_told_by_its_cell(
-    onefold: Onefold, sheet: Cells, tmp_path: Path
+    onefold: Onefold, sheet: Cells, folder: Path, tmp_path: Path
 ) -> None:
     filled = fill(sheet, [("Quist", "contact if together", "together"), ("Strand", "contact if together", "perhaps"),
                           ("Mohr", "record", "together")])  # fmt: skip
@@ -118,7 +130,7 @@ def test_all_is_taken_or_nothing_and_what_is_wrong_is_told_by_its_cell(
     assert f"{decision}{len(filled) + 1}: the row is not of this run" in refused.err
     assert "together is said on the row of the case" in refused.err
     assert "Traceback" not in refused.err
-    assert not (tmp_path / "decisions.csv").exists()
+    assert not (folder / "decisions.csv").exists()
 
 
 def test_a_sheet_without_decisions_writes_nothing_and_changed_cells_are_named(
@@ -132,12 +144,12 @@ def test_a_sheet_without_decisions_writes_nothing_and_changed_cells_are_named(
     assert "Changed, and not read: first name in the row of D3" in done.out
 
 
-def test_csv_and_json_are_read_as_well(onefold: Onefold, sheet: Cells, tmp_path: Path) -> None:
+def test_csv_and_json_are_read_as_well(onefold: Onefold, sheet: Cells, folder: Path) -> None:
     filled = fill(sheet, [("Quist", "contact if together", "together")])
     lines = (";".join('"' + cell.replace('"', '""') + '"' for cell in row) for row in filled)
-    (tmp_path / "back.csv").write_text("\ufeff" + "\r\n".join(lines), "utf-8")
-    (tmp_path / "back.json").write_text(json.dumps([{"verdict": "apart", "records": ["crm:5", "crm:6"]}]), "utf-8")
-    (tmp_path / "odd.json").write_text('{"verdict": 1}', "utf-8")
+    (folder / "back.csv").write_text("\ufeff" + "\r\n".join(lines), "utf-8")
+    (folder / "back.json").write_text(json.dumps([{"verdict": "apart", "records": ["crm:5", "crm:6"]}]), "utf-8")
+    (folder / "odd.json").write_text('{"verdict": 1}', "utf-8")
 
     by_csv = onefold("decide", "run", "--from", "back.csv", "--json").json["decided"]
     by_json = onefold("decide", "run", "--from", "back.json", "--json").json["decided"]
@@ -148,21 +160,20 @@ def test_csv_and_json_are_read_as_well(onefold: Onefold, sheet: Cells, tmp_path:
     assert by_json == [{"cell": "item 1", "verdict": "apart", "records": ["crm:5", "crm:6"], "note": ""}]
     assert (odd.code, "is not a list of decisions" in odd.err) == (1, True)
     assert (none.code, "it is no sheet of cases" in none.err) == (1, True)
-    assert read_decisions(tmp_path / "decisions.csv")["verdict"].to_list() == ["together", "apart"]
+    assert read_decisions(folder / "decisions.csv")["verdict"].to_list() == ["together", "apart"]
 
 
-def test_a_workbook_that_may_be_filled_in_is_not_written_over(onefold: Onefold, run: Path, sheet: Cells) -> None:
-    before = (run / "review.xlsx").read_bytes()
+def test_a_workbook_that_may_be_filled_in_is_not_written_over(onefold: Onefold, folder: Path, sheet: Cells) -> None:
+    before = (folder / "run" / "review.xlsx").read_bytes()
 
     refused = onefold("report", "run", "--xlsx")
 
     assert (refused.code, "may be filled in" in refused.err) == (2, True)
-    assert (run / "review.xlsx").read_bytes() == before
+    assert (folder / "run" / "review.xlsx").read_bytes() == before
     assert sheet[0][:4] == ["case", "row is", "record", "decision"]
 
 
-@pytest.mark.usefixtures("run")
-def test_decisions_are_listed_and_taken_back_by_their_number(onefold: Onefold, tmp_path: Path) -> None:
+def test_decisions_are_listed_and_taken_back_by_their_number(onefold: Onefold, folder: Path) -> None:
     onefold("decide", "run", "together", "crm:1", "crm:2", "--by", "mara", "--note", "asked them")
     onefold("decide", "run", "apart", "crm:3", "crm:4")
 
@@ -173,13 +184,12 @@ def test_decisions_are_listed_and_taken_back_by_their_number(onefold: Onefold, t
     assert "   1  together   crm:1, crm:2  mara, " in listed.out
     assert "asked them" in listed.out
     assert "Taken back: together crm:1, crm:2" in gone.out
-    assert read_decisions(tmp_path / "decisions.csv")["verdict"].to_list() == ["apart"]
+    assert read_decisions(folder / "decisions.csv")["verdict"].to_list() == ["apart"]
     assert (unknown.code, "There is no decision 7" in unknown.err) == (2, True)
     assert onefold("decide", "run").code == 2
     assert onefold("decide", "run", "--list", "--undo", "1").code == 2
 
 
-@pytest.mark.usefixtures("run")
 def test_putting_strangers_together_is_done_and_warned_of(onefold: Onefold) -> None:
     done = onefold("decide", "run", "together", "crm:1", "crm:6")
     fine = onefold("decide", "run", "apart", "crm:1", "crm:2")
@@ -188,17 +198,17 @@ def test_putting_strangers_together_is_done_and_warned_of(onefold: Onefold) -> N
     assert "look like strangers" not in fine.out
 
 
-@pytest.mark.usefixtures("run")
-def test_of_two_people_who_decide_at_once_no_decision_is_lost(tmp_path: Path) -> None:
+@pytest.mark.usefixtures("onefold")
+def test_of_two_people_who_decide_at_once_no_decision_is_lost(folder: Path) -> None:
     code = "from flows.cli.commands import main; main()"
     started = [
         subprocess.Popen([sys.executable, "-c", code, "decide", "run", "apart", f"crm:{2 * n + 1}", f"crm:{2 * n + 2}"],
-                         cwd=tmp_path, stdout=subprocess.DEVNULL)
+                         cwd=folder, stdout=subprocess.DEVNULL)
         for n in range(4)
     ]  # fmt: skip
 
     assert [process.wait(timeout=120) for process in started] == [0] * 4
-    assert read_decisions(tmp_path / "decisions.csv").height == 4
+    assert read_decisions(folder / "decisions.csv").height == 4
 
 
 def test_hostile_names_are_texts_in_the_workbook(tmp_path: Path) -> None:
@@ -216,7 +226,6 @@ def test_hostile_names_are_texts_in_the_workbook(tmp_path: Path) -> None:
     assert read.to_list() == [*names[:2], "\\u202egnp.exe", "\\x1b[31m", "<b>&amp;", "x" * 32_767]
 
 
-@pytest.mark.usefixtures("run")
 def test_two_plans_are_compared_by_their_people(onefold: Onefold) -> None:
     onefold("decide", "run", "together", "crm:1", "crm:2")
     onefold("plan", "--run", "again")
