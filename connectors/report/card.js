@@ -106,13 +106,13 @@ function card(view, at) {
   return element("article", {class: "card", "aria-label": `Case ${one("case")}`},
     element("h3", {tabindex: "-1"}, view.title(at)),
     element("p", {class: "quiet"}, `${view.stateOf(at)} · ${view.outcomeOf(at)} · cluster ${view.cluster(at)}`),
-    one("waits") ? element("p", {class: "why"}, element("b", {}, CAUSES[cause] || cause), one("why") ? `. ${one("why")}` : "")
+    one("waits") ? element("p", {class: "why"}, element("b", {}, one("held") ? `Likely enough to join, but ${one("held")}` : CAUSES[cause] || cause), one("why") ? `. ${one("why")}` : "")
       : element("p", {class: "why"}, one("why")),
     one("detail") ? element("p", {}, one("detail")) : null,
     one("blocked") ? element("p", {class: "bad"}, `Even if a person said together, it would wait: ${one("blocked")}`) : null,
     compared(view, members, at),
-    listed(one("waits") ? "Lost if together" : "Lost", view.losses(at)),
-    one("calls") ? element("p", {}, element("b", {}, one("waits") ? "If together: " : "Calls: "), one("calls")) : null,
+    listed(view.isAsked(at) ? "Lost if together" : "Lost", view.losses(at)),
+    one("calls") ? element("p", {}, element("b", {}, view.isAsked(at) ? "If together: " : "Calls: "), one("calls")) : null,
     listed("Changes", one("waits") ? [] : (one("changes") || "").split("\n").filter(Boolean)),
     waterfall(view, view.evidence(at)));
 }

@@ -46,8 +46,13 @@ class View {
     return this.cases.get("cluster", at) ?? this.cases.get("case", at);
   }
 
+  // Whether the plan asks a person, as opposed to what was stopped while it was applied.
+  isAsked(at) {
+    return this.cases.get("waits", at) && !["held", "stale", "failed"].includes(this.cases.get("cause", at));
+  }
+
   resultTitle(at) {
-    return this.cases.get("waits", at) ? "Contact if together" : "Contact afterwards";
+    return this.isAsked(at) ? "Contact if together" : "Contact afterwards";
   }
 
   where(member) {

@@ -70,6 +70,12 @@ def counted(page: Page) -> int:
     return int(page.inner_text("#count").partition(" ")[0].replace(",", ""))
 
 
+def cleared(page: Page, every: int) -> None:
+    """Clears search and filters, and waits until all cases are listed."""
+    page.click("button[type=reset]")
+    page.locator("#count", has_text=f"{every:,} of {every:,} cases").wait_for()
+
+
 def found(page: Page, query: str) -> list[str]:
     """Titles of the cases that a search finds, as far as they are drawn."""
     page.fill("input[name=query]", query)
@@ -102,6 +108,7 @@ def test_each_case_that_waits_shows_both_sides_what_would_come_of_it_and_the_evi
     opened(page, run).select_option("select[name=state]", "waits")
 
     assert counted(page) == said["planned"]["review"] + said["planned"]["blocked"]
+    told = ""
     for _ in range(counted(page)):
         page.keyboard.press("j")
         card = page.locator("#card article")
@@ -110,11 +117,14 @@ def test_each_case_that_waits_shows_both_sides_what_would_come_of_it_and_the_evi
         assert len(heads) >= 4  # the field, the contact, and at least two records
         assert card.locator("table.compared thead .tag").count() >= 1
         assert "If together: " in card.inner_text()
+        told += card.locator(".why").inner_text()
         card.locator("summary").click()
         evidence = card.locator("details tbody tr")
         assert evidence.count() >= 2
         names = card.locator("details thead th").all_inner_texts()[1:3]
         assert {name.split(" ")[0] for name in names} <= {head.split(" ")[0] for head in heads[2:]}
+    assert "Likely enough to join, but names alone do not make two records one person" in told
+    assert "Below the threshold" in told
 
 
 def test_the_evidence_of_a_card_is_what_explain_says(samples: tuple[Path, dict[str, Any]], page: Page) -> None:
@@ -171,9 +181,7 @@ def test_cases_are_found_by_name_e_mail_phone_id_and_line(samples: tuple[Path, d
     found(page, written)
     assert counted(page) >= 1
     assert found(page, "nobody is called that") == []
-    page.click("button[type=reset]")
-    page.wait_for_selector(".option")
-    assert counted(page) == clusters["cluster"].n_unique()
+    cleared(page, clusters["cluster"].n_unique())
 
 
 def test_cases_are_filtered_and_ordered(samples: tuple[Path, dict[str, Any]], page: Page) -> None:
@@ -185,18 +193,15 @@ def test_cases_are_filtered_and_ordered(samples: tuple[Path, dict[str, Any]], pa
     plan = table(run, "plan").filter(pl.col("state") == "auto")
     weightiest = plan.filter(pl.col("kind") == "create")["cluster"].n_unique()
     assert counted(page) <= weightiest < every
-    page.click("button[type=reset]")
-    page.wait_for_timeout(50)
+    cleared(page, every)
     page.select_option("select[name=source]", "mailchimp")
     of_mailchimp = counted(page)
     page.select_option("select[name=differs]", "first name")
     assert 0 < counted(page) < of_mailchimp < every
-    page.click("button[type=reset]")
-    page.wait_for_timeout(50)
+    cleared(page, every)
     page.click("a[data-cause=alike]")
     assert counted(page) == said["planned"]["review"]
-    page.click("button[type=reset]")
-    page.wait_for_timeout(50)
+    cleared(page, every)
     page.select_option("select[name=order]", "name")
     names = page.locator(".option b").all_inner_texts()
     assert names == page.evaluate("names => [...names].sort(new Intl.Collator().compare)", names)

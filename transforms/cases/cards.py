@@ -9,9 +9,10 @@ import polars as pl
 from transforms.cases.cases import CALL, CASES, THEN, cases
 from transforms.cases.together import if_together
 from transforms.cases.values import BETWEEN, FIELDS, content_values, record_values
+from transforms.match.clustering import why_apart
 from transforms.match.matching import Matches
 from transforms.plan.policy import Policy
-from transforms.schema.operations import Kind, State
+from transforms.schema.operations import Cause, Kind, State
 from transforms.schema.records import Records
 
 SHOWN_AS = {
@@ -27,7 +28,8 @@ class Cards(NamedTuple):
     """The cards of a run, the riskiest case first.
 
     Attributes:
-        cases: `CASES` without contents, and `blocked`: why it would wait even if a person said *together*.
+        cases: `CASES` without contents, `blocked`: why it would wait even if a person said *together*, and `held`: why
+            two that are likely enough were not joined.
         records: `record_id`, `source`, `file`, `line`, and what each record says (`VALUES`); `records` and the like in
             `cases` are places in this table.
         contents: for each case the contact afterwards, or nulls where it is what its one record says: for each field
@@ -90,7 +92,7 @@ def cards(
     is_its_cluster = pl.col("case") == pl.col("cluster")
     changes = pl.when(pl.col("does").is_in([Kind.UPDATE, Kind.MERGE])).then(pl.col("changes").list.join(BETWEEN))
     return Cards(
-        cases=numbered.select(*_OF_A_CARD, "blocked").with_columns(
+        cases=numbered.select(*_OF_A_CARD, "blocked", _held(shown, matches, policy.auto)).with_columns(
             changes=changes, cluster=pl.when(~is_its_cluster).then("cluster")
         ),
         records=records.drop("place"),
@@ -101,6 +103,17 @@ def cards(
         evidence=_evidence(shown, matches.pairs),
         total=len(every),
     )
+
+
+def _held(shown: pl.DataFrame, matches: Matches, auto: float) -> pl.Series:
+    """Why the two records of a case that are likely enough were not joined; null for all other cases."""
+    is_held = shown.select((pl.col("cause") == Cause.ALIKE) & (pl.col("likely") >= auto).fill_null(value=False))
+    ends = shown.select("left", "right").with_row_index("at").filter(is_held.to_series())
+    scored = ends.join(matches.pairs, on=["left", "right"], maintain_order="left")
+    told = scored.select("at", held=why_apart(scored, families=matches.model.families))
+    return shown.select(pl.int_range(pl.len(), dtype=pl.UInt32).alias("at")).join(
+        told, on="at", how="left", maintain_order="left"
+    )["held"]
 
 
 def _without_what_records_say(contents: pl.DataFrame, shown: pl.DataFrame, records: pl.DataFrame) -> pl.DataFrame:

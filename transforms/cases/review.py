@@ -81,7 +81,7 @@ def review_sheet(shown: Cards, run: str) -> pl.DataFrame:
             {
                 "case": case["case"],
                 "row is": THE_CASE,
-                "why": case["why"],
+                "why": f"{case['why']}; not joined: {case['held']}" if case["held"] else case["why"],
                 "likely": f"{case['likely']:.0%}" if case["likely"] is not None else None,
                 "lost": "\n".join(lost.get(at, ())),
                 **{field: _afterwards(content, members, field) for field in FIELDS},

@@ -92,6 +92,19 @@ def contradicted(pairs: pl.DataFrame, *, families: bool = True) -> pl.Expr:
     return (pl.any_horizontal(differing) & (pl.col("probability") < CONTRADICTED_PROBABILITY)) | excluded
 
 
+def why_apart(pairs: pl.DataFrame, *, families: bool = True) -> pl.Expr:
+    """Why pairs that are likely enough were not joined by themselves, in words."""
+    return (
+        pl.when(contradicted(pairs, families=families))
+        .then(pl.lit("what the two say contradicts each other"))
+        .when(pl.col("doubt").is_not_null())
+        .then(pl.lit("there is a doubt that nothing else makes up for"))
+        .when(~supported(pairs, families=families))
+        .then(pl.lit("names alone do not make two records one person, and nothing beside them agrees"))
+        .otherwise(pl.lit("it would put others together who contradict each other, or either may as well be another"))
+    )
+
+
 def _reachable() -> pl.Expr:
     """Marks of pairs of which e-mails or phones are compared."""
     return (pl.col("level_email") > Email.MISSING) | (pl.col("level_phone") > Phone.MISSING)
