@@ -203,13 +203,15 @@ def test_a_pattern_is_decided_at_once_after_five_of_it_were_opened(reviewed: Rev
     every = row.locator("button", has_text="apart")
     assert every.is_disabled()
     row.locator("button", has_text="look").click()
-    for _ in range(5):
-        title = page.inner_text("#card h3")
+    page.locator("#where", has_text=f"of {count}").wait_for()
+    titles = page.locator(".option b").all_inner_texts()
+    for number in range(1, 6):
+        page.locator("#card h3", has_text=titles[number - 1]).wait_for()
         page.keyboard.press("j")
-        page.wait_for_function("title => document.querySelector('#card h3').innerText !== title", arg=title)
+        page.locator("#card h3", has_text=titles[number]).wait_for()
     page.keyboard.press("p")
     page.keyboard.press("p")
-    page.locator("#patterns tbody tr").first.locator("button", has_text="apart").click()
+    page.locator("#patterns tbody tr").first.locator("button:enabled", has_text="apart").click()
     told(page, f"{count} cases: apart.")
 
     assert reviewed.decisions()["verdict"].to_list() == ["apart"] * count
